@@ -1,0 +1,71 @@
+#!/usr/bin/env node
+import { enableCompileCache } from "node:module";
+import { fileURLToPath } from "node:url";
+import type { Command } from "commander";
+
+/** A command lives in src/cli/<name>.ts and exports `command()`; it is loaded only when it is asked for. */
+interface Entry {
+  readonly summary: string;
+  readonly load: () => Promise<{ command(): Command }>;
+}
+
+const commands: Record<string, Entry> = {
+  scan: { summary: "Find leaked credentials in files, git history, stdin or a remote repository", load: () => import("./cli/scan.ts") },
+  check: { summary: "Prove detectors, playbooks and configuration files", load: () => import("./cli/check.ts") },
+};
+
+enableCompileCache(fileURLToPath(new URL("../.cache/rekey/compile", import.meta.url)));
+process.exitCode = await main(process.argv.slice(2));
+
+async function main(argv: string[]): Promise<number> {
+  const [name] = argv;
+  if (name === undefined || name === "--help" || name === "-h" || name === "help") {
+    process.stdout.write(usage());
+    return name === undefined ? 2 : 0;
+  }
+  if (name === "--version" || name === "-V") {
+    const { default: manifest } = await import("../package.json", { with: { type: "json" } });
+    process.stdout.write(`${manifest.version}\n`);
+    return 0;
+  }
+  const entry = Object.hasOwn(commands, name) ? commands[name] : undefined;
+  if (entry === undefined) {
+    process.stderr.write(`rekey: '${name}' is not a command; expected one of ${Object.keys(commands).join(", ")}. See rekey --help\n`);
+    return 2;
+  }
+  return run(name, entry, argv.slice(1));
+}
+
+/** A command sets `process.exitCode` itself; whatever it throws becomes exit code 2 with one line on stderr. */
+async function run(name: string, entry: Entry, argv: string[]): Promise<number> {
+  const { command } = await entry.load();
+  try {
+    await command().name(`rekey ${name}`).exitOverride().parseAsync(argv, { from: "user" });
+    return Number(process.exitCode ?? 0);
+  } catch (error) {
+    return report(error);
+  }
+}
+
+function report(error: unknown): number {
+  if (!(error instanceof Error)) throw error;
+  if ("exitCode" in error && "code" in error && String(error.code).startsWith("commander.")) return error.exitCode === 0 ? 0 : 2;
+  const expected = ["UsageError", "ConfigError", "RefusedError", "HoldError", "RetryError", "UnknownOutcomeError"].includes(error.name);
+  process.stderr.write(expected ? `rekey: ${error.message}\n` : `rekey: unexpected failure: ${error.stack}\n`);
+  return 2;
+}
+
+function usage(): string {
+  const width = Math.max(...Object.keys(commands).map((name) => name.length));
+  const lines = Object.entries(commands).map(([name, { summary }]) => `  ${name.padEnd(width)}  ${summary}`);
+  return `Usage: rekey <command> [options]
+
+Finds leaked credentials, names the AI identity each one belongs to, rotates it, and proves the old one dead.
+
+Commands:
+${lines.join("\n")}
+  ${"test".padEnd(width)}  Run types, lint and all tests (from the source tree only)
+
+Run rekey <command> --help for the options of one.
+`;
+}

@@ -1,0 +1,57 @@
+/** What kind of place a text came from: `location.kind` of contracts.md §3. */
+export type LocationKind = "file" | "stdin" | "commit-message" | "tag-message" | "ref-name" | "github-text" | "alert";
+
+/** Where a document came from. Paths use `/`, are relative to the scanned root, and name archive members as `a.zip!/b.env`. */
+export interface Origin {
+  readonly kind: LocationKind;
+  readonly path?: string;
+  /** `host/owner/name` in lower case, absent outside a repository with an origin. */
+  readonly repository?: string;
+  readonly blob?: string;
+  readonly commit?: string;
+  readonly author?: { readonly name: string; readonly email: string };
+  /** Committer date, ISO 8601 UTC. */
+  readonly date?: string;
+}
+
+/** Bytes with an origin. `bytes` is read, never changed, and may be a view into a reused buffer: copy what must outlive the scan. */
+export interface Document {
+  readonly bytes: Uint8Array;
+  readonly origin: Origin;
+}
+
+/** A place that was not (wholly) read, and why, in words for a person. */
+export interface Skipped {
+  readonly path: string;
+  readonly reason: string;
+}
+
+/** How an encoded text was undone on the way to the value, outermost first. */
+export type DecodeStep =
+  | "base64"
+  | "base64url"
+  | "hex"
+  | "percent"
+  | "unicode-escape"
+  | "c-escape"
+  | "json-string"
+  | "utf-16le"
+  | "utf-16be";
+
+/**
+ * Where an occurrence's value can be read again (contracts.md §1). `byteStart` and `byteEnd` are 0-based offsets into the
+ * raw bytes of the innermost member, end exclusive; `decode` leads from those bytes to the value.
+ */
+export interface Locator {
+  readonly source: "git" | "file" | "github-text" | "stdin";
+  readonly repository?: string;
+  readonly path?: string;
+  readonly blob?: string;
+  /** GitHub GraphQL node id or REST comment id, for `github-text`. */
+  readonly node?: string;
+  readonly member?: string;
+  readonly pointer?: string;
+  readonly byteStart: number;
+  readonly byteEnd: number;
+  readonly decode: readonly DecodeStep[];
+}

@@ -1,0 +1,171 @@
+import type { Secret } from "./secret.ts";
+
+/**
+ * What a provider (who issues and revokes credentials) and a sink (the secret manager that stores them) promise the engine.
+ * A driver is an object literal in one file of src/provider or src/secret-manager; an optional verb is an optional ability.
+ * A verb throws RetryError when nothing can have changed, UnknownOutcomeError when it was sent and the answer is missing,
+ * HoldError when a person must decide. Anything it returns is free of secrets unless it is a `Secret`.
+ */
+
+/** rotation.md 3.1: it decides the order in which the engine may do things. */
+export type RotationClass =
+  | "m-disable" // many keys, create + reversible disable + delete
+  | "m-delete" // many keys, create + delete only
+  | "grace-roll"
+  | "two-slot"
+  | "hard-roll"
+  | "set-value" // we choose the value
+  | "kill-only" // revoke by API, mint by a person
+  | "possession-kill" // whoever holds the value can kill it
+  | "manual";
+
+export type Verb = "list" | "issue" | "roll" | "disable" | "enable" | "revoke" | "probe" | "whoami" | "usage";
+/** `destroy` acts on a credential that may be in use; removing what the run itself made is `mutate` (contracts.md §8). */
+export type EffectClass = "read" | "create" | "mutate" | "destroy";
+export type RetrySafety = "safe" | "verify-first" | "never";
+
+export interface VerbPromise {
+  readonly effect: EffectClass;
+  readonly retry: RetrySafety;
+}
+
+export interface Manifest {
+  /** `openrouter/api-key`: also the prefix in a playbook's `uses: openrouter/issue@1` is the part before the slash. */
+  readonly type: string;
+  readonly name: string;
+  /** Detector ids that this driver serves. */
+  readonly detectors: readonly string[];
+  readonly class: RotationClass;
+  readonly verbs: Readonly<Partial<Record<Verb, VerbPromise>>>;
+  readonly reversible: { readonly disable: boolean; readonly revoke: boolean };
+  /** How many credentials of one principal may be live together. */
+  readonly overlap: number | "many";
+  /** Milliseconds until a change is true everywhere; probes of death are spaced over `revoke`. */
+  readonly propagation: { readonly create: number; readonly revoke: number };
+  readonly valueChosenByUs: boolean;
+  readonly killByPossession: boolean;
+  /** Public hosts to which a value of this type may ever be sent, `host` or `host:port`. Connections and targets add theirs. */
+  readonly hosts: readonly string[];
+  /** What proves death: probes with a control, the control plane (the key id is gone from a complete list), or both together. */
+  readonly proof: "probe" | "control-plane" | "both";
+  /** What an answer "invalid" of the probe means where there is no control; false = it may also mean something else. */
+  readonly invalidMeansDead: boolean;
+  /** Manual steps: the exact page for what the API cannot do. */
+  readonly pages: { readonly revoke: string; readonly issue?: string };
+  readonly testedAgainst: "real server" | "contract stand-in";
+}
+
+/** `invalid` = the vendor's own invalid-credential answer. `disabled` is contained, not dead. Everything unclear is `unknown`. */
+export interface ProbeResult {
+  readonly answer: "alive" | "invalid" | "disabled" | "unknown";
+  /** Status and body code as words for the receipt ("401 invalid_api_key", "28P01"). Never a body. */
+  readonly code: string;
+}
+
+/** One credential as the vendor's control plane knows it. */
+export interface KeyRecord {
+  readonly id: string;
+  readonly name?: string;
+  readonly state: "active" | "disabled" | "gone";
+  /** Public hint such as a redacted value; for matching only. */
+  readonly hint?: string;
+  readonly createdAt?: string;
+  readonly lastUsedAt?: string;
+  /** The principal that it authenticates: service account, user, role. */
+  readonly principal?: string;
+  /** Further non-secret facts that `issue` needs to make an equal one (limits, scopes, policies, user). */
+  readonly attributes: Readonly<Record<string, string>>;
+}
+
+export interface Issued {
+  readonly record: KeyRecord;
+  readonly secret: Secret;
+  /** Further values that consumers need beside the secret, non-secret: access key id, new user name. */
+  readonly companions: Readonly<Record<string, string>>;
+}
+
+/** What the engine hands to every verb. */
+export interface DriverContext {
+  /** Base URL or DSN of the connection, pinned; never from a finding. */
+  readonly host: string;
+  /** The admin credential of the connection, if the connection has one. */
+  readonly credential?: Secret;
+  /** Per-call timeout, milliseconds. */
+  readonly timeout: number;
+  readonly signal?: AbortSignal;
+}
+
+/** The leaked or minted credential that a verb is about. */
+export interface Target {
+  /** Non-secret parts: subject, key id, host, user, database, account. */
+  readonly attributes: Readonly<Record<string, string>>;
+  /** The value, where the verb needs it (probe, possession-kill, match by hash). */
+  readonly secret?: Secret;
+}
+
+export interface Driver {
+  readonly manifest: Manifest;
+  /**
+   * Which records could be this credential, from a completely paged list. `grade` is `confirmed` for a hash, whoami or
+   * key id that the vendor accepted with the value; `strong` for a hint. An empty list is an answer, not a failure.
+   */
+  match?(context: DriverContext, target: Target): Promise<{ records: readonly KeyRecord[]; grade: "confirmed" | "strong" | "weak" }>;
+  /** Every record in the scope of the target: all pages, or it throws. */
+  list?(context: DriverContext, target: Target): Promise<readonly KeyRecord[]>;
+  /** Makes a credential equal in power to `like`. `name` is deterministic per run (`rekey-<run>`): list by it after a lost answer. */
+  issue?(context: DriverContext, request: { name: string; like: KeyRecord; token: string }): Promise<Issued>;
+  /** After a lost answer of `issue`: delete what carries this name, since its value is lost. Idempotent. Returns how many were deleted. */
+  discard?(context: DriverContext, request: { name: string; like: KeyRecord }): Promise<number>;
+  disable?(context: DriverContext, record: KeyRecord): Promise<void>;
+  enable?(context: DriverContext, record: KeyRecord): Promise<void>;
+  /** Idempotent: gone already is success. */
+  revoke?(context: DriverContext, record: KeyRecord, target: Target): Promise<void>;
+  /** One cheap read call with the value. */
+  probe(context: DriverContext, target: Target & { secret: Secret }): Promise<ProbeResult>;
+  whoami?(context: DriverContext, target: Target & { secret: Secret }): Promise<Readonly<Record<string, string>>>;
+}
+
+/** A place in a secret manager: `{ connection, path, field }` of contracts.md §8, without the connection. */
+export interface SinkPlace {
+  /** Mount and path, `secret/agents/triage`; for AWS Secrets Manager the secret's name or ARN. */
+  readonly path: string;
+  /** Key inside the entry's JSON object; absent = the whole entry is the value. */
+  readonly field?: string;
+}
+
+/** What reading a place gives. `version` is the KV v2 number or the AWS VersionId, as a string. */
+export interface SinkVersion {
+  readonly version: string;
+  readonly fields: Readonly<Record<string, Secret>>;
+}
+
+export interface SinkManifest {
+  readonly name: string;
+  readonly pending: boolean;
+  readonly cas: boolean;
+  readonly readBack: boolean;
+  readonly undo: boolean;
+  readonly testedAgainst: "real server" | "contract stand-in";
+}
+
+/**
+ * A secret manager as the engine uses it. `run` names the run, and with the place it makes every call idempotent:
+ * `pend` twice with the same values is one pending entry, `promote` of what is already current returns that version.
+ */
+export interface Sink {
+  readonly manifest: SinkManifest;
+  read(context: DriverContext, place: SinkPlace, version?: string): Promise<SinkVersion | undefined>;
+  /** Stores values beside the current ones, readable by us only. Throws HoldError("sink-conflict") on somebody else's pending entry. */
+  pend(context: DriverContext, place: SinkPlace, run: string, fields: Readonly<Record<string, Secret>>): Promise<{ version: string }>;
+  readPending(context: DriverContext, place: SinkPlace, run: string): Promise<Readonly<Record<string, Secret>> | undefined>;
+  /** Makes the pending fields current by check-and-set against `from`; HoldError("sink-conflict") if somebody else wrote since. */
+  promote(context: DriverContext, place: SinkPlace, run: string, from: string): Promise<{ version: string }>;
+  /** Puts version `to` back as current, if `from` (ours) still is; HoldError("sink-conflict") otherwise. */
+  restore(context: DriverContext, place: SinkPlace, run: string, move: { from: string; to: string }): Promise<{ version: string }>;
+  /** Removes the pending entry of this run. Idempotent. */
+  drop(context: DriverContext, place: SinkPlace, run: string): Promise<void>;
+  /** Page by page, every entry that this connection may read: for the inventory. Values live only as long as the iteration step. */
+  entries(
+    context: DriverContext,
+  ): AsyncIterable<{ path: string; field?: string; version: string; secret: Secret; tags: Readonly<Record<string, string>> }>;
+}

@@ -1,0 +1,66 @@
+import type { Severity, Validity } from "../finding.ts";
+
+/**
+ * Everything that can happen to an incident, in the past tense. Events are append-only, hash-chained per stream
+ * (contracts.md §9) and the only input of clocks, metrics and surfaces. No event holds a value, a raw line or a
+ * person's e-mail; people stand as GitHub logins with a host, `policy`, or `rekey`.
+ */
+export type IncidentEvent =
+  | {
+      readonly type: "opened";
+      readonly credential: { readonly fingerprint: string; readonly subject?: string; readonly detector: string; readonly title: string };
+      readonly severity: Severity;
+      /** ISO 8601 UTC: server-side push or comment time; for history the committer date, clamped to ≤ detected. */
+      readonly exposedAt: string;
+      /** Found in history by a backfill: its own cohort. */
+      readonly preExisting: boolean;
+      readonly repository?: string;
+    }
+  | {
+      readonly type: "occurrence-added";
+      readonly place: string;
+      readonly commit?: string;
+      readonly pullRequest?: number;
+      readonly pushedBy?: string;
+    }
+  | {
+      readonly type: "identity-linked";
+      readonly identity: string;
+      readonly kind: string;
+      readonly name: string;
+      readonly owner?: string;
+      readonly grade: string;
+      readonly environment?: string;
+    }
+  | {
+      readonly type: "validity-observed";
+      readonly validity: Validity;
+      readonly code: string;
+      readonly control: "none" | "receipt" | "new-credential" | "other-live";
+    }
+  | { readonly type: "acknowledged"; readonly by: string }
+  | { readonly type: "planned"; readonly planHash: string; readonly playbook: string }
+  | { readonly type: "approved"; readonly planHash: string; readonly by: string; readonly role: string }
+  | { readonly type: "run-started"; readonly run: string; readonly planHash: string }
+  | { readonly type: "run-held"; readonly run: string; readonly code: string; readonly message: string }
+  | { readonly type: "run-ended"; readonly run: string; readonly result: "done" | "undone" | "held" | "failed" }
+  | { readonly type: "contained"; readonly run?: string }
+  | { readonly type: "replaced"; readonly run: string }
+  | { readonly type: "revoked"; readonly run?: string; readonly by?: string }
+  | { readonly type: "revoked-by-statement"; readonly by: string; readonly how: string }
+  /** Proven by probes with a control or by the control plane. `whenFound`: inactive at the first probe, counted apart. */
+  | { readonly type: "dead"; readonly proof: "probe" | "control-plane" | "both"; readonly receipts: number; readonly whenFound: boolean }
+  | { readonly type: "false-positive"; readonly by: string; readonly reason: string }
+  | { readonly type: "accepted"; readonly by: string; readonly reason: string; readonly until: string }
+  | { readonly type: "used-in-tests"; readonly by: string; readonly reason: string }
+  | { readonly type: "acceptance-expired" }
+  | { readonly type: "reopened"; readonly why: string }
+  | { readonly type: "closed"; readonly resolution: "revoked" | "false_positive" | "wont_fix" | "used_in_tests" };
+
+/** An event as it stands in the log. `at` is the database's time, ISO 8601 UTC; `seq` counts from 1 in its stream. */
+export interface Recorded<E> {
+  readonly stream: string;
+  readonly seq: number;
+  readonly at: string;
+  readonly event: E;
+}

@@ -1,0 +1,15 @@
+import { defineConfig } from "vitest/config";
+
+const full = process.env["REKEY_TEST_FULL"] === "1";
+
+export default defineConfig({
+  test: {
+    include: ["test/**/*.test.ts"],
+    exclude: full ? [] : ["test/full/**"],
+    pool: "forks",
+    testTimeout: full ? 3_600_000 : 60_000,
+    hookTimeout: 180_000,
+    // Nobody's own settings leak into a test: no proxy, no home configuration, no inherited git or cloud identity.
+    env: { NO_COLOR: "1", GIT_CONFIG_GLOBAL: "/dev/null", GIT_CONFIG_SYSTEM: "/dev/null", AWS_EC2_METADATA_DISABLED: "true" },
+  },
+});
