@@ -8,7 +8,7 @@ import { expect, test } from "vitest";
  * the members of one inner list do not import each other.
  */
 const layers: (string | string[])[][] = [
-  ["errors", "log"],
+  ["errors", "log", "strict-yaml"],
   ["secret", "document", "finding"],
   ["decode", "detector", "agent-config", "transcript"],
   ["scan", "identity", "incident"],

@@ -1,0 +1,131 @@
+import { readFileSync, statSync } from "node:fs";
+import { resolve } from "node:path";
+import { z } from "zod";
+import { ConfigError } from "../errors.ts";
+import { Secret } from "../secret.ts";
+import { parseStrictYaml } from "../strict-yaml.ts";
+
+/** `90s`, `15m`, `24h`, `7d` → milliseconds. */
+const duration = z
+  .string()
+  .regex(/^\d+(ms|s|m|h|d)$/, "expected a duration such as 30s, 15m, 24h or 7d")
+  .transform(milliseconds);
+
+/** Where a credential of our own is read from; never the value itself. */
+const reference = z.string().regex(/^(env:[A-Z_][A-Z0-9_]*|file:.+)$/, "expected env:NAME or file:PATH, never the value itself");
+
+const connection = z.strictObject({
+  type: z.enum(["vault", "aws", "postgresql", "openrouter", "openai", "github"]),
+  /** Base URL; plain http only to loopback. For AWS the region, or the endpoint of a stand-in. */
+  host: z.string().min(1),
+  region: z.string().optional(),
+  /** KV v2 mounts that the inventory reads. */
+  mounts: z.array(z.string().regex(/^[\w.-]+$/)).default(["secret"]),
+  credential: reference.optional(),
+});
+
+const consumerToken = z.strictObject({ name: z.string().regex(/^[\w.-]{1,100}$/), token: reference });
+
+/** `rekey.yml`, the server's own configuration (contracts.md §9). Strict: an unknown key is an error with its line. */
+export const ServerConfig = z.strictObject({
+  github: z
+    .strictObject({
+      api: z.url().default("https://api.github.com"),
+      /** Where git fetches from: `https://github.com`. */
+      web: z.url().default("https://github.com"),
+      app_id: z.coerce.number().int().positive(),
+      private_key: reference,
+      webhook_secret: reference,
+      /** The secret that is being rotated out; both verify. */
+      webhook_secret_previous: reference.optional(),
+    })
+    .optional(),
+  database: z.strictObject({ url: reference.optional(), directory: z.string().optional() }).default({}),
+  fingerprint: z.strictObject({ key: reference.optional() }).default({}),
+  listen: z.strictObject({ host: z.string().default("127.0.0.1"), port: z.number().int().min(0).max(65535).default(3000) }).prefault({}),
+  connections: z.record(z.string().regex(/^[\w.-]{1,60}$/), connection).default({}),
+  /** Hosts to which a credential of a type may be sent beside its manifest's (contracts.md §4). Never from a finding. */
+  targets: z
+    .array(
+      z.strictObject({
+        type: z.string(),
+        hosts: z.array(z.string().regex(/^[\w.-]+(:\d+)?$/, "expected host or host:port")).min(1),
+        connection: z.string().optional(),
+        environment: z.string().optional(),
+      }),
+    )
+    .default([]),
+  consumers: z.array(consumerToken).default([]),
+  /** GitHub logins or org/team slugs that may approve what the owner alone may not. */
+  security_team: z.array(z.string()).default([]),
+  policy: z
+    .strictObject({
+      rollout: z.enum(["observe", "check", "comment", "block", "rotate"]).default("observe"),
+      probe: z.enum(["on", "off"]).default("on"),
+      disclosure: z.enum(["full", "minimal", "private"]).optional(),
+      mode: z.enum(["graceful", "contain-first", "revoke-first"]).default("graceful"),
+      automatic: z.enum(["on", "off"]).default("off"),
+      on_unavailable: z.enum(["neutral", "block"]).default("neutral"),
+      consumers: z.strictObject({ timeout: duration }).default({ timeout: milliseconds("30m") }),
+      soak: duration.default(milliseconds("10m")),
+      caps: z.strictObject({ runs_per_hour: z.number().int().positive().default(10) }).prefault({}),
+    })
+    .prefault({}),
+});
+
+export type ServerConfig = z.output<typeof ServerConfig>;
+export type ConnectionConfig = z.output<typeof connection>;
+
+/** YAML's `on` and `off` are plain words in YAML 1.2, which is what we read. Throws ConfigError with the line. */
+export function parseServerConfig(text: string, file: string): ServerConfig {
+  const config = parseStrictYaml(text, file, ServerConfig);
+  for (const target of config.targets) {
+    if (target.connection !== undefined && config.connections[target.connection] === undefined) {
+      throw new ConfigError(
+        `targets: connection '${target.connection}' is not one of ${Object.keys(config.connections).join(", ") || "none"}`,
+        { file },
+      );
+    }
+  }
+  return config;
+}
+
+export function loadServerConfig(file: string): ServerConfig {
+  let text: string;
+  try {
+    text = readFileSync(file, "utf8");
+  } catch (cause) {
+    throw new ConfigError("cannot be read; give the server's configuration with --config FILE (docs/server.md describes it)", {
+      file,
+      cause,
+    });
+  }
+  return parseServerConfig(text, file);
+}
+
+/** Reads what `env:NAME` or `file:PATH` names. A file that others may read is refused (expected mode 0600). */
+export function readReference(name: string, environment: NodeJS.ProcessEnv = process.env): Secret {
+  if (name.startsWith("env:")) {
+    const value = environment[name.slice(4)];
+    if (value === undefined || value === "")
+      throw new ConfigError(`the environment variable ${name.slice(4)} is not set`, { file: "environment" });
+    return Secret.from(value);
+  }
+  const file = resolve(name.slice("file:".length));
+  let mode: number;
+  try {
+    mode = statSync(file).mode & 0o777;
+  } catch (cause) {
+    throw new ConfigError("the file of a credential cannot be read", { file, cause });
+  }
+  if ((mode & 0o077) !== 0) {
+    throw new ConfigError(`others may read this credential (mode ${mode.toString(8)}); run chmod 600 on it`, { file });
+  }
+  return Secret.from(readFileSync(file, "utf8").trim());
+}
+
+function milliseconds(text: string): number {
+  const [, count, unit] = /^(\d+)(ms|s|m|h|d)$/.exec(text) ?? [];
+  const units: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+  return Number(count) * (units[unit ?? ""] ?? Number.NaN);
+}

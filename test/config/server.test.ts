@@ -1,0 +1,52 @@
+import { chmodSync, mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { parseServerConfig, readReference } from "../../src/config/server.ts";
+import { ConfigError } from "../../src/errors.ts";
+
+function problem(text: string): string {
+  try {
+    parseServerConfig(text, "rekey.yml");
+  } catch (error) {
+    if (error instanceof ConfigError) return error.message;
+    throw error;
+  }
+  throw new Error("expected a ConfigError");
+}
+
+describe("rekey.yml", () => {
+  test("an empty policy observes and rotates nothing by itself", () => {
+    const { policy, listen } = parseServerConfig("policy: {}", "rekey.yml");
+    expect(policy).toMatchObject({ rollout: "observe", automatic: "off", mode: "graceful", consumers: { timeout: 1_800_000 } });
+    expect(listen).toEqual({ host: "127.0.0.1", port: 3000 });
+  });
+
+  test.each([
+    ["unknown key", "policy:\n  rollout: check\n  roll_out: block\n", "rekey.yml:3:3: policy: unknown key 'roll_out'"],
+    ["wrong word", "policy:\n  mode: fast\n", 'rekey.yml:2:9: policy.mode: Invalid option: expected one of "graceful"|"contain-first"|"revoke-first"'],
+    ["duration", "policy:\n  soak: 5\n", "rekey.yml:2:9: policy.soak: Invalid input: expected string, received number"],
+    [
+      "a value where a reference belongs",
+      "connections:\n  prod:\n    type: vault\n    host: https://vault.example\n    credential: s.abc\n",
+      "rekey.yml:5:17: connections.prod.credential: expected env:NAME or file:PATH, never the value itself",
+    ],
+    ["duplicate key", "policy: {}\npolicy: {}\n", "rekey.yml:2:1: not valid YAML: Map keys must be unique"],
+    ["unknown connection", "targets:\n  - { type: x, hosts: ['a:1'], connection: prod }\n", "rekey.yml: targets: connection 'prod' is not one of none"],
+  ])("%s: says file, line and what was expected", (_name, text, message) => {
+    expect(problem(text)).toBe(message);
+  });
+
+  test("several problems are all named", () => {
+    expect(problem("polcy: {}\nlisten: { port: 99999 }\n").split("\n")).toHaveLength(2);
+  });
+});
+
+test("a credential file that others may read is refused", () => {
+  const file = join(mkdtempSync(join(tmpdir(), "rekey-")), "token");
+  writeFileSync(file, "generated\n");
+  chmodSync(file, 0o644);
+  expect(() => readReference(`file:${file}`)).toThrow(/others may read this credential \(mode 644\); run chmod 600/);
+  chmodSync(file, 0o600);
+  expect(readReference(`file:${file}`).reveal()).toBe("generated");
+});
