@@ -55,3 +55,15 @@ export interface Locator {
   readonly byteEnd: number;
   readonly decode: readonly DecodeStep[];
 }
+
+/** Turns UTF-16 offsets of a text, asked for in rising order or not, into offsets of its UTF-8 bytes. */
+export function byteOffsets(text: string): (utf16: number) => number {
+  if (Buffer.byteLength(text) === text.length) return (utf16) => utf16;
+  let [knownUtf16, knownByte] = [0, 0];
+  return (utf16) => {
+    if (utf16 < knownUtf16) [knownUtf16, knownByte] = [0, 0];
+    knownByte += Buffer.byteLength(text.slice(knownUtf16, utf16));
+    knownUtf16 = utf16;
+    return knownByte;
+  };
+}

@@ -24,7 +24,11 @@ describe("rekey.yml", () => {
 
   test.each([
     ["unknown key", "policy:\n  rollout: check\n  roll_out: block\n", "rekey.yml:3:3: policy: unknown key 'roll_out'"],
-    ["wrong word", "policy:\n  mode: fast\n", 'rekey.yml:2:9: policy.mode: Invalid option: expected one of "graceful"|"contain-first"|"revoke-first"'],
+    [
+      "wrong word",
+      "policy:\n  mode: fast\n",
+      'rekey.yml:2:9: policy.mode: Invalid option: expected one of "graceful"|"contain-first"|"revoke-first"',
+    ],
     ["duration", "policy:\n  soak: 5\n", "rekey.yml:2:9: policy.soak: Invalid input: expected string, received number"],
     [
       "a value where a reference belongs",
@@ -32,7 +36,11 @@ describe("rekey.yml", () => {
       "rekey.yml:5:17: connections.prod.credential: expected env:NAME or file:PATH, never the value itself",
     ],
     ["duplicate key", "policy: {}\npolicy: {}\n", "rekey.yml:2:1: not valid YAML: Map keys must be unique"],
-    ["unknown connection", "targets:\n  - { type: x, hosts: ['a:1'], connection: prod }\n", "rekey.yml: targets: connection 'prod' is not one of none"],
+    [
+      "unknown connection",
+      "targets:\n  - { type: x, hosts: ['a:1'], connection: prod }\n",
+      "rekey.yml: targets: connection 'prod' is not one of none",
+    ],
   ])("%s: says file, line and what was expected", (_name, text, message) => {
     expect(problem(text)).toBe(message);
   });

@@ -1,0 +1,75 @@
+import type { DecodeStep } from "../document.ts";
+
+/** An encoded stretch of a text: 0-based byte offsets, end exclusive, and what it says. */
+export interface Decoded {
+  readonly start: number;
+  readonly end: number;
+  readonly step: DecodeStep;
+  readonly bytes: Uint8Array;
+}
+
+/** What one scan may decode: stretches a level and bytes of one stretch. More is left undecoded, never half decoded. */
+const limits = { stretches: 2000, bytes: 1 << 20 };
+
+/** Every stretch that is plausibly text in base64, base64url, hex, percent or backslash escapes. Linear in the input. */
+export function* decodings(bytes: Uint8Array): Generator<Decoded> {
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("latin1");
+  let count = 0;
+  for (const [pattern, steps] of stretches) {
+    for (const match of text.matchAll(pattern)) {
+      if (++count > limits.stretches) return;
+      if (match[0].length > limits.bytes) continue;
+      for (const step of steps) {
+        const decoded = undo(step, match[0]);
+        if (decoded !== undefined) yield { start: match.index, end: match.index + match[0].length, step, bytes: decoded };
+      }
+    }
+  }
+}
+
+/** Undoes one step on a stretch's own text; undefined where it is not that encoding or does not give text. */
+export function undo(step: DecodeStep, encoded: string): Uint8Array | undefined {
+  if (step === "base64" || step === "base64url") return textual(base64(encoded));
+  if (step === "hex") return encoded.length % 2 === 0 ? textual(Buffer.from(encoded, "hex")) : undefined;
+  if (step === "percent")
+    return textual(
+      Buffer.from(
+        encoded.replace(/%([0-9a-f]{2})/gi, (_, hex) => String.fromCharCode(Number.parseInt(hex, 16))),
+        "latin1",
+      ),
+    );
+  if (step === "unicode-escape" || step === "c-escape" || step === "json-string") return textual(Buffer.from(unescaped(encoded), "latin1"));
+  if (step === "utf-16le") return Buffer.from(Buffer.from(encoded, "latin1").toString("utf16le"), "utf8");
+  return Buffer.from(Buffer.from(encoded, "latin1").swap16().toString("utf16le"), "utf8");
+}
+
+// Plain character runs without alternation: V8's matcher is linear on them.
+const stretches: readonly [RegExp, readonly DecodeStep[]][] = [
+  [/[A-Za-z0-9+/_-]{24,}={0,2}/g, ["base64", "hex"]],
+  [/[^\s"'<>`]*%[0-9A-Fa-f]{2}[^\s"'<>`]*/g, ["percent"]],
+  [/[^\s"'<>`]*\\(?:u[0-9A-Fa-f]{4}|x[0-9A-Fa-f]{2})[^\s"'<>`]*/g, ["unicode-escape"]],
+];
+
+function base64(encoded: string): Uint8Array {
+  return Buffer.from(encoded, /[-_]/.test(encoded) ? "base64url" : "base64");
+}
+
+function unescaped(text: string): string {
+  const named: Record<string, string> = { n: "\n", r: "\r", t: "\t", b: "\b", f: "\f" };
+  return text.replace(/\\(?:u([0-9A-Fa-f]{4})|x([0-9A-Fa-f]{2})|(.))/gs, (_, unicode, byte, other) => {
+    if (other !== undefined) return named[other] ?? other;
+    return Buffer.from(String.fromCharCode(Number.parseInt(unicode ?? byte, 16)), "utf8").toString("latin1");
+  });
+}
+
+/** Random bytes decode from anything; a credential inside is text, so nearly all of it is printable. */
+function textual(bytes: Uint8Array): Uint8Array | undefined {
+  if (bytes.length < 8) return undefined;
+  const sample = Math.min(bytes.length, 4096);
+  let printable = 0;
+  for (let at = 0; at < sample; at++) {
+    const byte = bytes[at] ?? 0;
+    if ((byte >= 32 && byte < 127) || byte === 9 || byte === 10 || byte === 13 || byte >= 0xc3) printable++;
+  }
+  return printable >= sample * 0.95 ? bytes : undefined;
+}

@@ -1,0 +1,107 @@
+import { z } from "zod";
+import { parseStrictYaml } from "../strict-yaml.ts";
+
+/**
+ * One file a provider, `detectors/<provider>.yml` (design.md §4, contracts.md §4). A detector has exactly one of
+ * - `token: 'sk-or-v1-{hex:64}'` (or a list of variants): a literal prefix and runs of character classes;
+ * - `assign: { names: [mistral_api_key], value: '{alnum:32}' }`: a value behind a name, whatever the syntax
+ *   (`NAME=value`, `"name": "value"`, `--name value`, header), the name in any case and with any separator; `vendor: [mistral]`
+ *   stands for every key-like name behind that word (`MISTRAL_SDK_TOKEN`, `new Mistral({ apiKey: "…" })`, `mistral:` + indented `key:`);
+ * - `regex: '…(?P<secret>…)…'` in RE2 syntax, with `anchors` (literals of 3 bytes or more, one of which every match contains);
+ * - `parts: { id: { token…, secret: false, subject: true }, secret: { assign… } }` with `within` lines between them.
+ */
+const identityKinds = [
+  "agent",
+  "agent-instance",
+  "mcp-server",
+  "tool",
+  "model-endpoint",
+  "model-api-key",
+  "retrieval-store",
+  "service-account",
+  "cloud-role",
+  "ci-job",
+  "workload",
+  "app-installation",
+  "oauth-client",
+  "human-token",
+] as const;
+
+const templates = z
+  .union([z.string().min(3), z.array(z.string().min(3)).min(1)])
+  .transform((value) => (typeof value === "string" ? [value] : value));
+const words = z.array(z.string().min(3));
+
+const assign = z
+  .strictObject({
+    /** `_`-separated lower-case words; a longer name that ends in them counts too (`PROD_MISTRAL_API_KEY`). */
+    names: z.array(z.string().regex(/^[a-z0-9]+(_[a-z0-9]+)*$/, "expected lower-case words joined by _")).default([]),
+    /** Vendor words: a key-like name (key, token, secret …) behind one of them, in the same line or the object that it opens. */
+    vendor: z.array(z.string().min(3).regex(/^[a-z0-9]+([_.-][a-z0-9]+)*$/, "expected a lower-case word of 3 letters or more")).default([]),
+    value: templates,
+  })
+  .refine(({ names, vendor }) => names.length + vendor.length > 0, "expected names, vendor, or both");
+
+const pattern = {
+  token: templates.optional(),
+  assign: assign.optional(),
+  regex: z.string().optional(),
+  anchors: words.optional(),
+};
+
+const part = z.strictObject({ ...pattern, secret: z.boolean().default(true), subject: z.boolean().default(false) });
+
+const detector = z
+  .strictObject({
+    id: z.string().regex(/^[a-z0-9]+(-[a-z0-9]+)*$/, "expected kebab-case"),
+    name: z.string().min(3),
+    ...pattern,
+    parts: z.record(z.string(), part).optional(),
+    /** Lines between the parts, at most. */
+    within: z.number().int().positive().max(50).default(5),
+    /** One of these words within 120 bytes before or 60 after the match, case-insensitively. */
+    near: words.optional(),
+    boundary: z.enum(["token", "none"]).default("token"),
+    /** Bits per character of the secret, minimum (Shannon, over the secret's own characters). */
+    entropy: z.number().min(0).max(8).default(2.5),
+    checksum: z.string().default("none"),
+    confidence: z.enum(["high", "medium", "low"]),
+    severity: z.enum(["critical", "high", "medium", "low", "info"]),
+    identity: z.enum(identityKinds).optional(),
+    /** Named groups of `regex` that make the subject (contracts.md §2); all named groups but `secret` are attributes. */
+    subject: z.array(z.string()).default([]),
+    check: z
+      .union([
+        z.strictObject({ probe: z.string() }),
+        z.strictObject({ method: z.literal("GET"), url: z.url(), header: z.string(), alive: z.number().int(), dead: z.number().int() }),
+      ])
+      .optional(),
+    revoke: z.string().regex(/^(https:\/\/\S+|none: .+)$/, "expected the vendor's page (https://…) or 'none: what to do instead'"),
+    /** This detector wins over those where both claim one text. */
+    over: z.array(z.string()).default([]),
+    examples: z.strictObject({ match: z.array(z.string()).min(1), no_match: z.array(z.string()).min(1) }),
+  })
+  .superRefine((value, context) => {
+    const kinds = [value.token, value.assign, value.regex, value.parts].filter((kind) => kind !== undefined).length;
+    if (kinds !== 1)
+      context.addIssue({ code: "custom", message: `expected exactly one of token, assign, regex, parts; '${value.id}' has ${kinds}` });
+    if (value.confidence === "high" && value.assign !== undefined && value.checksum === "none") {
+      context.addIssue({ code: "custom", message: `'${value.id}': high confidence needs a prefix or a checksum, not only a name` });
+    }
+  });
+
+export const DetectorFile = z.strictObject({
+  provider: z.string().regex(/^[a-z0-9-]+$/),
+  name: z.string(),
+  references: z.array(z.url()).min(1),
+  detectors: z.array(detector).min(1),
+});
+
+export type DetectorFile = z.output<typeof DetectorFile>;
+export type Detector = z.output<typeof detector>;
+export type DetectorPart = z.output<typeof part>;
+
+/** Throws ConfigError with file, line and what was expected. */
+export function parseDetectorFile(text: string, path: string): DetectorFile {
+  return parseStrictYaml(text, path, DetectorFile);
+}

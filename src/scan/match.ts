@@ -1,0 +1,174 @@
+import { type ChecksumResult, checksums } from "../detector/checksum.ts";
+import type { CompiledDetector, CompiledPattern, Ruleset } from "../detector/compile.ts";
+import type { Confidence } from "../finding.ts";
+import { entropy } from "./entropy.ts";
+import { isPlaceholder } from "./placeholder.ts";
+
+/** A credential in one view of a document: byte offsets in that view, end exclusive. Holds the value; lives for one scan. */
+export interface Match {
+  readonly rule: CompiledDetector;
+  readonly start: number;
+  readonly end: number;
+  readonly secret: string;
+  readonly confidence: Confidence;
+  readonly checksum: ChecksumResult;
+  readonly subject: string | undefined;
+  readonly attributes: Readonly<Record<string, string>>;
+  readonly candidates: readonly string[];
+}
+
+interface RawMatch {
+  readonly rule: CompiledDetector;
+  readonly part: string | undefined;
+  readonly start: number;
+  readonly end: number;
+  readonly secret: string;
+  readonly groups: Readonly<Record<string, string | undefined>>;
+}
+
+/** Matches of one view, at most; a document with more is reported as not wholly scanned. */
+export const maxMatches = 10_000;
+
+/** Every credential of these bytes after filters and precedence, in order of position: one secret, one match. */
+export function matchBytes(bytes: Uint8Array, ruleset: Ruleset): Match[] {
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const raw = rawMatches(buffer, ruleset).filter((match) => plausible(match, buffer));
+  const whole = raw.filter((match) => match.part === undefined).map((match) => complete(match));
+  return resolve([...whole, ...composites(raw, buffer)]);
+}
+
+function rawMatches(buffer: Buffer, ruleset: Ruleset): RawMatch[] {
+  const found = new Map<string, RawMatch>();
+  const scannedTo = new Map<CompiledPattern, number>();
+  for (const { detector, pattern, position } of ruleset.filter.hits(buffer)) {
+    const rule = ruleset.detectors[detector];
+    // anchors that stand close together share one window: without this a run of anchors costs quadratic time
+    const from = Math.max(position - pattern.back, scannedTo.get(pattern) ?? 0, 0);
+    const to = Math.min(position + pattern.forward, buffer.length);
+    if (rule === undefined || from >= to || found.size >= maxMatches) continue;
+    const window = buffer.toString("latin1", from, to);
+    let at = 0;
+    let last = from;
+    for (let match = pattern.regex.exec(window, at); match !== undefined; match = pattern.regex.exec(window, at)) {
+      const secret = match.groups["secret"] ?? match.text;
+      const start = from + match.index + match.text.lastIndexOf(secret);
+      found.set(`${rule.detector.id}\0${pattern.part}\0${start}\0${secret.length}`, {
+        rule,
+        part: pattern.part,
+        start,
+        end: start + secret.length,
+        secret,
+        groups: match.groups,
+      });
+      at = Math.max(match.index + match.text.length, match.index + 1);
+      last = from + at;
+    }
+    scannedTo.set(pattern, Math.max(last, position - pattern.back));
+  }
+  return [...found.values()];
+}
+
+/** Boundaries, context words, entropy and placeholders: everything that only needs the bytes around. */
+function plausible(match: RawMatch, buffer: Buffer): boolean {
+  const { detector } = match.rule;
+  const part = match.part === undefined ? undefined : detector.parts?.[match.part];
+  if (detector.boundary === "token" && !standsAlone(match, buffer)) return false;
+  if (detector.near !== undefined && !hasNear(detector.near, match, buffer)) return false;
+  if (part?.secret === false) return true;
+  return entropy(match.secret) >= detector.entropy && !isPlaceholder(match.secret);
+}
+
+/** A token is not a piece of a longer one. `\n` and `%3D` before it are escapes, not characters of it. */
+function standsAlone({ start, end }: RawMatch, buffer: Buffer): boolean {
+  const before = buffer.toString("latin1", Math.max(0, start - 3), start);
+  const after = buffer.toString("latin1", end, end + 1);
+  const glued = /[A-Za-z0-9_]$/.test(before) && !/(\\[nrt"']|%[0-9A-Fa-f]{2})$/.test(before);
+  return !glued && !/[A-Za-z0-9_]/.test(after);
+}
+
+function hasNear(words: readonly string[], { start, end }: RawMatch, buffer: Buffer): boolean {
+  const around = `${buffer.toString("latin1", Math.max(0, start - 120), start)}\0${buffer.toString("latin1", end, end + 60)}`.toLowerCase();
+  return words.some((word) => around.includes(word.toLowerCase()));
+}
+
+function complete(
+  { rule, start, end, secret, groups }: RawMatch,
+  extra: { attributes?: Record<string, string>; subject?: string[] } = {},
+): Match {
+  const { detector } = rule;
+  const checksum = detector.checksum === "none" ? "not-applicable" : (checksums[detector.checksum]?.(secret) ?? "not-applicable");
+  const named = Object.entries(groups).filter(
+    (entry): entry is [string, string] => entry[0] !== "secret" && entry[1] !== undefined && entry[1] !== "",
+  );
+  const subject = [...detector.subject.map((name) => groups[name] ?? ""), ...(extra.subject ?? [])].join("/");
+  return {
+    rule,
+    start,
+    end,
+    secret,
+    checksum,
+    confidence: checksum === "invalid" ? lower(detector.confidence) : detector.confidence,
+    subject: subject.replaceAll("/", "") === "" ? undefined : subject,
+    attributes: { ...Object.fromEntries(named), ...extra.attributes },
+    candidates: [],
+  };
+}
+
+function lower(confidence: Confidence): Confidence {
+  return confidence === "high" ? "medium" : "low";
+}
+
+/** Each secret part with the nearest of every other part within the detector's lines; incomplete ones are no finding. */
+function composites(raw: readonly RawMatch[], buffer: Buffer): Match[] {
+  return raw.flatMap((secret) => {
+    const parts = secret.rule.detector.parts ?? {};
+    if (secret.part === undefined || parts[secret.part]?.secret === false) return [];
+    const attributes: Record<string, string> = {};
+    const subject: string[] = [];
+    for (const [name, part] of Object.entries(parts)) {
+      if (name === secret.part) continue;
+      const nearest = raw
+        .filter((other) => other.rule === secret.rule && other.part === name && lines(buffer, other, secret) <= secret.rule.detector.within)
+        .toSorted((a, b) => Math.abs(a.start - secret.start) - Math.abs(b.start - secret.start))[0];
+      if (nearest === undefined) return [];
+      attributes[name] = nearest.secret;
+      if (part.subject) subject.push(nearest.secret);
+    }
+    return [complete(secret, { attributes, subject })];
+  });
+}
+
+function lines(buffer: Buffer, a: RawMatch, b: RawMatch): number {
+  const [first, second] = a.start < b.start ? [a, b] : [b, a];
+  if (second.start - first.end > 8192) return Number.POSITIVE_INFINITY;
+  let count = 0;
+  for (let at = buffer.indexOf(10, first.end); at !== -1 && at < second.start; at = buffer.indexOf(10, at + 1)) count++;
+  return count;
+}
+
+const rank: Readonly<Record<Confidence, number>> = { high: 0, medium: 1, low: 2 };
+
+/** Declared precedence first, then confidence, then the longer text; equals at one place become candidates of one finding. */
+function resolve(matches: readonly Match[]): Match[] {
+  const ordered = matches.toSorted(
+    (a, b) =>
+      rank[a.confidence] - rank[b.confidence] ||
+      b.end - b.start - (a.end - a.start) ||
+      a.rule.detector.id.localeCompare(b.rule.detector.id),
+  );
+  const kept: Match[] = [];
+  for (const match of ordered) {
+    const rival = kept.findIndex((other) => match.start < other.end && other.start < match.end);
+    const winner = kept[rival];
+    if (winner === undefined) kept.push(match);
+    else if (match.rule.detector.over.includes(winner.rule.detector.id)) kept[rival] = match;
+    else if (tied(match, winner))
+      kept[rival] = { ...winner, candidates: [...new Set([winner.rule.detector.id, ...winner.candidates, match.rule.detector.id])] };
+  }
+  return kept.toSorted((a, b) => a.start - b.start);
+}
+
+function tied(a: Match, b: Match): boolean {
+  const declared = a.rule.detector.over.includes(b.rule.detector.id) || b.rule.detector.over.includes(a.rule.detector.id);
+  return !declared && a.rule !== b.rule && a.confidence === b.confidence && a.start === b.start && a.end === b.end;
+}

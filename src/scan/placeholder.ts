@@ -1,0 +1,23 @@
+/** Words that people put where a secret will stand. Long enough that a random value hardly ever holds one. */
+const words =
+  /example|placeholder|your[_-]|[_-]your|your(?:api|key|token|secret)|changeme|change[_-]me|dummy|redacted|replace|insert[_-]|xxxx|\*\*\*\*|\.\.\.\.|_here\b|-here\b|<[a-z]|\$\{|\{\{|sample|foobar|fake[_-]|[_-]fake|testtest|deadbeef|abcdefgh|12345678|01234567|0000000|secret[_-]?key\b|password123/i;
+
+/** What tutorials and containers ship: everybody knows it, so it protects nothing and is no secret. */
+const defaults = /^(?:my|the|some|super|test|db|root|admin|user|postgres|mysql|redis|mongo)*[-_]?(?:pass(?:word|wd)?|pwd|secret|postgres|mysql|root|admin|user|test|guest|redis|mongo|db|token|key)[-_]?\d{0,3}$/i;
+
+/** Whether a value only stands for one: words, a repetition, a plain sequence. */
+export function isPlaceholder(secret: string): boolean {
+  return words.test(secret) || defaults.test(secret) || mostlyOneCharacter(secret) || isSequence(secret);
+}
+
+function mostlyOneCharacter(text: string): boolean {
+  const counts = new Map<string, number>();
+  for (const character of text.toLowerCase()) counts.set(character, (counts.get(character) ?? 0) + 1);
+  return Math.max(...counts.values()) > Math.max(4, text.length * 0.5);
+}
+
+function isSequence(text: string): boolean {
+  let steps = 0;
+  for (let at = 1; at < text.length; at++) if (Math.abs(text.charCodeAt(at) - text.charCodeAt(at - 1)) === 1) steps++;
+  return text.length > 5 && steps > text.length * 0.6;
+}

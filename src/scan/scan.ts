@@ -1,0 +1,243 @@
+import type { AgentConfig, ConfigSlot } from "../agent-config/index.ts";
+import { readAgentConfig } from "../agent-config/index.ts";
+import { decodings, undo } from "../decode/decode.ts";
+import type { Ruleset } from "../detector/compile.ts";
+import type { DecodeStep, Document, Locator } from "../document.ts";
+import { type Evidence, type Finding, findingId, type Slot } from "../finding.ts";
+import { committedFingerprint, fingerprint, hasFingerprint, type Keyring, Secret } from "../secret.ts";
+import { type Leaf, readTranscript } from "../transcript/index.ts";
+import { estimatedBits } from "./entropy.ts";
+import { LineIndex } from "./locate.ts";
+import { type Match, matchBytes } from "./match.ts";
+import { slotMatches } from "./slot.ts";
+
+const maxDepth = 3;
+
+/** A match with the place in the raw bytes that it came from. */
+interface Placed {
+  readonly match: Match;
+  readonly start: number;
+  readonly end: number;
+  readonly decode: readonly DecodeStep[];
+}
+
+/**
+ * Every credential in one document, as findings (contracts.md §3) in order of position. Pure: bytes in, findings out.
+ * `onValue` sees each finding with its value while both are in memory: for fingerprint inventories and recovery, never to keep.
+ */
+export function scan(
+  document: Document,
+  ruleset: Ruleset,
+  keyring: Keyring,
+  onValue?: (finding: Finding, secret: Secret) => void,
+): Finding[] {
+  const { bytes, decode } = transcoded(document.bytes);
+  const text = () => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("utf8");
+  const path = document.origin.path ?? "";
+  const config = decode.length === 0 ? readAgentConfig(path, text) : undefined;
+  const leaves = decode.length === 0 ? [...(readTranscript(path, text) ?? [])] : [];
+
+  const placed = unique([
+    ...inView(bytes, ruleset, 0, bytes.length, decode, maxDepth, undefined),
+    ...leaves.filter((leaf) => leaf.escaped).flatMap((leaf) => inLeaf(leaf, ruleset)),
+    ...(config === undefined ? [] : slotMatches(config, bytes).map((match) => ({ match, start: match.start, end: match.end, decode }))),
+  ]);
+  if (placed.length === 0) return [];
+
+  const index = new LineIndex(bytes);
+  return placed.flatMap((entry) => {
+    const slot = config === undefined ? undefined : slotAt(config, entry);
+    if (slot !== undefined && (slot.kind === "reference" || slot.kind === "placeholder")) return [];
+    const secret = Secret.from(Buffer.from(entry.match.secret, "latin1"));
+    const finding = toFinding(entry, {
+      document,
+      index,
+      keyring,
+      slot,
+      leaf: leafAt(leaves, entry),
+      secret,
+      wide: decode.length > 0 ? bytes : undefined,
+    });
+    onValue?.(finding, secret);
+    secret.wipe();
+    return [finding];
+  });
+}
+
+/**
+ * The value of an occurrence, read again from the bytes it stood in (contracts.md §1). Counts only if its HMAC matches:
+ * undefined where the bytes hold something else now.
+ */
+export function valueAt(bytes: Uint8Array, locator: Locator, expected: string, ruleset: Ruleset, keyring: Keyring): Secret | undefined {
+  const slice = bytes.subarray(locator.byteStart, locator.byteEnd);
+  if (locator.decode.length === 0) {
+    const secret = Secret.from(slice);
+    return hasFingerprint(secret, expected, keyring) ? secret : undefined;
+  }
+  const first = locator.decode[0] ?? "base64";
+  const decoded = undo(first, Buffer.from(slice).toString("latin1"));
+  if (decoded === undefined) return undefined;
+  let found: Secret | undefined;
+  for (const candidate of [Secret.from(decoded), ...valuesIn(decoded, ruleset)]) {
+    if (found === undefined && hasFingerprint(candidate, expected, keyring)) found = candidate;
+    else candidate.wipe();
+  }
+  return found;
+}
+
+function valuesIn(bytes: Uint8Array, ruleset: Ruleset): Secret[] {
+  return inView(bytes, ruleset, 0, bytes.length, [], maxDepth - 1, undefined).map(({ match }) =>
+    Secret.from(Buffer.from(match.secret, "latin1")),
+  );
+}
+
+/** UTF-16 with a byte order mark becomes UTF-8 before anything looks at it. */
+function transcoded(bytes: Uint8Array): { bytes: Uint8Array; decode: readonly DecodeStep[] } {
+  const step: DecodeStep | undefined =
+    bytes[0] === 0xff && bytes[1] === 0xfe ? "utf-16le" : bytes[0] === 0xfe && bytes[1] === 0xff ? "utf-16be" : undefined;
+  if (step === undefined) return { bytes, decode: [] };
+  const even = bytes.subarray(2, bytes.length - (bytes.length % 2));
+  return { bytes: undo(step, Buffer.from(even).toString("latin1")) ?? bytes, decode: [step] };
+}
+
+/** Matches of a view, then of whatever it encodes. In a decoded view every match has the place of the encoded text. */
+function inView(
+  bytes: Uint8Array,
+  ruleset: Ruleset,
+  start: number,
+  end: number,
+  decode: readonly DecodeStep[],
+  depth: number,
+  fixed: { start: number; end: number } | undefined,
+): Placed[] {
+  const found: Placed[] = matchBytes(bytes, ruleset).map((match) => ({
+    match,
+    start: fixed?.start ?? match.start,
+    end: fixed?.end ?? match.end,
+    decode,
+  }));
+  if (depth === 0) return found;
+  for (const stretch of decodings(bytes)) {
+    if (found.some((entry) => fixed === undefined && entry.start <= stretch.start && entry.end >= stretch.end)) continue;
+    const place = fixed ?? { start: stretch.start, end: stretch.end };
+    found.push(...inView(stretch.bytes, ruleset, start, end, [...decode, stretch.step], depth - 1, place));
+  }
+  return found;
+}
+
+function inLeaf(leaf: Leaf, ruleset: Ruleset): Placed[] {
+  return inView(Buffer.from(leaf.text), ruleset, 0, 0, ["json-string"], maxDepth - 1, { start: leaf.byteStart, end: leaf.byteEnd });
+}
+
+/** One value at one place once: a plain match hides the same value found again through a decoder or a parser. */
+function unique(placed: readonly Placed[]): Placed[] {
+  const kept: Placed[] = [];
+  for (const entry of placed.toSorted((a, b) => a.decode.length - b.decode.length)) {
+    const twin = kept.some(
+      (other) =>
+        other.start < entry.end &&
+        entry.start < other.end &&
+        (other.match.secret === entry.match.secret || (entry.decode.length === 0 && other.decode.length === 0)),
+    );
+    if (!twin) kept.push(entry);
+  }
+  return kept.toSorted((a, b) => a.start - b.start || a.match.secret.localeCompare(b.match.secret));
+}
+
+function slotAt(config: AgentConfig, { start, end }: Placed): ConfigSlot | undefined {
+  return config.slots.find((slot) => slot.byteStart < end && start < slot.byteEnd);
+}
+
+function leafAt(leaves: readonly Leaf[], { start, end }: Placed): Leaf | undefined {
+  return leaves.find((leaf) => leaf.byteStart <= start && end <= leaf.byteEnd);
+}
+
+interface Context {
+  readonly document: Document;
+  readonly index: LineIndex;
+  readonly keyring: Keyring;
+  readonly slot: ConfigSlot | undefined;
+  readonly leaf: Leaf | undefined;
+  readonly secret: Secret;
+  /** The transcoded bytes, where the document was UTF-16: offsets then count its units. */
+  readonly wide: Uint8Array | undefined;
+}
+
+function toFinding({ match, start, end, decode }: Placed, { document, index, keyring, slot, leaf, secret, wide }: Context): Finding {
+  const { detector, provider } = match.rule;
+  const { origin } = document;
+  const committed = committedFingerprint(secret, keyring);
+  const pointer = slot?.pointer ?? leaf?.pointer;
+  const [from, to] = [index.position(start), index.position(end)];
+  const allowed = /rekey:allow(?:\s+([^\n\r]{1,200}))?/.exec(index.lineAround(start));
+  const offset = (at: number) => (wide === undefined ? at : 2 + 2 * Buffer.from(wide.subarray(0, at)).toString("utf8").length);
+  return {
+    id: findingId({ committed, subject: match.subject, detector: detector.id, path: origin.path, pointer }),
+    detector: detector.id,
+    title: detector.name,
+    ...(match.candidates.length > 0 ? { candidates: match.candidates } : {}),
+    provider,
+    severity: detector.severity,
+    confidence: match.confidence,
+    fingerprint: fingerprint(secret, keyring),
+    committed,
+    bits: estimatedBits(match.secret),
+    ...(match.subject === undefined ? {} : { subject: match.subject }),
+    revoke: detector.revoke,
+    ...(detector.identity === undefined ? {} : { identity: detector.identity }),
+    location: {
+      kind: origin.kind,
+      ...(origin.path === undefined ? {} : { path: origin.path }),
+      startLine: from.line,
+      startColumn: from.column,
+      endLine: to.line,
+      endColumn: to.column,
+      ...(pointer === undefined ? {} : { pointer }),
+      ...(decode.length === 0 ? {} : { decoded: decode }),
+      ...(origin.commit === undefined ? {} : { commit: origin.commit }),
+      ...(origin.author === undefined ? {} : { author: origin.author }),
+      ...(origin.date === undefined ? {} : { date: origin.date }),
+    },
+    locator: {
+      source:
+        origin.blob === undefined ? (origin.kind === "stdin" ? "stdin" : origin.kind === "github-text" ? "github-text" : "file") : "git",
+      ...(origin.repository === undefined ? {} : { repository: origin.repository }),
+      ...(origin.path === undefined ? {} : { path: origin.path }),
+      ...(origin.blob === undefined ? {} : { blob: origin.blob }),
+      ...(pointer === undefined ? {} : { pointer }),
+      byteStart: offset(start),
+      byteEnd: offset(end),
+      decode,
+    },
+    occurrences: 1,
+    ...(slot === undefined ? {} : { slot: slotOf(slot) }),
+    identities: [],
+    attributes: { ...match.attributes },
+    evidence: evidenceOf(match),
+    ...(allowed === null ? {} : { allowed: allowed[1]?.trim() ?? "" }),
+  };
+}
+
+function slotOf({ client, pointer, kind, variable }: ConfigSlot): Slot {
+  return { client, pointer, kind, ...(variable === undefined ? {} : { variable }) };
+}
+
+function evidenceOf({ rule, checksum, candidates }: Match): Evidence[] {
+  const said: Evidence[] = [];
+  if (checksum === "valid") said.push({ method: "checksum", grade: "strong", text: "The token's own checksum is right." });
+  if (checksum === "invalid")
+    said.push({
+      method: "checksum",
+      grade: "weak",
+      text: "The token's checksum is wrong: mistyped, made up, or an older variant of the format.",
+    });
+  if (candidates.length > 0)
+    said.push({ method: "ambiguous-format", grade: "weak", text: `The format fits several providers: ${candidates.join(", ")}.` });
+  if (said.length === 0)
+    said.push({
+      method: "format",
+      grade: rule.detector.confidence === "high" ? "strong" : "moderate",
+      text: `The text has the format of ${rule.detector.name}.`,
+    });
+  return said;
+}

@@ -1,0 +1,49 @@
+import type { AgentConfig } from "../agent-config/index.ts";
+import type { CompiledDetector } from "../detector/compile.ts";
+import { entropy } from "./entropy.ts";
+import type { Match } from "./match.ts";
+import { isPlaceholder } from "./placeholder.ts";
+
+/** A literal in a slot whose name says secret is a finding even where no vendor's format is known. */
+const rule: CompiledDetector = {
+  provider: "agent-config",
+  patterns: [],
+  detector: {
+    id: "agent-config-secret",
+    name: "Literal secret in agent configuration",
+    within: 5,
+    boundary: "none",
+    entropy: 3,
+    checksum: "none",
+    confidence: "medium",
+    severity: "high",
+    subject: [],
+    over: [],
+    revoke: "none: find the issuer by the server and variable named here, revoke the value there, and write a reference instead",
+    examples: { match: [], no_match: [] },
+  },
+};
+
+const secretName =
+  /(?:^|[_.-])(?:api_?key|apikey|key|token|secret|password|passwd|pwd|credentials?|authorization|auth|pat)$|(?:api_?key|apikey|token|secret|password)/i;
+
+export function slotMatches(config: AgentConfig, bytes: Uint8Array): Match[] {
+  return config.slots.flatMap((slot) => {
+    if (!["literal", "default_literal", "mixed"].includes(slot.kind) || !secretName.test(slot.name)) return [];
+    const secret = Buffer.from(bytes.subarray(slot.byteStart, slot.byteEnd)).toString("latin1");
+    if (secret.length < 12 || secret.length > 4096 || /\s/.test(secret) || entropy(secret) < 3 || isPlaceholder(secret)) return [];
+    return [
+      {
+        rule,
+        start: slot.byteStart,
+        end: slot.byteEnd,
+        secret,
+        confidence: "medium",
+        checksum: "not-applicable",
+        subject: undefined,
+        attributes: {},
+        candidates: [],
+      },
+    ];
+  });
+}
