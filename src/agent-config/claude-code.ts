@@ -1,0 +1,40 @@
+import { type Client, standardServer } from "./client.ts";
+import { dollarBraces, dollarDefault, type Grammar, noReferences, userConfig } from "./slot/grammar.ts";
+
+/** `$VAR` is never expanded, and an unset `${VAR}` stays as text. */
+const expanded: Grammar = [dollarBraces, dollarDefault, userConfig];
+
+const helpers = ["apiKeyHelper", "awsAuthRefresh", "awsCredentialExport", "otelHeadersHelper"];
+
+/** https://code.claude.com/docs/en/mcp and /settings; `env` of settings.json is literal (anthropics/claude-code issue 46889). */
+export const claudeCode: Client = {
+  id: "claude-code",
+  agent: "Claude Code",
+  surfaces: [
+    {
+      paths: ["**/.mcp.json", "**/.claude.json", "**/managed-mcp.json", "**/.claude-plugin/plugin.json"],
+      grammar: expanded,
+      servers: ["/mcpServers/*", "/projects/*/mcpServers/*"],
+      onlyWith: ["mcpServers", "projects"],
+    },
+    // The flat form: the file is the map of servers.
+    { paths: ["**/.mcp.json"], grammar: expanded, servers: ["/*"] },
+    {
+      paths: ["**/.claude/settings.json", "**/.claude/settings.local.json", "**/managed-settings.json"],
+      grammar: noReferences,
+      slots: [
+        { at: "/env/*", as: "variable" },
+        { at: "/hooks/*/*/hooks/*/headers/*", as: "header" },
+        { at: "/hooks/*/*/hooks/*/command", as: "arguments" },
+        ...helpers.map((name) => ({ at: `/${name}`, as: "helper" as const })),
+      ],
+    },
+    {
+      paths: ["**/.claude/agents/**/*.md"],
+      format: "front-matter",
+      grammar: expanded,
+      servers: ["/mcpServers/*", "/mcpServers/*/*"],
+      server: standardServer,
+    },
+  ],
+};

@@ -1,0 +1,70 @@
+import picomatch from "picomatch";
+import { claudeCode } from "./claude-code.ts";
+import { claudeDesktop } from "./claude-desktop.ts";
+import type { AgentConfig, Client, Surface } from "./client.ts";
+import { codex } from "./codex.ts";
+import { cursor } from "./cursor.ts";
+import { type FileFormat, readTree } from "./format/read.ts";
+import { field, type Tree } from "./format/tree.ts";
+import { placesOf } from "./slot/places.ts";
+import { walk } from "./slot/walk.ts";
+import { vsCode } from "./vs-code.ts";
+
+export type { AgentConfig, Client, ConfigServer, ConfigSlot } from "./client.ts";
+
+/** Every client that Rekey reads: one line each. The first that takes a path has it. */
+export const clients: readonly Client[] = [claudeCode, claudeDesktop, cursor, vsCode, codex];
+
+const globs = clients.flatMap((client) =>
+  client.surfaces.flatMap((surface) => surface.paths.map((path) => ({ client, surface, matches: picomatch(path, { dot: true }) }))),
+);
+/** One test that turns nearly all paths away. */
+const anyGlob = new RegExp(
+  clients
+    .flatMap((client) => client.surfaces.flatMap((surface) => surface.paths))
+    .map((path) => picomatch.makeRe(path, { dot: true }).source)
+    .join("|"),
+);
+
+/** The client that reads the file at this path, if one does. Paths use `/`, relative to any root. */
+export function clientFor(path: string): Client | undefined {
+  const normal = path.replaceAll("\\", "/");
+  if (!anyGlob.test(normal)) return undefined;
+  return globs.find(({ matches }) => matches(normal))?.client;
+}
+
+/**
+ * The servers and credential slots of a client's config file, or undefined where the path belongs to no client or the file is
+ * not of its shape. Never throws: what cannot be read is in `problems`. Nothing is executed, contacted or expanded.
+ */
+export function readAgentConfig(path: string, text: string | (() => string)): AgentConfig | undefined {
+  const client = clientFor(path);
+  if (client === undefined) return undefined;
+  const normal = path.replaceAll("\\", "/");
+  const surfaces = globs.filter((entry) => entry.client === client && entry.matches(normal)).map(({ surface }) => surface);
+  const content = typeof text === "string" ? text : text();
+  return read(client, surfaces, normal, content);
+}
+
+function read(client: Client, surfaces: readonly Surface[], path: string, text: string): AgentConfig | undefined {
+  const places = placesOf(text);
+  const { root, problems } = readTree(text, surfaces.find(({ format }) => format !== undefined)?.format ?? formatOf(path));
+  const surface = root === undefined ? undefined : surfaces.find((candidate) => hasShape(root, candidate));
+  const noted = problems.map(({ message, offset }) => ({ message, line: places.lineOf(offset) }));
+  if (root === undefined || surface === undefined) {
+    return noted.length === 0 ? undefined : { client: client.id, agent: client.agent, servers: [], slots: [], problems: noted };
+  }
+  const { servers, slots, truncated } = walk(root, surface, { client: client.id, text, places });
+  if (truncated) noted.push({ message: "the file has more credential slots than are read", line: 1 });
+  return { client: client.id, agent: client.agent, servers, slots, problems: noted };
+}
+
+function hasShape(root: Tree, { onlyWith }: Surface): boolean {
+  return onlyWith === undefined || onlyWith.some((key) => field(root, key) !== undefined);
+}
+
+function formatOf(path: string): FileFormat {
+  if (/\.ya?ml$/i.test(path)) return "yaml";
+  if (/\.toml$/i.test(path)) return "toml";
+  return /\.(?:md|mdc|prompty)$/i.test(path) ? "front-matter" : "json";
+}

@@ -1,0 +1,40 @@
+import type { Client } from "./client.ts";
+import { editorVariables, envBraces, type Grammar, inputBraces } from "./slot/grammar.ts";
+
+const grammar: Grammar = [inputBraces, envBraces, editorVariables];
+
+/** microsoft/vscode-docs mcp-configuration.md (2026-05-20). A default of a password prompt is a literal (unconfirmed). */
+export const vsCode: Client = {
+  id: "vs-code",
+  agent: "VS Code",
+  surfaces: [
+    {
+      paths: ["**/.vscode/mcp.json", "**/Code/User/**/mcp.json", "**/Code - Insiders/User/**/mcp.json"],
+      grammar,
+      servers: ["/servers/*", "/mcpServers/*"],
+      slots: [{ at: "/inputs/*/default", as: "value" }],
+    },
+    {
+      paths: [
+        "**/.vscode/settings.json",
+        "**/Code/User/settings.json",
+        "**/*.code-workspace",
+        "**/devcontainer.json",
+        "**/.devcontainer.json",
+      ],
+      grammar,
+      servers: [
+        "/mcp/servers/*",
+        "/settings/mcp/servers/*",
+        "/customizations/vscode/mcp/servers/*",
+        "/customizations/vscode/settings/mcp/servers/*",
+      ],
+      slots: [
+        { at: "/mcp/inputs/*/default", as: "value" },
+        { at: "/settings/mcp/inputs/*/default", as: "value" },
+        { at: "/containerEnv/*", as: "variable" },
+        { at: "/remoteEnv/*", as: "variable" },
+      ],
+    },
+  ],
+};

@@ -1,0 +1,33 @@
+import { claudeCode } from "./claude-code.ts";
+import type { Leaf, Reading, TranscriptFormat } from "./leaf.ts";
+
+export type { Leaf, Reading, Role, TranscriptFormat } from "./leaf.ts";
+
+/** Every transcript format that Rekey reads: one line each. The first that takes a file has it. */
+export const formats: readonly TranscriptFormat[] = [claudeCode];
+
+/** Nothing else can be a transcript; asked before any text is decoded. */
+const candidate =
+  /\.(?:jsonl|ndjson)$|\.aider\.(?:chat\.history\.md|input\.history|llm\.history)$|(?:api_conversation_history|ui_messages)\.json$/i;
+
+/** How much of a file tells its format. */
+const headLength = 4096;
+
+/** The format of a file by its path, and its start where the path does not tell. */
+export function transcriptFor(path: string, head: string): TranscriptFormat | undefined {
+  if (!candidate.test(path)) return undefined;
+  return formats.find((format) => format.takes(path.replaceAll("\\", "/"), head.slice(0, headLength)));
+}
+
+/** What was said in a transcript, in order, or undefined where the file is none. Never throws. */
+export function readTranscript(path: string, text: string | (() => string)): Iterable<Leaf> | undefined {
+  return openTranscript(path, text)?.leaves;
+}
+
+/** As `readTranscript`, with the number of lines that were not of the format. */
+export function openTranscript(path: string, text: string | (() => string)): (Reading & { readonly format: string }) | undefined {
+  if (!candidate.test(path)) return undefined;
+  const content = typeof text === "string" ? text : text();
+  const format = transcriptFor(path, content.slice(0, headLength));
+  return format === undefined ? undefined : { format: format.id, ...format.read(content) };
+}
