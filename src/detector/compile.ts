@@ -3,7 +3,7 @@ import { ConfigError } from "../errors.ts";
 import { checksums } from "./checksum.ts";
 import type { LinearRegex, RegexEngine } from "./regex.ts";
 import type { Detector, DetectorFile, DetectorPart } from "./schema.ts";
-import { escapeRegex, parseTemplate, templateSource } from "./template.ts";
+import { escapeRegex, parseTemplate, type TemplatePart, templateSource } from "./template.ts";
 
 type PatternSource = Pick<DetectorPart, "token" | "assign" | "regex" | "anchors">;
 
@@ -14,6 +14,12 @@ export interface CompiledPattern {
   readonly anchors: readonly string[];
   readonly back: number;
   readonly forward: number;
+  /** The anchor as it is written, where a match contains it in exactly this case; saves most runs of the regex. */
+  readonly exact: string | undefined;
+  /** Characters besides letters, digits and `_` that would make the text beside a match a part of a longer token. */
+  readonly glue: { readonly before: string; readonly after: string };
+  /** Without a literal of its own, the value could also be an identifier of the program. */
+  readonly bare: boolean;
   /** Name of the part in a composite, otherwise undefined. */
   readonly part: string | undefined;
 }
@@ -85,7 +91,7 @@ function patternsOf(
   if (anchors.length === 0) fail("a regex needs anchors: literals of 3 bytes or more, one of which every match contains");
   if (/\(\?[=!<][=!]?(?![A-Za-z_])/.test(source.regex)) fail("look-around is not linear-time and not supported");
   try {
-    return [{ regex: engine.compile(source.regex), anchors, back: 512, forward: 8192, part }];
+    return [{ regex: engine.compile(source.regex), anchors, back: 512, forward: 8192, exact: undefined, glue: noGlue, bare: false, part }];
   } catch (error) {
     return fail(`not RE2 syntax: ${error instanceof Error ? error.message : String(error)}`);
   }
@@ -100,18 +106,37 @@ function tokenPattern(
   fail: (problem: string) => never,
 ): CompiledPattern {
   const parts = parseTemplate(template);
-  const literals = parts.flatMap((piece) => ("literal" in piece ? [piece.literal] : []));
-  const anchor = literals.toSorted((a, b) => b.length - a.length)[0] ?? "";
-  const longest = parts.reduce((sum, piece) => sum + ("literal" in piece ? piece.literal.length : piece.max), 0);
-  const regex = engine.compile(`(?P<secret>${templateSource(template)})`);
+  const anchor = longestLiteral(template);
+  const longest = lengthOf(template);
+  const shared = { regex: engine.compile(`(?P<secret>${templateSource(template)})`), glue: glueOf(template), part };
   if (anchor.length >= 3) {
-    // a literal can stand far behind an open run only in templates with two runs; bound it by the whole length
     const before = parts.findIndex((piece) => "literal" in piece && piece.literal === anchor);
-    const lead = parts.slice(0, before).reduce((sum, piece) => sum + ("literal" in piece ? piece.literal.length : piece.max), 0);
-    return { regex, anchors: [anchor.toLowerCase()], back: lead + 1, forward: longest + 1, part };
+    const lead = lengthOf(parts.slice(0, before));
+    return { ...shared, anchors: [anchor.toLowerCase()], exact: anchor, back: lead + 1, forward: longest + 1, bare: false };
   }
   if (detector.near === undefined) return fail(`'${template}' has no literal of 3 bytes; give the words that stand near it (near: …)`);
-  return { regex, anchors: detector.near.map((word) => word.toLowerCase()), back: 60 + longest, forward: 120 + longest, part };
+  const anchors = detector.near.map((word) => word.toLowerCase());
+  return { ...shared, anchors, exact: undefined, back: 60 + longest, forward: 140 + longest, bare: anchor === "" };
+}
+
+function longestLiteral(template: string): string {
+  const literals = parseTemplate(template).flatMap((piece) => ("literal" in piece ? [piece.literal] : []));
+  return literals.toSorted((a, b) => b.length - a.length)[0] ?? "";
+}
+
+const noGlue = { before: "", after: "" };
+
+/** A value of fixed length must not be the head or the tail of a longer one in the same alphabet. */
+function glueOf(template: string): CompiledPattern["glue"] {
+  const parts = parseTemplate(template);
+  const signs = (piece: TemplatePart | undefined) =>
+    piece === undefined || "literal" in piece ? "" : piece.alphabet.replace(/[A-Za-z0-9_]/g, "");
+  return { before: signs(parts[0]), after: template.endsWith("{uuid}") ? "-" : signs(parts.at(-1)) };
+}
+
+function lengthOf(template: string | readonly TemplatePart[]): number {
+  const parts = typeof template === "string" ? parseTemplate(template) : template;
+  return parts.reduce((sum, piece) => sum + ("literal" in piece ? piece.literal.length : piece.max), 0);
 }
 
 /** Between a name and its value: quotes, brackets, an operator (or white space behind a flag), an auth scheme. */
@@ -120,45 +145,58 @@ const operator =
 
 function assignPattern(names: readonly string[], template: string, part: string | undefined, engine: RegexEngine): CompiledPattern {
   const alternatives = names.map((name) => name.split("_").map(escapeRegex).join("[_.\\- ]?"));
-  const source = `${startOf(names.join("|"), alternatives.join("|"))}${stage}${operator}(?P<secret>${templateSource(template)})`;
-  return {
-    regex: engine.compile(source),
-    anchors: [...new Set(names.flatMap(anchorsOf))],
-    back: 64,
-    forward: 256 + lengthOf(template),
-    part,
-  };
+  const name = `(?:${start}(?i:${alternatives.join("|")})|[a-z0-9](?:${camelCased(names)}))`;
+  return behindName(`${name}${stage}`, names, template, part, engine, 256);
 }
 
 /**
  * A vendor word, then a key-like name: in the rest of its line, or in the first lines of the object or YAML map that it opens.
- * The word stands alone or as a part of a camel-case or `_`-joined name (`openExaKey`, not `hexaKey`).
+ * The word stands alone or as a part of a camel-case or `_`-joined name (`openExaKey`, not `hexaKey` or `EXACT_KEY`).
  */
 function vendorPattern(vendor: readonly string[], template: string, part: string | undefined, engine: RegexEngine): CompiledPattern {
-  const sameLine = "(?:[^a-z\\n][^\\n]{0,60}?)?";
-  const nested =
-    "[\"'\\])]{0,2}[ \\t]{0,4}[:=]?[ \\t]{0,4}[{(\\[]{0,2}[ \\t]{0,4}\\r?\\n(?:[^\\n]{0,80}\\n){0,3}?[ \\t]{1,24}[\"']?[A-Za-z_-]{0,16}?";
-  const keyLike = "(?i:key|token|secret|passw(?:or)?d|_pat|credentials?|authorization|bearer)";
-  const words = vendor.map((word) => escapeRegex(word).replace(/(?:_|\\\.|-)/g, "[_.\\- ]?"));
-  const source = `${startOf(vendor.join("|"), words.join("|"))}(?i:api|ai)?(?:${sameLine}|${nested})${keyLike}${stage}${operator}(?P<secret>${templateSource(template)})`;
+  const words = vendor.map((word) => escapeRegex(word).replace(/_|\\\.|-/g, "[_.\\- ]?"));
+  const sameLine = "(?:[^A-Za-z\\n][^\\n]{0,60}?)?";
+  const opening = "[\"'\\])]{0,2}[ \\t]{0,4}[:=]?[ \\t]{0,4}[{(\\[]{0,2}[ \\t]{0,4}\\r?\\n";
+  const nested = `${opening}(?:[^\\n]{0,80}\\n){0,3}?[ \\t]{1,24}["']?[A-Za-z_-]{0,16}?`;
+  const keyLike = "(?:(?i:key|token|secret|passw(?:or)?d|[_.-]pat|credentials?|authorization|bearer)|Pat|PAT)";
+  const plain = `${start}(?i:${words.join("|")})(?i:api|ai)?(?:${sameLine}|${nested})`;
+  const camel = `(?:${start}(?:${camelCased(vendor, (word) => word)})|[a-z0-9]?(?:${camelCased(vendor)}))(?:[A-Z][A-Za-z0-9]{0,40}?)?`;
+  return behindName(`(?:${plain}|${camel})${keyLike}${stage}`, vendor, template, part, engine, 640);
+}
+
+function behindName(
+  name: string,
+  words: readonly string[],
+  template: string,
+  part: string | undefined,
+  engine: RegexEngine,
+  reach: number,
+): CompiledPattern {
   return {
-    regex: engine.compile(source),
-    anchors: [...new Set(vendor.flatMap(anchorsOf))],
+    regex: engine.compile(`${name}${operator}(?P<secret>${templateSource(template)})`),
+    anchors: [...new Set(words.flatMap(anchorsOf))],
+    exact: undefined,
+    glue: glueOf(template),
+    bare: longestLiteral(template).length < 3,
     back: 64,
-    forward: 640 + lengthOf(template),
+    forward: reach + lengthOf(template),
     part,
   };
 }
 
+/** What may stand before a name; `\\n` in a JSON string is an escape, not a letter of the name. */
+const start = "(?:^|[^A-Za-z0-9]|\\\\[nrt])";
+
+/** What people append to a name: PROD, v2, VALUE … */
 const stage = "(?i:[_.-]?(?:value|v\\d|prod|production|staging|dev|test|live|default|\\d)){0,2}";
 
-/** Words in any case with no letter or digit before them, or in camel case behind one. */
-function startOf(plain: string, alternatives: string): string {
-  const camel = plain.split("|").map((name) => {
-    const [first = "", ...rest] = name.split(/[_.-]/);
-    return [`${capital(first)}${rest.map(capital).join("")}`, `${capital(first)}${["", ...rest].join("[_.\\- ]?")}`];
+/** `mistral_api_key` as it stands inside a camel-case name: MistralApiKey, or MistralAPI_KEY. */
+function camelCased(names: readonly string[], first: (word: string) => string = capital): string {
+  const forms = names.map((name) => {
+    const [head = "", ...rest] = name.split(/[_.-]/).map(escapeRegex);
+    return `${first(head)}${rest.map((word) => `[_.-]?(?i:${word})`).join("")}`;
   });
-  return `(?:(?:^|[^A-Za-z0-9]|\\\\[nrt])(?i:${alternatives})|[a-z0-9](?:${camel.flat().join("|")}))`;
+  return forms.join("|");
 }
 
 function capital(word: string): string {
@@ -168,14 +206,10 @@ function capital(word: string): string {
 /** Words that stand in every program: no good as the anchor of a search. */
 const common = /^(api|key|token|secret|access|auth|app|client|id|private|url|password|account|service|the|and)$/;
 
-/** The longest telling word of a name, or, where it has none of 3 letters, the first two words with every separator. */
+/** The longest telling word of a name, or, where it has none of 4 letters, the first two words with every separator. */
 function anchorsOf(name: string): string[] {
   const pieces = name.split(/[_.-]/);
   const telling = pieces.filter((piece) => piece.length >= 4 && !common.test(piece)).toSorted((a, b) => b.length - a.length)[0];
   if (telling !== undefined || pieces.length === 1) return [telling ?? name];
   return ["", "_", "-", ".", " "].map((separator) => pieces.slice(0, 2).join(separator));
-}
-
-function lengthOf(template: string): number {
-  return parseTemplate(template).reduce((sum, piece) => sum + ("literal" in piece ? piece.literal.length : piece.max), 0);
 }

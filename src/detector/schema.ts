@@ -37,7 +37,14 @@ const assign = z
     /** `_`-separated lower-case words; a longer name that ends in them counts too (`PROD_MISTRAL_API_KEY`). */
     names: z.array(z.string().regex(/^[a-z0-9]+(_[a-z0-9]+)*$/, "expected lower-case words joined by _")).default([]),
     /** Vendor words: a key-like name (key, token, secret …) behind one of them, in the same line or the object that it opens. */
-    vendor: z.array(z.string().min(3).regex(/^[a-z0-9]+([_.-][a-z0-9]+)*$/, "expected a lower-case word of 3 letters or more")).default([]),
+    vendor: z
+      .array(
+        z
+          .string()
+          .min(3)
+          .regex(/^[a-z0-9]+([_.-][a-z0-9]+)*$/, "expected a lower-case word of 3 letters or more"),
+      )
+      .default([]),
     value: templates,
   })
   .refine(({ names, vendor }) => names.length + vendor.length > 0, "expected names, vendor, or both");

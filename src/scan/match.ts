@@ -2,7 +2,7 @@ import { type ChecksumResult, checksums } from "../detector/checksum.ts";
 import type { CompiledDetector, CompiledPattern, Ruleset } from "../detector/compile.ts";
 import type { Confidence } from "../finding.ts";
 import { entropy } from "./entropy.ts";
-import { isPlaceholder } from "./placeholder.ts";
+import { isIdentifier, isPlaceholder } from "./placeholder.ts";
 
 /** A credential in one view of a document: byte offsets in that view, end exclusive. Holds the value; lives for one scan. */
 export interface Match {
@@ -19,6 +19,7 @@ export interface Match {
 
 interface RawMatch {
   readonly rule: CompiledDetector;
+  readonly pattern: CompiledPattern;
   readonly part: string | undefined;
   readonly start: number;
   readonly end: number;
@@ -39,21 +40,16 @@ export function matchBytes(bytes: Uint8Array, ruleset: Ruleset): Match[] {
 
 function rawMatches(buffer: Buffer, ruleset: Ruleset): RawMatch[] {
   const found = new Map<string, RawMatch>();
-  const scannedTo = new Map<CompiledPattern, number>();
-  for (const { detector, pattern, position } of ruleset.filter.hits(buffer)) {
-    const rule = ruleset.detectors[detector];
-    // anchors that stand close together share one window: without this a run of anchors costs quadratic time
-    const from = Math.max(position - pattern.back, scannedTo.get(pattern) ?? 0, 0);
-    const to = Math.min(position + pattern.forward, buffer.length);
-    if (rule === undefined || from >= to || found.size >= maxMatches) continue;
-    const window = buffer.toString("latin1", from, to);
+  for (const { rule, pattern, from, to } of windows(buffer, ruleset)) {
+    const text = buffer.toString("latin1", from, to);
     let at = 0;
-    let last = from;
-    for (let match = pattern.regex.exec(window, at); match !== undefined; match = pattern.regex.exec(window, at)) {
+    for (let match = pattern.regex.exec(text, at); match !== undefined; match = pattern.regex.exec(text, at)) {
+      if (found.size >= maxMatches) return [...found.values()];
       const secret = match.groups["secret"] ?? match.text;
       const start = from + match.index + match.text.lastIndexOf(secret);
       found.set(`${rule.detector.id}\0${pattern.part}\0${start}\0${secret.length}`, {
         rule,
+        pattern,
         part: pattern.part,
         start,
         end: start + secret.length,
@@ -61,11 +57,41 @@ function rawMatches(buffer: Buffer, ruleset: Ruleset): RawMatch[] {
         groups: match.groups,
       });
       at = Math.max(match.index + match.text.length, match.index + 1);
-      last = from + at;
     }
-    scannedTo.set(pattern, Math.max(last, position - pattern.back));
   }
   return [...found.values()];
+}
+
+interface Window {
+  readonly rule: CompiledDetector;
+  readonly pattern: CompiledPattern;
+  readonly from: number;
+  to: number;
+}
+
+/** The stretches in which each pattern is worth running: overlapping ones become one, so that no byte is searched twice by a pattern. */
+function windows(buffer: Buffer, ruleset: Ruleset): Window[] {
+  const all: Window[] = [];
+  const open = new Map<CompiledPattern, Window>();
+  for (const { detector, pattern, position } of ruleset.filter.hits(buffer)) {
+    const rule = ruleset.detectors[detector];
+    if (rule === undefined || (pattern.exact !== undefined && !stands(pattern.exact, buffer, position))) continue;
+    const from = Math.max(position - pattern.back, 0);
+    const to = Math.min(position + pattern.forward, buffer.length);
+    const last = open.get(pattern);
+    if (last !== undefined && from <= last.to) last.to = Math.max(to, last.to);
+    else {
+      const window = { rule, pattern, from, to };
+      open.set(pattern, window);
+      all.push(window);
+    }
+  }
+  return all;
+}
+
+function stands(literal: string, buffer: Buffer, position: number): boolean {
+  for (let at = 0; at < literal.length; at++) if (buffer[position + at] !== literal.charCodeAt(at)) return false;
+  return true;
 }
 
 /** Boundaries, context words, entropy and placeholders: everything that only needs the bytes around. */
@@ -75,15 +101,17 @@ function plausible(match: RawMatch, buffer: Buffer): boolean {
   if (detector.boundary === "token" && !standsAlone(match, buffer)) return false;
   if (detector.near !== undefined && !hasNear(detector.near, match, buffer)) return false;
   if (part?.secret === false) return true;
+  if (match.pattern.bare && (isIdentifier(match.secret) || buffer[match.end] === 0x28)) return false;
   return entropy(match.secret) >= detector.entropy && !isPlaceholder(match.secret);
 }
 
 /** A token is not a piece of a longer one. `\n` and `%3D` before it are escapes, not characters of it. */
-function standsAlone({ start, end }: RawMatch, buffer: Buffer): boolean {
+function standsAlone({ start, end, pattern: { glue } }: RawMatch, buffer: Buffer): boolean {
   const before = buffer.toString("latin1", Math.max(0, start - 3), start);
   const after = buffer.toString("latin1", end, end + 1);
-  const glued = /[A-Za-z0-9_]$/.test(before) && !/(\\[nrt"']|%[0-9A-Fa-f]{2})$/.test(before);
-  return !glued && !/[A-Za-z0-9_]/.test(after);
+  if (after !== "" && (/[A-Za-z0-9_]/.test(after) || glue.after.includes(after))) return false;
+  if (before !== "" && glue.before.includes(before.slice(-1))) return false;
+  return !/[A-Za-z0-9_]$/.test(before) || /(\\[nrt"']|%[0-9A-Fa-f]{2})$/.test(before);
 }
 
 function hasNear(words: readonly string[], { start, end }: RawMatch, buffer: Buffer): boolean {

@@ -1,9 +1,10 @@
 /** Words that people put where a secret will stand. Long enough that a random value hardly ever holds one. */
 const words =
-  /example|placeholder|your[_-]|[_-]your|your(?:api|key|token|secret)|changeme|change[_-]me|dummy|redacted|replace|insert[_-]|xxxx|\*\*\*\*|\.\.\.\.|_here\b|-here\b|<[a-z]|\$\{|\{\{|sample|foobar|fake[_-]|[_-]fake|testtest|deadbeef|abcdefgh|12345678|01234567|0000000|secret[_-]?key\b|password123/i;
+  /example|placeholder|your[_-]|[_-]your|your(?:api|key|token|secret)|changeme|change[_-]me|dummy|redacted|replace|insert[_-]|xxxx|\*\*\*\*|\.\.\.\.|_here\b|-here\b|<[a-z]|\$\{|\{\{|sample|foobar|fake[_-]|[_-]fake|testtest|deadbeef|abcdefgh|12345678|01234567|0000000|^secret[_-]?key$|password123/i;
 
 /** What tutorials and containers ship: everybody knows it, so it protects nothing and is no secret. */
-const defaults = /^(?:my|the|some|super|test|db|root|admin|user|postgres|mysql|redis|mongo)*[-_]?(?:pass(?:word|wd)?|pwd|secret|postgres|mysql|root|admin|user|test|guest|redis|mongo|db|token|key)[-_]?\d{0,3}$/i;
+const defaults =
+  /^(?:my|the|some|super|test|db|root|admin|user|postgres|mysql|redis|mongo)*[-_]?(?:pass(?:word|wd)?|pwd|secret|postgres|mysql|root|admin|user|test|guest|redis|mongo|db|token|key)[-_]?\d{0,3}$/i;
 
 /** Whether a value only stands for one: words, a repetition, a plain sequence. */
 export function isPlaceholder(secret: string): boolean {
@@ -20,4 +21,14 @@ function isSequence(text: string): boolean {
   let steps = 0;
   for (let at = 1; at < text.length; at++) if (Math.abs(text.charCodeAt(at) - text.charCodeAt(at - 1)) === 1) steps++;
   return text.length > 5 && steps > text.length * 0.6;
+}
+
+/**
+ * Whether a value reads as a name in a program (`loadKeyFromVault`, `chroma_cloud_api_key`): letters only, in words of three
+ * letters or more on average. A random value changes case every other letter, and nearly always has a digit.
+ */
+export function isIdentifier(text: string): boolean {
+  if (!/^(?:[A-Za-z]+|[A-Za-z]+\d?(?:[_.:/-]+[A-Za-z]+\d?)+)$/.test(text)) return false;
+  const words = text.replace(/([a-z])([A-Z])/g, "$1 $2").split(/[ _.:/-]+/);
+  return text.length / words.length >= 4 || (words.length > 1 && words.every((word) => word.length >= 3));
 }
