@@ -1,0 +1,3 @@
+export interface Incident {
+  readonly id: string;
+}

@@ -1,0 +1,135 @@
+import { cpSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { PGlite, types } from "@electric-sql/pglite";
+import { describeError, type Log } from "../log.ts";
+import { DurableFS } from "./durable-fs.ts";
+import { createSession, type Session } from "./embedded-dialect.ts";
+import { acquireLock, type Lock } from "./lock.ts";
+
+export interface Embedded {
+  readonly session: Session;
+  readonly lock: Lock;
+  close(): Promise<void>;
+}
+
+/** How often dead rows are removed: PGlite has no autovacuum. Milliseconds. */
+const vacuumInterval = 10 * 60_000;
+
+/**
+ * Opens PGlite in `directory` under our own lock, with fsync on and proven at boot. `template` is a folder of a finished
+ * database: a first start copies it instead of making a cluster (4 s), and is told by `prepare` what belongs into one.
+ */
+export async function openEmbedded(options: {
+  directory: string;
+  log: Log;
+  template?: { path: string; prepare: (session: Session) => Promise<void> };
+}): Promise<Embedded> {
+  const { directory, log, template } = options;
+  const lock = await acquireLock(directory);
+  let timer: NodeJS.Timeout | undefined;
+  try {
+    const data = join(directory, "pgdata");
+    if (!existsSync(data)) await create(data, template);
+    const { database, files } = await start(data);
+    const session = createSession(database);
+    await proveDurable(session, files);
+    timer = setInterval(() => void vacuum(session, log), vacuumInterval);
+    timer.unref();
+    return {
+      session,
+      lock,
+      async close() {
+        clearInterval(timer);
+        try {
+          await session.exclusive(() => database.close());
+        } finally {
+          lock.release();
+        }
+      },
+    };
+  } catch (error) {
+    clearInterval(timer);
+    lock.release();
+    throw error;
+  }
+}
+
+/** A cluster appears whole: it is made beside and moved into place, so that a kill in the middle leaves nothing half made. */
+async function create(data: string, template: { path: string; prepare: (session: Session) => Promise<void> } | undefined): Promise<void> {
+  if (template !== undefined && !existsSync(template.path)) await makeCluster(template.path, template.prepare);
+  if (template === undefined) {
+    await makeCluster(data, async () => {});
+    return;
+  }
+  const draft = mkdtempSync(`${data}.new-`);
+  cpSync(template.path, draft, { recursive: true });
+  move(draft, data);
+}
+
+async function makeCluster(target: string, prepare: (session: Session) => Promise<void>): Promise<void> {
+  mkdirSync(dirname(target), { recursive: true });
+  const draft = mkdtempSync(`${target}.new-`);
+  const { database } = await start(draft);
+  try {
+    await prepare(createSession(database));
+  } finally {
+    await database.close();
+  }
+  move(draft, target);
+}
+
+/** Loses politely against another process that made the same folder first. */
+function move(draft: string, target: string): void {
+  try {
+    renameSync(draft, target);
+  } catch (error) {
+    rmSync(draft, { recursive: true, force: true });
+    if (!existsSync(target)) throw error;
+  }
+}
+
+async function start(data: string): Promise<{ database: PGlite; files: DurableFS }> {
+  const files = new DurableFS(data);
+  const database = await PGlite.create({
+    fs: files,
+    // The shipped parameters start with fsync off (-F).
+    startParams: [
+      ...PGlite.defaultStartParams.filter((parameter) => parameter !== "-F"),
+      ...["fsync=on", "wal_sync_method=fsync", "synchronous_commit=on", "full_page_writes=on", "shared_buffers=16MB"].flatMap((setting) => [
+        "-c",
+        setting,
+      ]),
+    ],
+    // int8 as number on both databases: nothing that we count comes near 2^53.
+    parsers: { [types.INT8]: (text) => safeInteger(text) },
+  });
+  return { database, files };
+}
+
+export function safeInteger(text: string): number {
+  const value = Number(text);
+  if (!Number.isSafeInteger(value)) throw new RangeError("an integer of the database exceeds 2^53 and cannot be read exactly");
+  return value;
+}
+
+/** Refuses to run on a database whose commits stay in the page cache: that would lose journaled intents. */
+async function proveDurable(session: Session, files: DurableFS): Promise<void> {
+  await session.exclusive(async (database) => {
+    await database.exec("create table if not exists rekey_boot (at timestamptz not null)");
+    const before = files.syncs;
+    await database.exec("begin; delete from rekey_boot; insert into rekey_boot values (now()); commit");
+    if (files.syncs === before) {
+      throw new Error(
+        "the embedded database committed without an fsync, so a crash could lose data; use the pinned version of @electric-sql/pglite (npm ci)",
+      );
+    }
+  });
+}
+
+async function vacuum(session: Session, log: Log): Promise<void> {
+  try {
+    await session.exclusive((database) => database.exec("vacuum (analyze)"));
+  } catch (error) {
+    log.warn({ error: describeError(error) }, "the embedded database could not be vacuumed");
+  }
+}
