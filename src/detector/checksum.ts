@@ -1,36 +1,75 @@
+import { createHash } from "node:crypto";
 import { crc32 } from "node:zlib";
+import { annotatedKey, entraClientSecret, identifiableKey } from "./azure-checksum.ts";
 import { classes } from "./template.ts";
 
 /** `valid` and `invalid` are evidence; `not-applicable` where this variant of the format has none. */
 export type ChecksumResult = "valid" | "invalid" | "not-applicable";
 
-const base62 = classes["base62"] ?? "";
-
-/** Named checks that a detector may ask for. They see the secret's text and say nothing else. */
+/**
+ * Named checks that a detector may ask for (detection.md §4). They see the secret's text and say nothing else. A right checksum
+ * proves the shape, not that the key lives; a wrong one lowers the confidence and never hides a finding.
+ */
 export const checksums: Readonly<Record<string, (secret: string) => ChecksumResult>> = {
-  /** GitHub (github.blog 2021-04-05) and npm: the last 6 characters are the CRC-32 of the part behind the prefix, in base62. */
+  /** GitHub (github.blog 2021-04-05), npm and Vercel: the last 6 characters are the CRC-32 of what stands behind the prefix, in base62. */
   "crc32-base62": (secret) => {
-    const body = secret.slice(secret.lastIndexOf("_") + 1);
-    if (body.length < 12) return "not-applicable";
-    return base62Of(crc32(body.slice(0, -6)), 6) === body.slice(-6) ? "valid" : "invalid";
+    const body = secret.slice(secret.indexOf("_") + 1);
+    return body.length < 12 ? "not-applicable" : verdict(inBase(62, crc32(body.slice(0, -6)), 6) === body.slice(-6));
   },
+  /** GitHub's fine-grained tokens: 8 characters of the base32 SHA-256 of the first 77 characters stand behind those. */
+  "github-sha256": (secret) =>
+    verdict(base32(createHash("sha256").update(secret.slice(0, 77)).digest()).slice(0, 8) === secret.slice(77, 85)),
+  /** Cloudflare: the CRC-32 of the body as 8 hexadecimal digits. */
+  "crc32-hex": (secret) => verdict(hex(crc32(secret.slice(secret.indexOf("_") + 1, -8))) === secret.slice(-8)),
+  /** Grafana service accounts: the CRC-32 of all before the last `_`, prefix included, its bytes in little-endian order. */
+  "crc32-le-hex": (secret) => verdict(littleEndian(crc32(secret.slice(0, secret.lastIndexOf("_")))).toString("hex") === secret.slice(-8)),
+  /** Atlassian: the CRC-32 of everything before it, prefix and `=` included, in upper-case hexadecimal. */
+  "crc32-whole-hex": (secret) => verdict(hex(crc32(secret.slice(0, -8))).toUpperCase() === secret.slice(-8)),
+  /** GitLab's routable tokens: the CRC-32 of everything before the last 7 characters, in base36. */
+  "crc32-base36": (secret) => verdict(inBase(36, crc32(secret.slice(0, -7)), 7) === secret.slice(-7)),
+  /** Confluent Cloud: 54 characters behind `cflt`, then the first 6 of the base64 of their CRC-32. */
+  "crc32-le-base64": (secret) =>
+    verdict(
+      littleEndian(crc32(secret.slice(4, -6)))
+        .toString("base64")
+        .slice(0, 6) === secret.slice(-6),
+    ),
+  "azure-identifiable": identifiableKey,
+  "azure-annotated": annotatedKey,
+  "entra-client-secret": entraClientSecret,
   /** Three base64url parts of which the first two are JSON objects (RFC 7519). */
   jwt: (secret) => {
     const [header, payload, signature] = secret.split(".");
-    return signature !== undefined && isJsonObject(header) && isJsonObject(payload) ? "valid" : "invalid";
+    return verdict(signature !== undefined && isJsonObject(header) && isJsonObject(payload));
   },
-  /** AWS access key id: base32 whose first bytes hold a 12-digit account id (detection.md §4.5). */
-  "aws-account": (secret) => (/^A(KIA|SIA)[A-Z2-7]{16}$/.test(secret) ? "valid" : "not-applicable"),
 };
 
-export function base62Of(value: number, width: number): string {
-  let rest = value;
+function verdict(right: boolean): ChecksumResult {
+  return right ? "valid" : "invalid";
+}
+
+/** In base 36 the digits are 0-9a-z, in base 62 0-9A-Za-z, the highest first. */
+function inBase(base: 36 | 62, value: number, width: number): string {
+  if (base === 36) return value.toString(36).padStart(width, "0");
+  const digits = classes["base62"] ?? "";
   let text = "";
-  while (rest > 0) {
-    text = `${base62[rest % 62]}${text}`;
-    rest = Math.floor(rest / 62);
-  }
+  for (let rest = value; rest > 0; rest = Math.floor(rest / 62)) text = `${digits[rest % 62]}${text}`;
   return text.padStart(width, "0");
+}
+
+function hex(value: number): string {
+  return value.toString(16).padStart(8, "0");
+}
+
+function littleEndian(value: number): Buffer {
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32LE(value);
+  return bytes;
+}
+
+function base32(bytes: Uint8Array): string {
+  const bits = [...bytes].map((byte) => byte.toString(2).padStart(8, "0")).join("");
+  return (bits.match(/.{5}/g) ?? []).map((five) => classes["B32"]?.[Number.parseInt(five, 2)]).join("");
 }
 
 function isJsonObject(part: string | undefined): boolean {

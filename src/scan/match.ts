@@ -180,6 +180,7 @@ const rank: Readonly<Record<Confidence, number>> = { high: 0, medium: 1, low: 2 
 function resolve(matches: readonly Match[]): Match[] {
   const ordered = matches.toSorted(
     (a, b) =>
+      Number(a.rule.detector.fallback) - Number(b.rule.detector.fallback) ||
       rank[a.confidence] - rank[b.confidence] ||
       b.end - b.start - (a.end - a.start) ||
       a.rule.detector.id.localeCompare(b.rule.detector.id),
@@ -198,5 +199,6 @@ function resolve(matches: readonly Match[]): Match[] {
 
 function tied(a: Match, b: Match): boolean {
   const declared = a.rule.detector.over.includes(b.rule.detector.id) || b.rule.detector.over.includes(a.rule.detector.id);
-  return !declared && a.rule !== b.rule && a.confidence === b.confidence && a.start === b.start && a.end === b.end;
+  const alike = a.rule.detector.fallback === b.rule.detector.fallback;
+  return !declared && alike && a.rule !== b.rule && a.confidence === b.confidence && a.start === b.start && a.end === b.end;
 }

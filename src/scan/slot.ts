@@ -18,6 +18,7 @@ const rule: CompiledDetector = {
     confidence: "medium",
     severity: "high",
     subject: [],
+    fallback: true,
     over: [],
     revoke: "none: find the issuer by the server and variable named here, revoke the value there, and write a reference instead",
     examples: { match: [], no_match: [] },
