@@ -11,6 +11,10 @@ interface Entry {
 
 const commands: Record<string, Entry> = {
   scan: { summary: "Find leaked credentials in files, git history, stdin or a remote repository", load: () => import("./cli/scan.ts") },
+  identities: {
+    summary: "List the AI identities of a repository, what they use and who owns them",
+    load: () => import("./cli/identities.ts"),
+  },
   check: { summary: "Prove detectors, playbooks and configuration files", load: () => import("./cli/check.ts") },
 };
 

@@ -111,12 +111,13 @@ function ofFinding(finding: Finding, place: Place): Contribution {
   };
 }
 
-/** By pointer, which survives reformatting; else by place. */
+/** By pointer, which survives reformatting and other versions of the file; by place where the scan gave none. */
 function slotOf(finding: Finding, { slots }: AgentConfig): ConfigSlot | undefined {
-  const { pointer } = finding.slot ?? finding.location;
+  const pointer = finding.slot?.pointer ?? finding.location.pointer;
   const { byteStart, byteEnd } = finding.locator;
-  const here = slots.filter((slot) => slot.byteStart < byteEnd && byteStart < slot.byteEnd);
-  return here.find((slot) => slot.pointer === pointer) ?? here[0] ?? slots.find((slot) => slot.pointer === pointer);
+  const candidates = pointer === undefined ? slots : slots.filter((slot) => slot.pointer === pointer);
+  const here = candidates.find((slot) => slot.byteStart < byteEnd && byteStart < slot.byteEnd);
+  return here ?? (pointer === undefined ? undefined : candidates[0]);
 }
 
 function within(finding: Finding, server: ConfigServer): boolean {

@@ -1,0 +1,38 @@
+import { readTree } from "../../agent-config/format/read.ts";
+import { field, type Tree } from "../../agent-config/format/tree.ts";
+import { lineCounter, type Mention, type MentionReader, mostMentions } from "./mention.ts";
+import { basename } from "./path.ts";
+
+/** A service of Docker Compose uses the variables of its `environment`, and those that `${X}` passes through. */
+export const compose: MentionReader = {
+  takes: (path) => /^(?:docker-)?compose(?:[.-][\w.-]{1,60})?\.ya?ml$/.test(basename(path)),
+  read(_path, text) {
+    const lineOf = lineCounter(text);
+    const services = field(readTree(text, "yaml").root, "services");
+    if (services?.kind !== "map") return [];
+    return services.entries
+      .flatMap(({ key, node }) => {
+        const by = { kind: "workload" as const, name: key.slice(0, 200), line: lineOf(node.start) };
+        return variables(field(node, "environment")).map(
+          ({ name, offset }): Mention => ({ variable: name, line: lineOf(offset), verb: "passes", by }),
+        );
+      })
+      .slice(0, mostMentions);
+  },
+};
+
+function variables(environment: Tree | undefined): { name: string; offset: number }[] {
+  if (environment?.kind === "map")
+    return environment.entries.flatMap(({ key, node }) => [{ name: key, offset: node.start }, ...passed(node)]);
+  if (environment?.kind !== "list") return [];
+  return environment.items.flatMap((item) => {
+    if (item.kind !== "text") return [];
+    const name = item.value.split("=")[0]?.trim() ?? "";
+    return [{ name, offset: item.start }, ...passed(item)].filter((one) => /^[A-Za-z_]\w{0,127}$/.test(one.name));
+  });
+}
+
+function passed(node: Tree): { name: string; offset: number }[] {
+  if (node.kind !== "text") return [];
+  return [...node.value.matchAll(/\$\{?([A-Z_][A-Z0-9_]{0,127})/g)].map((match) => ({ name: match[1] ?? "", offset: node.start }));
+}
