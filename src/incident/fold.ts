@@ -1,3 +1,236 @@
+import { compareGrades, type Grade, type Severity, type Validity } from "../finding.ts";
+import type { IncidentEvent, Recorded } from "./event.ts";
+
+/** GitHub secret scanning's words. */
+export type Resolution = "revoked" | "false_positive" | "wont_fix" | "used_in_tests";
+
+/** ISO 8601 UTC; absent = has not happened. Time to remediate = dead − detected, exposure window = dead − exposed. */
+export interface Clock {
+  readonly exposed: string;
+  readonly detected: string;
+  readonly acknowledged?: string;
+  readonly contained?: string;
+  /** The new credential is live in every consumer. */
+  readonly replaced?: string;
+  readonly revoked?: string;
+  readonly dead?: string;
+  readonly closed?: string;
+}
+
+export interface LinkedIdentity {
+  readonly id: string;
+  readonly kind: string;
+  readonly name: string;
+  readonly owner?: string;
+  readonly grade: string;
+  readonly environment?: string;
+}
+
+export interface Sighting {
+  readonly place: string;
+  readonly commit?: string;
+  readonly pullRequest?: number;
+  readonly pushedBy?: string;
+  readonly at: string;
+}
+
+export interface Run {
+  readonly id: string;
+  readonly planHash: string;
+  readonly state: "running" | "held" | "done" | "undone" | "failed";
+  /** Why it is held: a stable code and a sentence. */
+  readonly code?: string;
+  readonly message?: string;
+}
+
+/** One credential, everything that happened to it, and how long it took. */
 export interface Incident {
   readonly id: string;
+  readonly credential: { readonly fingerprint: string; readonly subject?: string; readonly detector: string; readonly title: string };
+  readonly severity: Severity;
+  readonly state: "open" | "resolved";
+  readonly resolution?: Resolution;
+  readonly clock: Clock;
+  /** `active` = the last clear answer of a probe was an acceptance. */
+  readonly validity: Validity;
+  readonly validityCode?: string;
+  readonly preExisting: boolean;
+  readonly repository?: string;
+  /** Strongest first. */
+  readonly identities: readonly LinkedIdentity[];
+  /** Owner of the strongest identity that has one. */
+  readonly owner?: string;
+  /** Of the strongest identity that has one; absent counts as production. */
+  readonly environment?: string;
+  readonly occurrences: readonly Sighting[];
+  readonly plan?: { readonly hash: string; readonly playbook: string };
+  readonly approvals: readonly { readonly planHash: string; readonly by: string; readonly role: string; readonly at: string }[];
+  readonly run?: Run;
+  /** Somebody said that they revoked it; nobody proved it. */
+  readonly statement?: { readonly by: string; readonly how: string; readonly at: string };
+  readonly acceptance?: { readonly by: string; readonly reason: string; readonly until: string; readonly at: string };
+  readonly dismissal?: { readonly by: string; readonly reason: string; readonly at: string };
+  readonly death?: {
+    readonly proof: "probe" | "control-plane" | "both";
+    readonly receipts: number;
+    readonly whenFound: boolean;
+    readonly at: string;
+  };
+  readonly reopened: readonly { readonly why: string; readonly at: string }[];
+  /** Number of the last event that this is folded from. */
+  readonly seq: number;
+}
+
+/** Everything that is known about an incident follows from its events. Throws if they do not start with `opened` or leave a gap. */
+export function fold(recorded: readonly Recorded<IncidentEvent>[]): Incident {
+  const [first, ...rest] = recorded;
+  if (first?.event.type !== "opened" || first.seq !== 1) throw new Error("the events of an incident start with 'opened' as number 1");
+  const { event } = first;
+  let incident: Incident = {
+    id: first.stream,
+    credential: event.credential,
+    severity: event.severity,
+    state: "open",
+    // A committer's clock can be wrong: nothing is exposed later than it was seen.
+    clock: { exposed: event.exposedAt < first.at ? event.exposedAt : first.at, detected: first.at },
+    validity: "unknown",
+    preExisting: event.preExisting,
+    ...(event.repository === undefined ? {} : { repository: event.repository }),
+    identities: [],
+    occurrences: [],
+    approvals: [],
+    reopened: [],
+    seq: 1,
+  };
+  for (const next of rest) {
+    if (next.seq !== incident.seq + 1) throw new Error(`event ${incident.seq + 1} of ${incident.id} is missing`);
+    incident = { ...apply(incident, next.event, next.at), seq: next.seq };
+  }
+  return incident;
+}
+
+function apply(incident: Incident, event: IncidentEvent, at: string): Incident {
+  switch (event.type) {
+    case "opened":
+      throw new Error(`incident ${incident.id} was opened twice`);
+    case "occurrence-added": {
+      const { type: _, ...sighting } = event;
+      return { ...incident, occurrences: [...incident.occurrences, { ...sighting, at }] };
+    }
+    case "identity-linked":
+      return linked(incident, event);
+    case "validity-observed":
+      return observed(incident, event.validity, event.code, at);
+    case "acknowledged":
+      return stamped(incident, "acknowledged", at);
+    case "planned":
+      return { ...incident, plan: { hash: event.planHash, playbook: event.playbook } };
+    case "approved": {
+      const { planHash, by, role } = event;
+      return stamped({ ...incident, approvals: [...incident.approvals, { planHash, by, role, at }] }, "acknowledged", at);
+    }
+    case "run-started":
+      return { ...incident, run: { id: event.run, planHash: event.planHash, state: "running" } };
+    case "run-held":
+      return withRun(incident, event.run, { state: "held", code: event.code, message: event.message });
+    case "run-ended":
+      return ended(incident, event.run, event.result);
+    case "contained":
+      return stamped(incident, "contained", at);
+    case "replaced":
+      return stamped(incident, "replaced", at);
+    case "revoked":
+      return stamped(incident, "revoked", at);
+    case "revoked-by-statement":
+      return resolved(stamped({ ...incident, statement: { by: event.by, how: event.how, at } }, "acknowledged", at), "revoked", at);
+    case "dead": {
+      const { proof, receipts, whenFound } = event;
+      const dead: Incident = { ...incident, validity: "inactive", death: { proof, receipts, whenFound, at } };
+      return resolved(stamped(dead, "dead", at), "revoked", at);
+    }
+    case "false-positive":
+      return dismissed(incident, "false_positive", event, at);
+    case "used-in-tests":
+      return dismissed(incident, "used_in_tests", event, at);
+    case "accepted": {
+      const { by, reason, until } = event;
+      return resolved(stamped({ ...incident, acceptance: { by, reason, until, at } }, "acknowledged", at), "wont_fix", at);
+    }
+    case "acceptance-expired":
+      return reopened(incident, "the acceptance expired", at);
+    case "reopened":
+      return reopened(incident, event.why, at);
+    case "closed":
+      return resolved(incident, event.resolution, at);
+  }
+}
+
+/** A stamp tells when something first became true. */
+function stamped(incident: Incident, stamp: Exclude<keyof Clock, "exposed" | "detected">, at: string): Incident {
+  return incident.clock[stamp] === undefined ? { ...incident, clock: { ...incident.clock, [stamp]: at } } : incident;
+}
+
+function resolved(incident: Incident, resolution: Resolution, at: string): Incident {
+  return stamped({ ...incident, state: "resolved", resolution }, "closed", at);
+}
+
+function dismissed(incident: Incident, resolution: Resolution, { by, reason }: { by: string; reason: string }, at: string): Incident {
+  return resolved(stamped({ ...incident, dismissal: { by, reason, at } }, "acknowledged", at), resolution, at);
+}
+
+/** The old clock runs on: whoever reopens does not restart the time to remediate. */
+function reopened(incident: Incident, why: string, at: string): Incident {
+  const { resolution: _r, statement: _s, acceptance: _a, dismissal: _d, death: _x, ...open } = incident;
+  const { closed: _c, dead: _dead, ...clock } = incident.clock;
+  return { ...open, state: "open", clock, reopened: [...incident.reopened, { why, at }] };
+}
+
+/** A key that answers outweighs whoever said that it is gone, and an earlier proof. */
+function observed(incident: Incident, validity: Validity, code: string, at: string): Incident {
+  const seen: Incident = { ...incident, validity: validity === "unknown" ? incident.validity : validity, validityCode: code };
+  if (validity === "active" && seen.state === "resolved" && seen.resolution === "revoked") {
+    return reopened(seen, "the credential was accepted again", at);
+  }
+  return seen;
+}
+
+function linked(incident: Incident, event: Extract<IncidentEvent, { type: "identity-linked" }>): Incident {
+  const id = event.identity;
+  const identity: LinkedIdentity = {
+    id,
+    kind: event.kind,
+    name: event.name,
+    grade: event.grade,
+    ...(event.owner === undefined ? {} : { owner: event.owner }),
+    ...(event.environment === undefined ? {} : { environment: event.environment }),
+  };
+  const identities = [...incident.identities.filter((other) => other.id !== id), identity].toSorted((a, b) =>
+    compareGrades(a.grade as Grade, b.grade as Grade),
+  );
+  const owner = identities.find((one) => one.owner !== undefined)?.owner;
+  const environment = identities.find((one) => one.environment !== undefined)?.environment;
+  return {
+    ...incident,
+    identities,
+    ...(owner === undefined ? {} : { owner }),
+    ...(environment === undefined ? {} : { environment }),
+  };
+}
+
+function withRun(incident: Incident, id: string, change: Pick<Run, "state"> & Partial<Run>): Incident {
+  const planHash = incident.run?.id === id ? incident.run.planHash : "";
+  return { ...incident, run: { id, planHash, ...change } };
+}
+
+/** A run that was undone took back what it had done: the old key works again and the new one is gone. */
+function ended(incident: Incident, id: string, result: "done" | "undone" | "held" | "failed"): Incident {
+  const before = incident.run?.id === id && result === "held" ? incident.run : undefined;
+  const after = withRun(incident, id, {
+    state: result,
+    ...(before?.code === undefined ? {} : { code: before.code }),
+    ...(before?.message === undefined ? {} : { message: before.message }),
+  });
+  if (result !== "undone") return after;
+  const { contained: _c, replaced: _r, ...clock } = after.clock;
+  return { ...after, clock };
 }

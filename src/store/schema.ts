@@ -51,7 +51,7 @@ interface CheckpointTable {
   at: Time;
   /** How many events all streams together had. */
   events: number;
-  /** SHA-256 over `stream seq hash` of every head, sorted by stream. */
+  /** JSON list of `[stream, seq, hash]`: the heads that moved since the checkpoint before. */
   heads: string;
   previous: string;
   hash: string;
