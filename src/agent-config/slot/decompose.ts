@@ -80,9 +80,9 @@ function partsOf(argument: string, before: string | undefined): Part[] {
   if (before !== undefined && valueFlag(before) && !argument.startsWith("-")) {
     return [{ name: before.replace(/^-+/, ""), start: scheme(argument), end: argument.length }];
   }
+  if (/^-e[A-Z_]/.test(argument)) return assignment(argument, 2);
   const joined = /^(--?[A-Za-z][\w.-]{0,63})=/.exec(argument);
   if (joined !== null) return ofFlag(joined[1] ?? "", argument, joined[0].length);
-  if (/^-e[A-Z_]/.test(argument)) return assignment(argument, 2);
   if (/^[a-z][a-z0-9+.-]{0,30}:\/\//i.test(argument)) return urlParts(argument);
   return inside(argument);
 }
