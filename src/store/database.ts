@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Kysely, PostgresDialect, sql } from "kysely";
@@ -53,10 +53,12 @@ function templatePath(): string {
   const versions = ["@electric-sql/pglite", "pg-boss"].map((name) =>
     readFileSync(join(root, "node_modules", name, "package.json"), "utf8"),
   );
-  const tables = JSON.stringify(Object.entries(migrations).map(([name, { up }]) => [name, String(up)]));
-  const source = readFileSync(fileURLToPath(new URL("./migration/001-foundation.ts", import.meta.url)), "utf8");
+  const folder = fileURLToPath(new URL("./migration", import.meta.url));
+  const tables = readdirSync(folder)
+    .toSorted()
+    .map((name) => readFileSync(join(folder, name), "utf8"));
   const hash = createHash("sha256")
-    .update([...versions, tables, source].join("\0"))
+    .update([...versions, ...tables].join("\0"))
     .digest("hex")
     .slice(0, 16);
   return join(root, ".cache/rekey", `pglite-${hash}`);

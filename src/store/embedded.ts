@@ -1,4 +1,17 @@
-import { cpSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from "node:fs";
+import {
+  accessSync,
+  closeSync,
+  constants,
+  cpSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
 import { PGlite, types } from "@electric-sql/pglite";
 import { describeError, type Log } from "../log.ts";
@@ -12,6 +25,12 @@ export interface Embedded {
   close(): Promise<void>;
 }
 
+interface Template {
+  readonly path: string;
+  /** What belongs into it: tables that every database has. */
+  readonly prepare: (session: Session) => Promise<void>;
+}
+
 /** How often dead rows are removed: PGlite has no autovacuum. Milliseconds. */
 const vacuumInterval = 10 * 60_000;
 
@@ -19,11 +38,7 @@ const vacuumInterval = 10 * 60_000;
  * Opens PGlite in `directory` under our own lock, with fsync on and proven at boot. `template` is a folder of a finished
  * database: a first start copies it instead of making a cluster (4 s), and is told by `prepare` what belongs into one.
  */
-export async function openEmbedded(options: {
-  directory: string;
-  log: Log;
-  template?: { path: string; prepare: (session: Session) => Promise<void> };
-}): Promise<Embedded> {
+export async function openEmbedded(options: { directory: string; log: Log; template?: Template }): Promise<Embedded> {
   const { directory, log, template } = options;
   const lock = await acquireLock(directory);
   let timer: NodeJS.Timeout | undefined;
@@ -55,19 +70,28 @@ export async function openEmbedded(options: {
 }
 
 /** A cluster appears whole: it is made beside and moved into place, so that a kill in the middle leaves nothing half made. */
-async function create(data: string, template: { path: string; prepare: (session: Session) => Promise<void> } | undefined): Promise<void> {
-  if (template !== undefined && !existsSync(template.path)) await makeCluster(template.path, template.prepare);
-  if (template === undefined) {
-    await makeCluster(data, async () => {});
-    return;
-  }
+async function create(data: string, template: Template | undefined): Promise<void> {
+  if (template === undefined || !(await provide(template))) return makeCluster(data, async () => {});
   const draft = mkdtempSync(`${data}.new-`);
   cpSync(template.path, draft, { recursive: true });
+  syncTree(draft);
   move(draft, data);
 }
 
-async function makeCluster(target: string, prepare: (session: Session) => Promise<void>): Promise<void> {
-  mkdirSync(dirname(target), { recursive: true });
+/** False where the cache cannot be written, as in a read-only installation. */
+async function provide({ path, prepare }: Template): Promise<boolean> {
+  if (existsSync(path)) return true;
+  try {
+    mkdirSync(dirname(path), { recursive: true });
+    accessSync(dirname(path), constants.W_OK);
+  } catch {
+    return false;
+  }
+  await makeCluster(path, prepare);
+  return true;
+}
+
+async function makeCluster(target: string, prepare: Template["prepare"]): Promise<void> {
   const draft = mkdtempSync(`${target}.new-`);
   const { database } = await start(draft);
   try {
@@ -82,9 +106,24 @@ async function makeCluster(target: string, prepare: (session: Session) => Promis
 function move(draft: string, target: string): void {
   try {
     renameSync(draft, target);
+    sync(dirname(target));
   } catch (error) {
     rmSync(draft, { recursive: true, force: true });
     if (!existsSync(target)) throw error;
+  }
+}
+
+/** The write-ahead log that is flushed later builds on these files, so they must be on the disk before it. */
+function syncTree(folder: string): void {
+  for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) sync(join(entry.parentPath, entry.name));
+}
+
+function sync(path: string): void {
+  const descriptor = openSync(path, "r");
+  try {
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
   }
 }
 

@@ -1,0 +1,149 @@
+import { type Kysely, sql, type Transaction } from "kysely";
+import type { Plan } from "../playbook/plan.ts";
+import type { Schema } from "./schema.ts";
+
+/** The rotation journal of src/rotation/journal.ts on SQL: it satisfies that interface, and `fenced` makes its error. */
+export function sqlJournal(db: Kysely<Schema>, fenced: (message: string) => Error) {
+  type Trx = Transaction<Schema>;
+  type State = "running" | "held" | "done" | "undone" | "failed";
+  interface Lease {
+    readonly run: string;
+    readonly epoch: number;
+  }
+
+  /** Holds the run's row until the transaction ends: nobody can take the lease over while an intent is being written. */
+  async function fence(trx: Trx, { run, epoch }: Lease, inTime: boolean): Promise<void> {
+    const { rows } = await sql<{ epoch: number; live: boolean }>`
+      select epoch, coalesce(clock_timestamp() < lease_until, false) as live from rotation_run where id = ${run} for update`.execute(trx);
+    const [row] = rows;
+    if (row === undefined || row.epoch !== epoch) throw fenced(`lease ${epoch} of ${run} was taken over`);
+    if (inTime && !row.live) throw fenced(`lease ${epoch} of ${run} has run out`);
+  }
+
+  return {
+    async create({ id, incident, credential, plan }: { id: string; incident: string; credential: string; plan: Plan }) {
+      const { rows } = await sql`
+        insert into rotation_run (id, incident_id, credential, plan) values (${id}, ${incident}, ${credential}, ${JSON.stringify(plan)}::jsonb)
+        on conflict (credential) where state in ('running', 'held') do nothing returning id`.execute(db);
+      return rows.length === 1;
+    },
+
+    async get(id: string) {
+      const { rows } = await sql<RunRow>`select * from rotation_run where id = ${id}`.execute(db);
+      return rows[0] === undefined ? undefined : runOf(rows[0]);
+    },
+
+    async open() {
+      const { rows } = await sql<RunRow>`select * from rotation_run where state = 'running' order by started_at`.execute(db);
+      return rows.map(runOf);
+    },
+
+    async startedWithin(milliseconds: number) {
+      const { rows } = await sql<{ count: number }>`
+        select count(*)::int as count from rotation_run where started_at > clock_timestamp() - make_interval(secs => ${milliseconds / 1000}::float8)`.execute(
+        db,
+      );
+      return rows[0]?.count ?? 0;
+    },
+
+    async claim(run: string, { ttl, grace }: { ttl: number; grace: number }): Promise<Lease | undefined> {
+      const { rows } = await sql<{ epoch: number }>`
+        update rotation_run set epoch = epoch + 1, lease_until = clock_timestamp() + make_interval(secs => ${ttl / 1000}::float8)
+        where id = ${run} and (lease_until is null or clock_timestamp() > lease_until + make_interval(secs => ${grace / 1000}::float8))
+        returning epoch`.execute(db);
+      return rows[0] === undefined ? undefined : { run, epoch: rows[0].epoch };
+    },
+
+    async renew(lease: Lease, ttl: number) {
+      await db.transaction().execute(async (trx) => {
+        await fence(trx, lease, true);
+        await sql`update rotation_run set lease_until = clock_timestamp() + make_interval(secs => ${ttl / 1000}::float8) where id = ${lease.run}`.execute(
+          trx,
+        );
+      });
+    },
+
+    async effects(run: string) {
+      const { rows } = await sql<{ key: string; state: EffectState; destroy: boolean; result: { value?: unknown } | null }>`
+        select key, state, destroy, result from rotation_effect where run = ${run} order by at`.execute(db);
+      return rows.map(({ key, state, destroy, result }) => ({ key, state, destroy, ...(result === null ? {} : { result: result.value }) }));
+    },
+
+    async intend(lease: Lease, { key, destroy }: { key: string; destroy: boolean }) {
+      await db.transaction().execute(async (trx) => {
+        await fence(trx, lease, true);
+        await sql`insert into rotation_effect (run, key, state, destroy, epoch) values (${lease.run}, ${key}, 'intended', ${destroy}, ${lease.epoch})
+          on conflict (run, key) do update set state = 'intended', epoch = excluded.epoch`.execute(trx);
+      });
+    },
+
+    async send(lease: Lease, key: string) {
+      await db.transaction().execute(async (trx) => {
+        await fence(trx, lease, true);
+        await sql`update rotation_effect set state = 'sent' where run = ${lease.run} and key = ${key}`.execute(trx);
+      });
+    },
+
+    async settle(lease: Lease, key: string, state: "confirmed" | "unknown" | "undone", result?: unknown) {
+      await db.transaction().execute(async (trx) => {
+        await fence(trx, lease, false);
+        await sql`update rotation_effect set state = ${state}, result = ${JSON.stringify({ value: result })}::jsonb where run = ${lease.run} and key = ${key}`.execute(
+          trx,
+        );
+      });
+    },
+
+    async finish(lease: Lease, state: Exclude<State, "running">, why?: { code: string; message: string }) {
+      await db.transaction().execute(async (trx) => {
+        await fence(trx, lease, false);
+        await sql`update rotation_run set state = ${state}, code = ${why?.code ?? null}, message = ${why?.message ?? null}, lease_until = null where id = ${lease.run}`.execute(
+          trx,
+        );
+      });
+    },
+
+    /** A held run goes on from where it stopped. */
+    async reopen(run: string) {
+      await sql`update rotation_run set state = 'running', code = null, message = null, lease_until = null where id = ${run} and state = 'held'`.execute(
+        db,
+      );
+    },
+
+    async cancel(run: string) {
+      await sql`update rotation_run set cancelled = true, state = 'running' where id = ${run} and state in ('running', 'held')`.execute(db);
+    },
+
+    async now() {
+      const { rows } = await sql<{ now: number }>`select (extract(epoch from clock_timestamp()) * 1000)::float8 as now`.execute(db);
+      return rows[0]?.now ?? Number.NaN;
+    },
+  };
+}
+
+type EffectState = "intended" | "sent" | "confirmed" | "unknown" | "undone";
+
+interface RunRow {
+  readonly id: string;
+  readonly incident_id: string;
+  readonly credential: string;
+  readonly plan: Plan;
+  readonly state: "running" | "held" | "done" | "undone" | "failed";
+  readonly code: string | null;
+  readonly message: string | null;
+  readonly cancelled: boolean;
+  readonly started_at: Date;
+}
+
+function runOf(row: RunRow) {
+  return {
+    id: row.id,
+    incident: row.incident_id,
+    credential: row.credential,
+    plan: row.plan,
+    state: row.state,
+    ...(row.code === null ? {} : { code: row.code }),
+    ...(row.message === null ? {} : { message: row.message }),
+    startedAt: row.started_at,
+    cancelled: row.cancelled,
+  };
+}
