@@ -1,0 +1,29 @@
+import { printable } from "../report/text.ts";
+import type { Plan, PlanStep } from "./plan.ts";
+
+/** The dry run for a terminal: what would happen, who must agree, and from where there is no way back. */
+export function renderPlan(plan: Plan): string {
+  const { facts } = plan;
+  const lines = [
+    `Plan ${plan.hash} for ${facts.incident}: ${facts.credential.title}`,
+    `  playbook   ${plan.playbook.name} version ${plan.playbook.version}, mode ${facts.mode}`,
+    `  identity   ${facts.identity === undefined ? "unknown" : `${facts.identity.kind} ${printable(facts.identity.name)} (${facts.identity.environment})${facts.identity.owner === undefined ? "" : `, owner ${printable(facts.identity.owner)}`}`}`,
+    `  stored in  ${facts.sinks.map((sink) => `${sink.connection}:${sink.path}${sink.field === undefined ? "" : `#${sink.field}`}`).join(", ") || "nobody said"}`,
+    `  consumers  ${typeof facts.consumers === "string" ? facts.consumers : facts.consumers.map(({ name, report }) => `${printable(name)} (${report})`).join(", ")}`,
+    "",
+    ...plan.steps.flatMap((step, index) => stepLines(plan, step, index)),
+    "",
+    `  approval   ${plan.approvals.map(({ from, why }) => `${from.replaceAll("-", " ")} (${why})`).join(", ")}`,
+    ...(plan.blockers.length === 0 ? [] : [`  blocked by ${plan.blockers.join("\n             ")}`]),
+  ];
+  return `${lines.join("\n")}\n`;
+}
+
+function stepLines(plan: Plan, step: PlanStep, index: number): string[] {
+  const mark = step.id === plan.pointOfNoReturn ? ["  --- no way back from here ---"] : [];
+  const manual =
+    step.manual === undefined
+      ? ""
+      : `  by hand: ${step.manual.page}${step.manual.instead === undefined ? "" : ` (automatic with ${step.manual.instead})`}`;
+  return [...mark, `  ${String(index + 1).padStart(2)}. ${step.title}  [${step.effect}]${manual}`];
+}

@@ -1,0 +1,89 @@
+import { randomBytes } from "node:crypto";
+import { HoldError, RefusedError } from "../errors.ts";
+import { credentialKey } from "../finding.ts";
+import type { IncidentEvent } from "../incident/event.ts";
+import { describeError } from "../log.ts";
+import type { Plan } from "../playbook/plan.ts";
+import type { RotationDeps } from "./deps.ts";
+import { type Effect, FencedError, type Lease, type Run } from "./journal.ts";
+import { type Execution, steps } from "./step.ts";
+import { removeLeftovers, undo } from "./undo.ts";
+
+/** Starts a run of an approved plan. Throws RefusedError where the plan cannot run by itself or the credential has an open run. */
+export async function startRun(deps: RotationDeps, plan: Plan): Promise<string> {
+  if (plan.blockers.length > 0) throw new RefusedError(`this plan cannot run by itself: ${plan.blockers.join("; ")}`);
+  const id = `run-${randomBytes(6).toString("hex")}`;
+  const created = await deps.journal.create({ id, incident: plan.facts.incident, credential: credentialKey(plan.facts.credential), plan });
+  if (!created) throw new RefusedError("a rotation of this credential is already under way");
+  await deps.emit(plan.facts.incident, [{ type: "run-started", run: id, planHash: plan.hash }]);
+  return id;
+}
+
+/**
+ * Brings a run to its end from wherever it is: `done`, `undone`, `held` (a person must act) or `failed`. Safe to call again at any
+ * time, by any worker: what is confirmed is not repeated, what is unknown is looked at first. Returns undefined where another
+ * worker holds the lease.
+ */
+export async function executeRun(deps: RotationDeps, id: string): Promise<Run | undefined> {
+  const lease = await deps.journal.claim(id, { ttl: deps.lease.ttl, grace: deps.lease.call });
+  if (lease === undefined) return undefined;
+  const heartbeat = setInterval(() => {
+    deps.journal.renew(lease, deps.lease.ttl).catch(() => clearInterval(heartbeat));
+  }, deps.lease.ttl / 3);
+  try {
+    const run = await deps.journal.get(id);
+    if (run === undefined || run.state !== "running") return run;
+    await carryOut(deps, lease, run);
+  } catch (error) {
+    if (!(error instanceof FencedError)) throw error;
+    deps.log.warn({ run: id }, "another worker has taken over this run");
+  } finally {
+    clearInterval(heartbeat);
+  }
+  return deps.journal.get(id);
+}
+
+async function carryOut(deps: RotationDeps, lease: Lease, run: Run): Promise<void> {
+  const effects = new Map<string, Effect>((await deps.journal.effects(run.id)).map((effect) => [effect.key, effect]));
+  const execution: Execution = { deps, lease, run, plan: run.plan, effects, driver: deps.driver(run.plan.driver) };
+  const finish = async (state: "done" | "undone" | "held" | "failed", why?: { code: string; message: string }) => {
+    const held: IncidentEvent[] = state === "held" && why !== undefined ? [{ type: "run-held", run: run.id, ...why }] : [];
+    await deps.journal.finish(lease, state, why);
+    await deps.emit(run.incident, [...held, { type: "run-ended", run: run.id, result: state }]);
+  };
+  try {
+    for (const planned of run.plan.steps) {
+      if (await cancelled(execution)) {
+        await undo(execution);
+        return await finish("undone", {
+          code: "cancelled",
+          message: "cancelled before anything was destroyed; the old credential is in use again",
+        });
+      }
+      await deps.journal.renew(lease, deps.lease.ttl);
+      await steps(planned, execution);
+    }
+    await removeLeftovers(execution);
+    await finish("done");
+  } catch (error) {
+    if (error instanceof FencedError) throw error;
+    if (error instanceof HoldError) return await finish("held", { code: error.code, message: error.message });
+    deps.log.error({ run: run.id, error: describeError(error) }, "a rotation failed");
+    await finish("held", {
+      code: "unexpected",
+      message: "something unexpected happened; nothing more is done until a person looks (see the server's log)",
+    });
+  }
+}
+
+/** A cancel counts only before the first destroying effect is intended. */
+async function cancelled({ deps, run }: Execution): Promise<boolean> {
+  const now = await deps.journal.get(run.id);
+  if (now?.cancelled !== true) return false;
+  return !(await deps.journal.effects(run.id)).some((effect) => effect.destroy && effect.state !== "undone");
+}
+
+/** Takes up every open run, for example after a crash. */
+export async function resumeRuns(deps: RotationDeps): Promise<void> {
+  for (const run of await deps.journal.open()) await executeRun(deps, run.id);
+}
