@@ -1,0 +1,617 @@
+import { createVerify, randomBytes, timingSafeEqual } from "node:crypto";
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { serve } from "@hono/node-server";
+import { type Context, Hono } from "hono";
+import { git, gitText } from "../../git.ts";
+import { deliver, send, type Weather } from "./deliver.ts";
+import { gitHttp } from "./git-http.ts";
+import {
+  type App,
+  type CheckRun,
+  type Comment,
+  type PullRequest,
+  type Repository,
+  type Role,
+  State,
+  timestamp,
+  type User,
+} from "./state.ts";
+
+/** Who asks: a person with a token, or the App's installation. */
+type Caller = { readonly kind: "user"; readonly user: User } | { readonly kind: "app" };
+
+export interface GitHubStandIn {
+  readonly url: string;
+  readonly state: State;
+  weather: Weather;
+  addUser(login: string): User;
+  addRepository(owner: string, name: string, options: { private: boolean; roles: Readonly<Record<string, Role>> }): Promise<Repository>;
+  installApp(app: Omit<App, "installation" | "id" | "slug">): App;
+  /** What a person does on the Checks tab. */
+  pressButton(check: CheckRun, identifier: string, login: string): void;
+  redeliver(guid: string): Promise<void>;
+  stop(): Promise<void>;
+}
+
+const zero = "0".repeat(40);
+
+/** GitHub as far as Rekey uses it, on loopback: pull requests whose head moves by a real push, checks, comments, reviews, signed webhooks. */
+export async function startGitHub(options: { folder: string; port?: number }): Promise<GitHubStandIn> {
+  const state = new State();
+  const backend = join((await gitText(["--exec-path"], { cwd: options.folder })).trim(), "git-http-backend");
+  const api = new Hono();
+  const server = serve({ fetch: api.fetch, port: options.port ?? 0, hostname: "127.0.0.1" });
+  await new Promise<void>((resolve) => server.once("listening", () => resolve()));
+  const address = server.address();
+  const url = `http://127.0.0.1:${typeof address === "object" && address !== null ? address.port : 0}`;
+
+  const standIn: GitHubStandIn = {
+    url,
+    state,
+    weather: {},
+    addUser: (login) => state.addUser(login),
+    async addRepository(owner, name, { private: isPrivate, roles }) {
+      const path = join(options.folder, owner, `${name}.git`);
+      await mkdir(path, { recursive: true });
+      await git(["init", "--bare", "--quiet", "--initial-branch=main", path], { cwd: options.folder });
+      for (const [key, value] of Object.entries({
+        "http.receivepack": "true",
+        "uploadpack.allowAnySHA1InWant": "true",
+        "uploadpack.allowFilter": "true",
+      })) {
+        await git(["config", key, value], { cwd: path });
+      }
+      const repository: Repository = {
+        id: state.id(),
+        owner,
+        name,
+        private: isPrivate,
+        defaultBranch: "main",
+        path,
+        roles: new Map(Object.entries(roles)),
+      };
+      state.repositories.set(repository.id, repository);
+      return repository;
+    },
+    installApp(app) {
+      state.app = { ...app, id: state.id(), slug: "rekey", installation: state.id() };
+      state.users.set("rekey[bot]", { id: state.id(), login: "rekey[bot]", type: "Bot", token: "" });
+      return state.app;
+    },
+    pressButton(check, identifier, login) {
+      const repository = state.repositories.get(check.repository);
+      if (repository === undefined) return;
+      const payload = {
+        ...common(repository, login),
+        action: "requested_action",
+        requested_action: { identifier },
+        check_run: checkJson(check),
+      };
+      deliver(state, "check_run", payload, standIn.weather);
+    },
+    async redeliver(guid) {
+      const delivery = state.deliveries.find((candidate) => candidate.guid === guid);
+      if (delivery !== undefined) await send(state, delivery);
+    },
+    stop: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        if ("closeAllConnections" in server) server.closeAllConnections();
+      }),
+  };
+
+  function common(repository: Repository, login: string) {
+    return {
+      installation: { id: state.app?.installation ?? 0 },
+      repository: repositoryJson(repository),
+      sender: userJson(login),
+    };
+  }
+
+  function userJson(login: string) {
+    const user = state.users.get(login);
+    return { login, id: user?.id ?? 0, type: user?.type ?? "User", node_id: `U_${user?.id ?? 0}` };
+  }
+
+  function repositoryJson(repository: Repository) {
+    return {
+      id: repository.id,
+      name: repository.name,
+      full_name: `${repository.owner}/${repository.name}`,
+      private: repository.private,
+      visibility: repository.private ? "private" : "public",
+      default_branch: repository.defaultBranch,
+      clone_url: `${url}/${repository.owner}/${repository.name}.git`,
+      html_url: `${url}/${repository.owner}/${repository.name}`,
+      owner: { login: repository.owner, id: 1, type: "Organization" },
+    };
+  }
+
+  function pullJson(pull: PullRequest, repository: Repository) {
+    const side = (ref: string, sha: string) => ({ ref, sha, label: `${repository.owner}:${ref}`, repo: repositoryJson(repository) });
+    return {
+      id: pull.id,
+      number: pull.number,
+      state: pull.state,
+      title: pull.title,
+      draft: false,
+      user: userJson(pull.author),
+      head: side(pull.head, pull.headSha),
+      base: side(pull.base, pull.baseSha),
+      created_at: pull.createdAt,
+      updated_at: pull.updatedAt,
+      html_url: `${url}/${repository.owner}/${repository.name}/pull/${pull.number}`,
+    };
+  }
+
+  function commentJson(comment: Comment) {
+    return {
+      id: comment.id,
+      node_id: `IC_${comment.id}`,
+      body: comment.body,
+      user: userJson(comment.user),
+      created_at: comment.createdAt,
+      updated_at: comment.updatedAt,
+      author_association: "MEMBER",
+      performed_via_github_app: comment.byApp ? { id: state.app?.id, slug: state.app?.slug } : null,
+      html_url: `${url}/comments/${comment.id}`,
+    };
+  }
+
+  function checkJson(check: CheckRun) {
+    return {
+      id: check.id,
+      name: check.name,
+      head_sha: check.headSha,
+      external_id: check.externalId,
+      status: check.status,
+      conclusion: check.conclusion,
+      started_at: check.startedAt,
+      completed_at: check.completedAt,
+      output: { ...check.output, annotations_count: 0 },
+      app: { id: state.app?.id, slug: state.app?.slug },
+      pull_requests: [],
+    };
+  }
+
+  function caller(context: Context): Caller | undefined {
+    const header = context.req.header("authorization") ?? "";
+    const basic = /^basic (.+)$/i.exec(header)?.[1];
+    const token =
+      basic === undefined ? header.replace(/^(bearer|token) /i, "") : Buffer.from(basic, "base64").toString().split(":").slice(1).join(":");
+    const installation = state.installationTokens.get(token);
+    if (installation !== undefined) return installation.expires > Date.now() ? { kind: "app" } : undefined;
+    const user = [...state.users.values()].find((candidate) => candidate.token !== "" && same(candidate.token, token));
+    return user === undefined ? undefined : { kind: "user", user };
+  }
+
+  const roles: readonly Role[] = ["read", "triage", "write", "maintain", "admin"];
+  const can = (who: Caller, repository: Repository, role: Role) =>
+    who.kind === "app" || roles.indexOf(repository.roles.get(who.user.login) ?? "read") >= roles.indexOf(role)
+      ? who.kind === "app" || repository.roles.has(who.user.login) || (!repository.private && role === "read")
+      : false;
+
+  const refuse = (context: Context, status: 401 | 403 | 404 | 422, message: string) =>
+    context.json({ message, documentation_url: "https://docs.github.com/rest" }, status);
+  const login = (who: Caller) => (who.kind === "app" ? "rekey[bot]" : who.user.login);
+
+  /** Answers a route of one repository for a caller who may read it; 404 hides what he may not see, as GitHub does. */
+  function route(role: Role, handler: (context: Context, repository: Repository, who: Caller) => Response | Promise<Response>) {
+    return async (context: Context): Promise<Response> => {
+      const who = caller(context);
+      if (who === undefined) return refuse(context, 401, "Bad credentials");
+      const repository = state.repository(context.req.param("owner") ?? "", context.req.param("repo") ?? "");
+      if (repository === undefined || !can(who, repository, "read")) return refuse(context, 404, "Not Found");
+      if (!can(who, repository, role)) return refuse(context, 403, "Resource not accessible");
+      context.header("x-ratelimit-remaining", "4999");
+      return handler(context, repository, who);
+    };
+  }
+
+  // --- apps -----------------------------------------------------------------------------------------------------------------
+  api.post("/app/installations/:id/access_tokens", async (context) => {
+    if (!validJwt(context.req.header("authorization") ?? "", state.app))
+      return refuse(context, 401, "A JSON web token could not be decoded");
+    if (Number(context.req.param("id")) !== state.app?.installation) return refuse(context, 404, "Not Found");
+    const token = `installation-${randomBytes(20).toString("hex")}`;
+    const expires = Date.now() + 3_600_000;
+    state.installationTokens.set(token, { expires, permissions: state.app.permissions });
+    return context.json(
+      { token, expires_at: new Date(expires).toISOString(), permissions: state.app.permissions, repository_selection: "all" },
+      201,
+    );
+  });
+  api.get("/app", (context) =>
+    validJwt(context.req.header("authorization") ?? "", state.app)
+      ? context.json({ id: state.app?.id, slug: state.app?.slug, name: "Rekey" })
+      : refuse(context, 401, "Bad credentials"),
+  );
+
+  // --- repositories ---------------------------------------------------------------------------------------------------------
+  const base = "/repos/:owner/:repo";
+  api.get(
+    base,
+    route("read", (context, repository) => context.json(repositoryJson(repository))),
+  );
+  api.get(
+    `${base}/collaborators/:login/permission`,
+    route("read", (context, repository) => {
+      const name = context.req.param("login") ?? "";
+      const role = repository.roles.get(name);
+      if (!state.users.has(name)) return refuse(context, 404, "Not Found");
+      const folded = { read: "read", triage: "read", write: "write", maintain: "write", admin: "admin" } as const;
+      return context.json({ permission: role === undefined ? "none" : folded[role], role_name: role ?? "none", user: userJson(name) });
+    }),
+  );
+  api.get(
+    `${base}/compare/:range`,
+    route("read", async (context, repository) => {
+      const [from = "", to = ""] = (context.req.param("range") ?? "").split("...");
+      const count = async (range: string) => Number(await gitText(["rev-list", "--count", range], { cwd: repository.path }));
+      const mergeBase = (await gitText(["merge-base", from, to], { cwd: repository.path, accept: [1] })).trim();
+      return context.json({
+        status: "ahead",
+        ahead_by: await count(`${from}..${to}`),
+        behind_by: await count(`${to}..${from}`),
+        merge_base_commit: { sha: mergeBase },
+        commits: [],
+        files: [],
+      });
+    }),
+  );
+
+  // --- pull requests --------------------------------------------------------------------------------------------------------
+  api.post(
+    `${base}/pulls`,
+    route("write", async (context, repository, who) => {
+      const body = (await context.req.json()) as { title: string; head: string; base: string };
+      const [headSha, baseSha] = [await resolve(repository, body.head), await resolve(repository, body.base)];
+      if (headSha === undefined || baseSha === undefined) return refuse(context, 422, "Validation Failed");
+      const number = state.pulls.filter((pull) => pull.repository === repository.id).length + 1;
+      const pull: PullRequest = {
+        id: state.id(),
+        number,
+        repository: repository.id,
+        title: body.title,
+        author: login(who),
+        head: body.head,
+        base: body.base,
+        headSha,
+        baseSha,
+        state: "open",
+        createdAt: timestamp(),
+        updatedAt: timestamp(),
+      };
+      state.pulls.push(pull);
+      await git(["update-ref", `refs/pull/${number}/head`, headSha], { cwd: repository.path });
+      deliver(
+        state,
+        "pull_request",
+        { ...common(repository, login(who)), action: "opened", number, pull_request: pullJson(pull, repository) },
+        standIn.weather,
+      );
+      return context.json(pullJson(pull, repository), 201);
+    }),
+  );
+  api.get(
+    `${base}/pulls`,
+    route("read", (context, repository) =>
+      context.json(state.pulls.filter((pull) => pull.repository === repository.id).map((pull) => pullJson(pull, repository))),
+    ),
+  );
+  api.get(
+    `${base}/pulls/:number`,
+    route("read", (context, repository) => {
+      const pull = findPull(repository, context);
+      return pull === undefined ? refuse(context, 404, "Not Found") : context.json(pullJson(pull, repository));
+    }),
+  );
+  api.post(
+    `${base}/pulls/:number/reviews`,
+    route("write", async (context, repository) => {
+      const pull = findPull(repository, context);
+      if (pull === undefined) return refuse(context, 404, "Not Found");
+      const body = (await context.req.json()) as {
+        body?: string;
+        comments?: { path: string; line: number; side?: string; body: string }[];
+      };
+      const lines = await diffLines(repository, pull);
+      for (const comment of body.comments ?? []) {
+        if (!lines.get(comment.path)?.has(comment.line))
+          return refuse(context, 422, "Unprocessable Entity: pull_request_review_thread.line must be part of the diff");
+      }
+      const review = {
+        id: state.id(),
+        repository: repository.id,
+        pull: pull.number,
+        body: body.body ?? "",
+        comments: (body.comments ?? []).map((comment) => ({ side: "RIGHT", ...comment })),
+      };
+      state.reviews.push(review);
+      state.written.push(review.body, ...review.comments.map((comment) => comment.body));
+      return context.json({ id: review.id, state: "COMMENTED" }, 200);
+    }),
+  );
+
+  // --- comments -------------------------------------------------------------------------------------------------------------
+  api.get(
+    `${base}/issues/:number/comments`,
+    route("read", (context, repository) =>
+      context.json(
+        state.comments
+          .filter((comment) => comment.repository === repository.id && comment.issue === Number(context.req.param("number")))
+          .map(commentJson),
+      ),
+    ),
+  );
+  api.post(
+    `${base}/issues/:number/comments`,
+    route("read", async (context, repository, who) => {
+      const { body } = (await context.req.json()) as { body: string };
+      if (body.length > 65_536) return refuse(context, 422, "body is too long (maximum is 65536 characters)");
+      const comment: Comment = {
+        id: state.id(),
+        repository: repository.id,
+        issue: Number(context.req.param("number")),
+        user: login(who),
+        byApp: who.kind === "app",
+        body,
+        createdAt: timestamp(),
+        updatedAt: timestamp(),
+        reactions: [],
+      };
+      state.comments.push(comment);
+      state.written.push(body);
+      deliver(
+        state,
+        "issue_comment",
+        {
+          ...common(repository, login(who)),
+          action: "created",
+          issue: { number: comment.issue, pull_request: {} },
+          comment: commentJson(comment),
+        },
+        standIn.weather,
+      );
+      return context.json(commentJson(comment), 201);
+    }),
+  );
+  api.get(
+    `${base}/issues/comments/:id`,
+    route("read", (context) => {
+      const comment = state.comments.find(({ id }) => id === Number(context.req.param("id")));
+      return comment === undefined ? refuse(context, 404, "Not Found") : context.json(commentJson(comment));
+    }),
+  );
+  api.patch(
+    `${base}/issues/comments/:id`,
+    route("read", async (context, repository, who) => {
+      const comment = state.comments.find(({ id }) => id === Number(context.req.param("id")));
+      if (comment === undefined) return refuse(context, 404, "Not Found");
+      const from = comment.body;
+      comment.body = ((await context.req.json()) as { body: string }).body;
+      comment.updatedAt = timestamp();
+      state.written.push(comment.body);
+      deliver(
+        state,
+        "issue_comment",
+        {
+          ...common(repository, login(who)),
+          action: "edited",
+          changes: { body: { from } },
+          issue: { number: comment.issue, pull_request: {} },
+          comment: commentJson(comment),
+        },
+        standIn.weather,
+      );
+      return context.json(commentJson(comment));
+    }),
+  );
+  api.post(
+    `${base}/issues/comments/:id/reactions`,
+    route("read", async (context, _repository, who) => {
+      const comment = state.comments.find(({ id }) => id === Number(context.req.param("id")));
+      if (comment === undefined) return refuse(context, 404, "Not Found");
+      const { content } = (await context.req.json()) as { content: string };
+      comment.reactions.push({ content, user: login(who) });
+      return context.json({ id: state.id(), content }, 201);
+    }),
+  );
+
+  // --- checks ---------------------------------------------------------------------------------------------------------------
+  api.post(
+    `${base}/check-runs`,
+    route("write", async (context, repository, who) => {
+      if (who.kind !== "app") return refuse(context, 403, "You must authenticate via a GitHub App.");
+      const body = (await context.req.json()) as CheckBody & { name: string; head_sha: string };
+      const wrong = invalidCheck(body);
+      if (wrong !== undefined) return refuse(context, 422, wrong);
+      const check: CheckRun = {
+        id: state.id(),
+        repository: repository.id,
+        name: body.name,
+        headSha: body.head_sha,
+        externalId: "",
+        status: "queued",
+        conclusion: null,
+        startedAt: timestamp(),
+        completedAt: null,
+        output: { title: null, summary: null, text: null },
+        actions: [],
+      };
+      state.checks.push(check);
+      applyCheck(check, body, state);
+      return context.json(checkJson(check), 201);
+    }),
+  );
+  api.patch(
+    `${base}/check-runs/:id`,
+    route("write", async (context) => {
+      const check = state.checks.find(({ id }) => id === Number(context.req.param("id")));
+      if (check === undefined) return refuse(context, 404, "Not Found");
+      const body = (await context.req.json()) as CheckBody;
+      const wrong = invalidCheck(body);
+      if (wrong !== undefined) return refuse(context, 422, wrong);
+      applyCheck(check, body, state);
+      return context.json(checkJson(check));
+    }),
+  );
+  api.get(
+    `${base}/commits/:ref/check-runs`,
+    route("read", (context, repository) => {
+      const runs = state.checks.filter((check) => check.repository === repository.id && check.headSha === context.req.param("ref"));
+      return context.json({ total_count: runs.length, check_runs: runs.map(checkJson) });
+    }),
+  );
+
+  // --- git over HTTP --------------------------------------------------------------------------------------------------------
+  api.all("/:owner/:repo{.+\\.git}/:rest{.+}", async (context) => {
+    const repository = state.repository(context.req.param("owner") ?? "", (context.req.param("repo") ?? "").replace(/\.git$/, ""));
+    const who = caller(context);
+    const pushing = new URL(context.req.url).search.includes("git-receive-pack") || context.req.path.endsWith("git-receive-pack");
+    if (who === undefined)
+      return new Response("authentication needed", { status: 401, headers: { "www-authenticate": 'Basic realm="GitHub"' } });
+    if (repository === undefined || !can(who, repository, "read")) return new Response("Repository not found", { status: 404 });
+    if (pushing && (who.kind === "app" || !can(who, repository, "write"))) return new Response("Permission denied", { status: 403 });
+    const before = pushing ? await branches(repository) : new Map<string, string>();
+    const response = await gitHttp(
+      context.req.raw,
+      repository,
+      `/${repository.owner}/${repository.name}.git/${context.req.param("rest")}`,
+      login(who),
+      backend,
+    );
+    if (context.req.path.endsWith("git-receive-pack") && context.req.method === "POST") await pushed(repository, before, login(who));
+    return response;
+  });
+  api.notFound((context) => refuse(context, 404, "Not Found"));
+
+  /** Compares the branches before and after a push and sends the webhooks that GitHub would. */
+  async function pushed(repository: Repository, before: ReadonlyMap<string, string>, who: string): Promise<void> {
+    const after = await branches(repository);
+    for (const name of new Set([...before.keys(), ...after.keys()])) {
+      const [from, to] = [before.get(name) ?? zero, after.get(name) ?? zero];
+      if (from === to) continue;
+      const ancestor =
+        from !== zero && to !== zero && (await gitText(["merge-base", from, to], { cwd: repository.path, accept: [1] })).trim() === from;
+      deliver(
+        state,
+        "push",
+        {
+          ...common(repository, who),
+          ref: `refs/heads/${name}`,
+          before: from,
+          after: to,
+          created: from === zero,
+          deleted: to === zero,
+          forced: from !== zero && to !== zero && !ancestor,
+          pusher: { name: who },
+        },
+        standIn.weather,
+      );
+      for (const pull of state.pulls.filter((candidate) => candidate.repository === repository.id && candidate.state === "open")) {
+        if (pull.base === name && to !== zero) pull.baseSha = to;
+        if (pull.head !== name || to === zero) continue;
+        pull.headSha = to;
+        pull.updatedAt = timestamp();
+        await git(["update-ref", `refs/pull/${pull.number}/head`, to], { cwd: repository.path });
+        deliver(
+          state,
+          "pull_request",
+          {
+            ...common(repository, who),
+            action: "synchronize",
+            number: pull.number,
+            before: from,
+            after: to,
+            pull_request: pullJson(pull, repository),
+          },
+          standIn.weather,
+        );
+      }
+    }
+  }
+
+  function findPull(repository: Repository, context: Context): PullRequest | undefined {
+    return state.pulls.find((pull) => pull.repository === repository.id && pull.number === Number(context.req.param("number")));
+  }
+
+  return standIn;
+}
+
+interface CheckBody {
+  readonly status?: string;
+  readonly conclusion?: string;
+  readonly external_id?: string;
+  readonly output?: { title?: string; summary?: string; text?: string };
+  readonly actions?: readonly { label: string; description: string; identifier: string }[];
+}
+
+function invalidCheck({ actions = [], output }: CheckBody): string | undefined {
+  if (actions.length > 3) return "Only a maximum of 3 actions can be requested";
+  if (actions.some(({ label, description, identifier }) => label.length > 20 || description.length > 40 || identifier.length > 20))
+    return "an action's text is too long";
+  if ((output?.summary?.length ?? 0) > 65_535 || (output?.text?.length ?? 0) > 65_535) return "Only 65535 characters are allowed";
+  return undefined;
+}
+
+function applyCheck(check: CheckRun, body: CheckBody, state: State): void {
+  if (body.external_id !== undefined) check.externalId = body.external_id;
+  if (body.status !== undefined) check.status = body.status;
+  if (body.conclusion !== undefined) {
+    check.conclusion = body.conclusion;
+    check.status = "completed";
+    check.completedAt = timestamp();
+  } else if (body.status !== undefined && body.status !== "completed") check.conclusion = null;
+  if (body.output !== undefined)
+    check.output = { title: body.output.title ?? null, summary: body.output.summary ?? null, text: body.output.text ?? null };
+  if (body.actions !== undefined) check.actions = body.actions;
+  state.written.push(JSON.stringify(check.output));
+}
+
+async function branches(repository: Repository): Promise<Map<string, string>> {
+  const listing = await gitText(["for-each-ref", "--format=%(refname:lstrip=2) %(objectname)", "refs/heads"], { cwd: repository.path });
+  return new Map(
+    listing
+      .split("\n")
+      .filter(Boolean)
+      .map((line) => {
+        const at = line.lastIndexOf(" ");
+        return [line.slice(0, at), line.slice(at + 1)];
+      }),
+  );
+}
+
+async function resolve(repository: Repository, branch: string): Promise<string | undefined> {
+  return (await branches(repository)).get(branch.includes(":") ? (branch.split(":")[1] ?? "") : branch);
+}
+
+/** Lines of the right side that the pull request's diff shows (changed lines and three of context). */
+async function diffLines(repository: Repository, pull: PullRequest): Promise<Map<string, Set<number>>> {
+  const diff = await gitText(["diff", "--no-color", `${pull.baseSha}...${pull.headSha}`], { cwd: repository.path });
+  const lines = new Map<string, Set<number>>();
+  let path = "";
+  let line = 0;
+  for (const text of diff.split("\n")) {
+    if (text.startsWith("+++ b/")) path = text.slice(6);
+    else if (text.startsWith("@@")) line = Number(/\+(\d+)/.exec(text)?.[1] ?? 0);
+    else if (text.startsWith("+") || text.startsWith(" ")) {
+      lines.set(path, (lines.get(path) ?? new Set()).add(line));
+      line++;
+    }
+  }
+  return lines;
+}
+
+function validJwt(header: string, app: App | undefined): boolean {
+  const [head, body, signature] = header.replace(/^bearer /i, "").split(".");
+  if (app === undefined || head === undefined || body === undefined || signature === undefined) return false;
+  const claims = JSON.parse(Buffer.from(body, "base64url").toString()) as { iss: string | number; exp: number };
+  const signed = createVerify("RSA-SHA256").update(`${head}.${body}`).verify(app.publicKey, signature, "base64url");
+  return signed && String(claims.iss) === String(app.id) && claims.exp * 1000 > Date.now();
+}
+
+function same(a: string, b: string): boolean {
+  return a.length === b.length && timingSafeEqual(Buffer.from(a), Buffer.from(b));
+}

@@ -1,0 +1,128 @@
+import { randomBytes } from "node:crypto";
+
+/** A stand-in for GitHub over real bare repositories: what it knows besides git. Ids are small integers in order of creation. */
+export interface User {
+  readonly id: number;
+  readonly login: string;
+  readonly type: "User" | "Bot";
+  /** Personal token: password of git over HTTP and bearer of the API. */
+  readonly token: string;
+}
+
+export type Role = "read" | "triage" | "write" | "maintain" | "admin";
+
+export interface Repository {
+  readonly id: number;
+  readonly owner: string;
+  readonly name: string;
+  readonly private: boolean;
+  readonly defaultBranch: string;
+  /** Path of the bare repository. */
+  readonly path: string;
+  readonly roles: Map<string, Role>;
+}
+
+export interface PullRequest {
+  readonly id: number;
+  readonly number: number;
+  readonly repository: number;
+  readonly title: string;
+  readonly author: string;
+  readonly head: string;
+  readonly base: string;
+  headSha: string;
+  baseSha: string;
+  state: "open" | "closed";
+  readonly createdAt: string;
+  updatedAt: string;
+}
+
+export interface Comment {
+  readonly id: number;
+  readonly repository: number;
+  readonly issue: number;
+  readonly user: string;
+  readonly byApp: boolean;
+  body: string;
+  readonly createdAt: string;
+  updatedAt: string;
+  readonly reactions: { content: string; user: string }[];
+}
+
+export interface CheckRun {
+  readonly id: number;
+  readonly repository: number;
+  readonly name: string;
+  readonly headSha: string;
+  externalId: string;
+  status: string;
+  conclusion: string | null;
+  startedAt: string;
+  completedAt: string | null;
+  output: { title: string | null; summary: string | null; text: string | null };
+  actions: readonly { label: string; description: string; identifier: string }[];
+}
+
+export interface Review {
+  readonly id: number;
+  readonly repository: number;
+  readonly pull: number;
+  readonly body: string;
+  readonly comments: readonly { path: string; line: number; side: string; body: string }[];
+}
+
+export interface App {
+  readonly id: number;
+  readonly slug: string;
+  readonly publicKey: string;
+  readonly webhookUrl: string;
+  readonly webhookSecret: string;
+  readonly installation: number;
+  readonly permissions: Readonly<Record<string, "read" | "write">>;
+}
+
+export interface Delivery {
+  readonly id: number;
+  readonly guid: string;
+  readonly event: string;
+  readonly action: string | null;
+  readonly body: string;
+  readonly deliveredAt: string;
+  statusCode: number;
+}
+
+export class State {
+  #last = 1000;
+  app: App | undefined;
+  readonly users = new Map<string, User>();
+  readonly repositories = new Map<number, Repository>();
+  readonly pulls: PullRequest[] = [];
+  readonly comments: Comment[] = [];
+  readonly checks: CheckRun[] = [];
+  readonly reviews: Review[] = [];
+  readonly deliveries: Delivery[] = [];
+  /** Installation tokens with their expiry, milliseconds. */
+  readonly installationTokens = new Map<string, { expires: number; permissions: Readonly<Record<string, string>> }>();
+  /** Every comment body as it was written, for the tests that search them. */
+  readonly written: string[] = [];
+
+  id(): number {
+    this.#last += 1;
+    return this.#last;
+  }
+
+  addUser(login: string, type: User["type"] = "User"): User {
+    const user = { id: this.id(), login, type, token: `user-${randomBytes(16).toString("hex")}` };
+    this.users.set(login, user);
+    return user;
+  }
+
+  repository(owner: string, name: string): Repository | undefined {
+    return [...this.repositories.values()].find((candidate) => candidate.owner === owner && candidate.name === name);
+  }
+}
+
+/** GitHub's times have whole seconds. */
+export function timestamp(): string {
+  return new Date().toISOString().replace(/\.\d+Z$/, "Z");
+}
