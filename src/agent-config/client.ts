@@ -1,4 +1,4 @@
-import type { Slot } from "../finding.ts";
+import type { IdentityKind, Slot } from "../finding.ts";
 import type { FileFormat } from "./format/read.ts";
 import type { Grammar } from "./slot/grammar.ts";
 
@@ -16,6 +16,8 @@ export type SlotRole =
   | "value"
   /** The name of an environment variable, by this client's schema; also a list of names. */
   | "name"
+  /** `name=value`, also a list of them. */
+  | "assignment"
   /** A command whose output is the credential: an edge, nothing to leak. */
   | "helper";
 
@@ -23,6 +25,8 @@ export type SlotRole =
 export interface Place {
   readonly at: string;
   readonly as: SlotRole;
+  /** The field beside it that holds its name, where its own key says nothing (`{ name, value }`). */
+  readonly named?: string;
 }
 
 /** The fields of one MCP server object, relative to it. */
@@ -35,6 +39,11 @@ export const standardServer: readonly Place[] = [
   { at: "/oauth/clientSecret", as: "value" },
   { at: "/headersHelper", as: "helper" },
 ];
+
+/** A plain secret, for the many files that have a few. */
+export function secretsAt(...places: readonly string[]): Place[] {
+  return places.map((at) => ({ at, as: "value" }));
+}
 
 /** One kind of file that a client reads. */
 export interface Surface {
@@ -60,6 +69,8 @@ export interface Client {
   readonly id: string;
   /** What people call it: "Claude Code". */
   readonly agent: string;
+  /** What it is where it is not an agent: a proxy is a `model-endpoint`. */
+  readonly kind?: IdentityKind;
   readonly surfaces: readonly Surface[];
 }
 
@@ -97,6 +108,7 @@ export interface ConfigServer {
 export interface AgentConfig {
   readonly client: string;
   readonly agent: string;
+  readonly kind: IdentityKind;
   readonly servers: readonly ConfigServer[];
   readonly slots: readonly ConfigSlot[];
   /** What could not be read, in words for a person; lines are 1-based. */

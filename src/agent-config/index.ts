@@ -1,19 +1,81 @@
 import picomatch from "picomatch";
+import { aider } from "./aider.ts";
+import { amazonQ } from "./amazon-q.ts";
+import { antigravity } from "./antigravity.ts";
+import { autoGen } from "./autogen.ts";
 import { claudeCode } from "./claude-code.ts";
 import { claudeDesktop } from "./claude-desktop.ts";
 import type { AgentConfig, Client, Surface } from "./client.ts";
+import { cline } from "./cline.ts";
 import { codex } from "./codex.ts";
+import { continueDev } from "./continue.ts";
+import { copilotAgent } from "./copilot-agent.ts";
+import { copilotCli } from "./copilot-cli.ts";
+import { crewAi } from "./crewai.ts";
 import { cursor } from "./cursor.ts";
+import { dify } from "./dify.ts";
+import { envoyAiGateway } from "./envoy-ai-gateway.ts";
 import { type FileFormat, readTree } from "./format/read.ts";
 import { field, type Tree } from "./format/tree.ts";
+import { geminiCli } from "./gemini-cli.ts";
+import { goose } from "./goose.ts";
+import { junie } from "./junie.ts";
+import { kagent } from "./kagent.ts";
+import { kiro } from "./kiro.ts";
+import { langGraph } from "./langgraph.ts";
+import { liteLlm } from "./litellm.ts";
+import { mcp } from "./mcp.ts";
+import { n8n } from "./n8n.ts";
+import { openCode } from "./opencode.ts";
+import { openHands } from "./openhands.ts";
+import { promptfoo } from "./promptfoo.ts";
+import { prompty } from "./prompty.ts";
+import { rooCode } from "./roo-code.ts";
+import { semanticKernel } from "./semantic-kernel.ts";
 import { placesOf } from "./slot/places.ts";
 import { walk } from "./slot/walk.ts";
 import { vsCode } from "./vs-code.ts";
+import { windsurf } from "./windsurf.ts";
+import { zed } from "./zed.ts";
 
 export type { AgentConfig, Client, ConfigServer, ConfigSlot } from "./client.ts";
 
 /** Every client that Rekey reads: one line each. The first that takes a path has it. */
-export const clients: readonly Client[] = [claudeCode, claudeDesktop, cursor, vsCode, codex];
+export const clients: readonly Client[] = [
+  claudeCode,
+  claudeDesktop,
+  cursor,
+  vsCode,
+  codex,
+  copilotCli,
+  copilotAgent,
+  windsurf,
+  zed,
+  cline,
+  rooCode,
+  continueDev,
+  geminiCli,
+  antigravity,
+  goose,
+  aider,
+  openHands,
+  openCode,
+  kiro,
+  amazonQ,
+  junie,
+  liteLlm,
+  langGraph,
+  crewAi,
+  autoGen,
+  n8n,
+  dify,
+  promptfoo,
+  prompty,
+  semanticKernel,
+  kagent,
+  envoyAiGateway,
+  mcp,
+];
 
 const globs = clients.flatMap((client) =>
   client.surfaces.flatMap((surface) => surface.paths.map((path) => ({ client, surface, matches: picomatch(path, { dot: true }) }))),
@@ -47,16 +109,18 @@ export function readAgentConfig(path: string, text: string | (() => string)): Ag
 }
 
 function read(client: Client, surfaces: readonly Surface[], path: string, text: string): AgentConfig | undefined {
+  const who = { client: client.id, agent: client.agent, kind: client.kind ?? ("agent" as const) };
   const places = placesOf(text);
   const { root, problems } = readTree(text, surfaces.find(({ format }) => format !== undefined)?.format ?? formatOf(path));
   const surface = root === undefined ? undefined : surfaces.find((candidate) => hasShape(root, candidate));
   const noted = problems.map(({ message, offset }) => ({ message, line: places.lineOf(offset) }));
-  if (root === undefined || surface === undefined) {
-    return noted.length === 0 ? undefined : { client: client.id, agent: client.agent, servers: [], slots: [], problems: noted };
+  if (surface === undefined) {
+    return root !== undefined || noted.length === 0 ? undefined : { ...who, servers: [], slots: [], problems: noted };
   }
+  if (root === undefined) return undefined;
   const { servers, slots, truncated } = walk(root, surface, { client: client.id, text, places });
   if (truncated) noted.push({ message: "the file has more credential slots than are read", line: 1 });
-  return { client: client.id, agent: client.agent, servers, slots, problems: noted };
+  return { ...who, servers, slots, problems: noted };
 }
 
 function hasShape(root: Tree, { onlyWith }: Surface): boolean {

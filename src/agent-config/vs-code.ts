@@ -32,8 +32,6 @@ export const vsCode: Client = {
       slots: [
         { at: "/mcp/inputs/*/default", as: "value" },
         { at: "/settings/mcp/inputs/*/default", as: "value" },
-        { at: "/containerEnv/*", as: "variable" },
-        { at: "/remoteEnv/*", as: "variable" },
       ],
     },
   ],

@@ -61,6 +61,14 @@ function queryKeys(url: string, queryAt: number): Part[] {
   return parts.slice(0, 20);
 }
 
+/** The value of `name=value`. */
+export function assignmentPart(text: string): Part[] {
+  const equals = text.indexOf("=");
+  const name = text.slice(0, Math.max(0, equals)).trim();
+  if (equals < 1 || name.length > 128) return [];
+  return [{ name, start: equals + 1, end: text.length, ...(/^[A-Z_][A-Z0-9_]*$/.test(name) ? { variable: name } : {}) }];
+}
+
 /** The credential slots of a header line `Name: value`. */
 export function headerLine(line: string): Part[] {
   const colon = /^\s{0,8}[\w-]{1,64}\s{0,4}:\s{0,8}/.exec(line);

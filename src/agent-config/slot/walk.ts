@@ -2,7 +2,7 @@ import type { ConfigServer, ConfigSlot, Place, SlotRole, Surface } from "../clie
 import { standardServer } from "../client.ts";
 import { field, type ListNode, type MapNode, pointerOf, rangeOf, type Selected, select, type TextNode, type Tree } from "../format/tree.ts";
 import { classify, classifyName, type Reading } from "./classify.ts";
-import { argumentParts, type Part, urlParts } from "./decompose.ts";
+import { argumentParts, assignmentPart, type Part, urlParts } from "./decompose.ts";
 import type { Grammar } from "./grammar.ts";
 
 /** No real file has more; past it the rest is a problem, not work. */
@@ -101,7 +101,23 @@ function hostOf(url: string | undefined): string | undefined {
 }
 
 function slotsAt(root: Tree, wanted: readonly Place[], from: readonly string[], context: Context): ConfigSlot[] {
-  return wanted.flatMap(({ at, as }) => select(root, at, from).flatMap(({ node, path }) => slotsOf(node, path, as, context)));
+  return wanted.flatMap(({ at, as, named }) =>
+    select(root, at, from).flatMap(({ node, path }) => {
+      const slots = slotsOf(node, path, as, context);
+      return named === undefined ? slots : slots.map((slot) => renamed(slot, as, siblingName(root, path.slice(from.length), named)));
+    }),
+  );
+}
+
+/** The text of a field beside the last part of a path. */
+function siblingName(root: Tree, path: readonly string[], named: string): string | undefined {
+  const [sibling] = select(root, pointerOf([...path.slice(0, -1), named]));
+  return sibling?.node.kind === "text" ? sibling.node.value.slice(0, 200) : undefined;
+}
+
+function renamed(slot: ConfigSlot, role: SlotRole, name: string | undefined): ConfigSlot {
+  if (name === undefined) return slot;
+  return role === "variable" ? { ...slot, name, variable: name } : { ...slot, name };
 }
 
 function slotsOf(node: Tree, path: readonly string[], role: SlotRole, context: Context): ConfigSlot[] {
@@ -117,6 +133,8 @@ function slotsOf(node: Tree, path: readonly string[], role: SlotRole, context: C
     case "header":
     case "value":
       return [toSlot(node, path, { name: key }, classified(node, undefined, context.grammar), context)];
+    case "assignment":
+      return assignmentPart(node.value).map((part) => partSlot(node, path, part, context));
     case "url":
       return ofUrl(node, path, context, true);
     case "name":
@@ -133,9 +151,10 @@ function slotsOf(node: Tree, path: readonly string[], role: SlotRole, context: C
 function ofList(node: ListNode, path: readonly string[], role: SlotRole, context: Context): ConfigSlot[] {
   const items = node.items.flatMap((item, index) => (item.kind === "text" ? [{ node: item, path: [...path, String(index)] }] : []));
   if (role === "arguments") return ofArguments(items, context);
-  return items
-    .flatMap((item) => slotsOf(item.node, [...path, item.path.at(-1) ?? ""], role, context))
-    .map((slot) => ({ ...slot, name: path.at(-1) ?? slot.name }));
+  const slots = items.flatMap((item) => slotsOf(item.node, item.path, role, context));
+  if (role === "url") return slots;
+  // An item of a list has only a number for a key: what the list is called says more.
+  return slots.map((slot) => (role === "assignment" && slot.variable === slot.name ? slot : { ...slot, name: path.at(-1) ?? slot.name }));
 }
 
 /** Parts of a URL; the URL itself where it holds references outside of these parts, as `url`. */

@@ -37,9 +37,11 @@ interface Place {
 }
 
 function ofConfig(path: string, config: AgentConfig, view: View): Contribution {
+  // An editor's settings that name neither a server nor a credential say nothing about an agent.
+  if (config.servers.length + config.slots.length === 0) return {};
   const agent: GraphIdentity = {
-    id: identityId("agent", view.scope, path, config.agent),
-    kind: "agent",
+    id: identityId(config.kind, view.scope, path, config.agent),
+    kind: config.kind,
     name: config.agent,
     locations: [{ path, startLine: 1 }],
   };

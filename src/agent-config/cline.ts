@@ -1,0 +1,16 @@
+import { type Client, secretsAt } from "./client.ts";
+import { envBraces, noReferences } from "./slot/grammar.ts";
+
+/** An unset `${env:X}` stays as text. */
+export const cline: Client = {
+  id: "cline",
+  agent: "Cline",
+  surfaces: [
+    { paths: ["**/cline_mcp_settings.json"], grammar: [envBraces], servers: ["/mcpServers/*"] },
+    {
+      paths: ["**/.cline/data/settings/providers.json"],
+      grammar: noReferences,
+      slots: secretsAt("/apiKey", "/*/apiKey", "/providers/*/apiKey", "/providers/*/settings/apiKey"),
+    },
+  ],
+};

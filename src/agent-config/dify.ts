@@ -1,0 +1,16 @@
+import type { Client } from "./client.ts";
+import { noReferences } from "./slot/grammar.ts";
+
+/** An app exported with its secrets: `value` is blank otherwise. */
+export const dify: Client = {
+  id: "dify",
+  agent: "Dify",
+  surfaces: [
+    {
+      paths: ["**/*dify*/**/*.{yaml,yml}", "**/*dify*.{yaml,yml}", "**/*.dsl.{yaml,yml}"],
+      grammar: noReferences,
+      onlyWith: ["workflow"],
+      slots: [{ at: "/workflow/environment_variables/*/value", as: "variable", named: "name" }],
+    },
+  ],
+};

@@ -1,0 +1,17 @@
+import { type Client, secretsAt, standardServer } from "./client.ts";
+import { dollar, dollarBraces, dollarDefault, percent } from "./slot/grammar.ts";
+
+/** google-gemini/gemini-cli 5411f11: an unset name stays as text; `%VAR%` only on Windows. */
+export const geminiCli: Client = {
+  id: "gemini-cli",
+  agent: "Gemini CLI",
+  surfaces: [
+    {
+      paths: ["**/.gemini/settings.json", "**/gemini-extension.json", "/etc/gemini-cli/settings.json"],
+      grammar: [dollarDefault, dollarBraces, dollar, percent],
+      servers: ["/mcpServers/*"],
+      server: [...standardServer, { at: "/httpUrl", as: "url" }],
+    },
+    { paths: ["**/.gemini/mcp-oauth-tokens.json"], grammar: [], slots: secretsAt("/*/token/accessToken", "/*/token/refreshToken") },
+  ],
+};
