@@ -101,7 +101,7 @@ function plausible(match: RawMatch, buffer: Buffer): boolean {
   if (detector.boundary === "token" && !standsAlone(match, buffer)) return false;
   if (detector.near !== undefined && !hasNear(detector.near, match, buffer)) return false;
   if (part?.secret === false) return true;
-  if (match.pattern.bare && (isIdentifier(match.secret) || buffer[match.end] === 0x28)) return false;
+  if ((match.pattern.bare || detector.fallback) && (isIdentifier(match.secret) || buffer[match.end] === 0x28)) return false;
   return entropy(match.secret) >= detector.entropy && !isPlaceholder(match.secret);
 }
 

@@ -1,6 +1,6 @@
 /** Words that people put where a secret will stand. Long enough that a random value hardly ever holds one. */
 const words =
-  /example|placeholder|your[_-]|[_-]your|your(?:api|key|token|secret)|changeme|change[_-]me|dummy|redacted|replace|insert[_-]|xxxx|\*\*\*\*|\.\.\.\.|_here\b|-here\b|<[a-z]|\$\{|\{\{|sample|foobar|fake[_-]|[_-]fake|testtest|deadbeef|abcdefgh|12345678|01234567|0000000|^secret[_-]?key$|password123/i;
+  /example|placeholder|your[_-]|[_-]your|your(?:api|key|token|secret)|changeme|change[_-]me|dummy|redacted|replace|insert[_-]|xxxx|\*\*\*\*|\.\.\.\.|_here\b|-here\b|<[a-z]|\$\{|\{\{|sample|foobar|fake[_-]|[_-]fake|testtest|deadbeef|abcdefgh|12345678|01234567|0000000|^secret[_-]?key$|password123|^eyJ\w+\.eyJzdWIiOiIxMjM0NTY3ODkwIiwi/i;
 
 /** What tutorials and containers ship: everybody knows it, so it protects nothing and is no secret. */
 const defaults =
@@ -24,11 +24,12 @@ function isSequence(text: string): boolean {
 }
 
 /**
- * Whether a value reads as a name in a program (`loadKeyFromVault`, `chroma_cloud_api_key`): letters only, in words of three
- * letters or more on average. A random value changes case every other letter, and nearly always has a digit.
+ * Whether a value reads as a name in a program (`loadKeyFromVault`, `chroma_cloud_api_key`, `MAX_KEY_BYTES_V2`): letters only, in
+ * words of three letters or more on average, or a constant. A random value changes case every other letter, and nearly always has a digit.
  */
 export function isIdentifier(text: string): boolean {
-  if (!/^(?:[A-Za-z]+|[A-Za-z]+\d?(?:[_.:/-]+[A-Za-z]+\d?)+)$/.test(text)) return false;
+  if (/^[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+$/.test(text)) return true;
+  if (!/^[_.:/-]*(?:[A-Za-z]+|[A-Za-z]+\d?(?:[_.:/-]+[A-Za-z]+\d?)+)$/.test(text)) return false;
   const words = text.replace(/([a-z])([A-Z])/g, "$1 $2").split(/[ _.:/-]+/);
   return text.length / words.length >= 4 || (words.length > 1 && words.every((word) => word.length >= 3));
 }
