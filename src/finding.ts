@@ -105,6 +105,8 @@ export interface Finding {
   readonly evidence: readonly Evidence[];
   /** Set where an inline `rekey:allow <reason>` stands on the line; the reporter filters, `explain` shows. */
   readonly allowed?: string;
+  /** The how-manieth finding of this detector (and pointer) in its document, from 1: names values too weak to fingerprint. */
+  readonly ordinal?: number;
 }
 
 /** The id of contracts.md §3: the same for one credential at one path, whatever the commit. 16 hex characters. */
@@ -130,3 +132,6 @@ const grades: readonly Grade[] = ["confirmed", "strong", "moderate", "weak"];
 export function compareGrades(a: Grade, b: Grade): number {
   return grades.indexOf(a) - grades.indexOf(b);
 }
+
+/** A value of fewer bits could be guessed from a committed fingerprint, whose salt is public: such values are named by their place. */
+export const fingerprintableBits = 64;

@@ -1,5 +1,106 @@
-import { Command } from "commander";
+import { statSync, writeFileSync } from "node:fs";
+import { Command, Option } from "commander";
+import { UsageError } from "../errors.ts";
+import type { Evidence, Finding } from "../finding.ts";
+import { jsonReport } from "../report/json.ts";
+import { sarifReport } from "../report/sarif.ts";
+import { printable, textReport } from "../report/text.ts";
+import type { Progress } from "../source/scanner.ts";
+import { identified } from "./identify.ts";
+import { type LocalScan, localScan } from "./local-scan.ts";
+
+interface Options {
+  readonly history?: true;
+  readonly staged?: true;
+  readonly range?: string;
+  readonly format: "text" | "json" | "sarif";
+  readonly baseline?: string;
+  readonly output?: string;
+  readonly detectors: string[];
+  readonly progress: boolean;
+}
 
 export function command(): Command {
-  return new Command();
+  return new Command()
+    .description("Finds leaked credentials, says whose they are and where to revoke them.")
+    .argument("[path]", "a folder, a file, '-' for stdin, or the address of a repository (its whole history)", ".")
+    .option("--history", "scan everything that any ref of the repository reaches")
+    .option("--staged", "scan what the next commit would add, as it stands in the index")
+    .option("--range <a..b>", "scan what the commits of a range add")
+    .addOption(new Option("--format <format>", "output").choices(["text", "json", "sarif"]).default("text"))
+    .option("--baseline <file>", "silence what this file lists (default: .rekey/baseline)")
+    .option("--output <file>", "write the report to a file")
+    .option("--detectors <folder>", "add the detectors of a folder (repeatable)", (folder: string, all: string[]) => [...all, folder], [])
+    .option("--no-progress", "do not show progress on a terminal")
+    .addHelpText(
+      "after",
+      `
+A credential is silenced by 'rekey:allow <reason>' on its line, by .rekey/ignore.yml (rekey ignore) or by a baseline (rekey baseline).
+
+Exit codes: 0 clean, 1 credentials found, 2 wrong usage, failure, or a scan that found nothing and is not complete.`,
+    )
+    .action(run);
+}
+
+async function run(path: string, options: Options): Promise<void> {
+  const progress = options.progress && process.stderr.isTTY ? showProgress() : undefined;
+  const scanned = await localScan({ ...options, path, progress: progress?.show });
+  progress?.clear();
+  for (const warning of scanned.repository.warnings) process.stderr.write(`rekey scan: ${printable(warning)}\n`);
+
+  const findings = await identified(scanned.kept, { scope: scanned.repository.scope, files: scanned.files });
+  const report = await render(findings, scanned, path, options.format);
+  if (options.output === undefined) process.stdout.write(report);
+  else writeReport(options.output, report);
+  process.exitCode = findings.length > 0 ? 1 : scanned.stats.complete ? 0 : 2;
+}
+
+async function render(findings: readonly Finding[], scanned: LocalScan, path: string, format: Options["format"]): Promise<string> {
+  const { stats, prefix, suppressed } = scanned;
+  if (format === "sarif") {
+    const { default: manifest } = await import("../../package.json", { with: { type: "json" } });
+    return sarifReport(findings, stats, manifest.version);
+  }
+  const below = findings.map((finding) => withoutPrefix(finding, prefix));
+  if (format === "json") return jsonReport(below, stats);
+  return textReport(below, stats, { suppressed: suppressed.length, prefix: prefix === "" ? "" : typed(path) });
+}
+
+/** Paths relative to the scanned folder. Paths of evidence outside it stay as they are. */
+function withoutPrefix(finding: Finding, prefix: string): Finding {
+  if (prefix === "") return finding;
+  const strip = (path: string) => (path.startsWith(prefix) ? path.slice(prefix.length) : path);
+  const { location } = finding;
+  return {
+    ...finding,
+    location: location.path === undefined ? location : { ...location, path: strip(location.path) },
+    evidence: finding.evidence.map((one): Evidence => (one.path === undefined ? one : { ...one, path: strip(one.path) })),
+  };
+}
+
+/** The folder as the person typed it, so that printed paths can be opened. */
+function typed(path: string): string {
+  const folder = statSync(path).isDirectory() ? path : path.slice(0, path.lastIndexOf("/") + 1);
+  return folder === "." || folder === "" || folder.endsWith("/") ? folder.replace(/^\.$/, "") : `${folder}/`;
+}
+
+function writeReport(file: string, report: string): void {
+  try {
+    writeFileSync(file, report);
+  } catch (cause) {
+    throw new UsageError(`the report cannot be written to '${file}'; name a file in a folder that exists`, { cause });
+  }
+}
+
+function showProgress(): { show: Progress; clear: () => void } {
+  let last = 0;
+  return {
+    show(files, bytes) {
+      const now = Date.now();
+      if (now - last < 100) return;
+      last = now;
+      process.stderr.write(`\r\x1b[K${files} files, ${(bytes / 1e6).toFixed(0)} MB`);
+    },
+    clear: () => process.stderr.write("\r\x1b[K"),
+  };
 }

@@ -1,0 +1,174 @@
+import { statSync } from "node:fs";
+import { dirname, relative, resolve, sep } from "node:path";
+import { loadRuleset } from "../config/detectors.ts";
+import { hookEnvironment } from "../config/git-environment.ts";
+import { loadRepositoryConfig, type RepositoryConfig, scopeOfAddress } from "../config/repository.ts";
+import type { Ruleset } from "../detector/compile.ts";
+import type { Document } from "../document.ts";
+import { UsageError } from "../errors.ts";
+import type { Finding } from "../finding.ts";
+import { gitText } from "../git.ts";
+import type { SourceFile } from "../identity/graph.ts";
+import { isInventoryPath, largestInventoryFile } from "../identity/inventory.ts";
+import { scan as scanDocument } from "../scan/scan.ts";
+import { type Suppressed, suppress } from "../scan/suppress.ts";
+import { allFingerprints, type Keyring } from "../secret.ts";
+import { scanCommitTree } from "../source/commit-tree.ts";
+import { scanHistory } from "../source/history.ts";
+import { resolveRange, scanPush } from "../source/range.ts";
+import { isAddress, withClone } from "../source/remote.ts";
+import type { Progress, Result, Scan, Stats } from "../source/scanner.ts";
+import { scanStaged } from "../source/staged.ts";
+import { scanStdin } from "../source/stdin.ts";
+import { scanTree } from "../source/tree.ts";
+import { inventoryFiles } from "./identities.ts";
+
+export interface Target {
+  /** A folder, a file, `-`, or the address of a repository. */
+  readonly path: string;
+  readonly history?: boolean | undefined;
+  readonly staged?: boolean | undefined;
+  readonly range?: string | undefined;
+  readonly detectors?: readonly string[] | undefined;
+  readonly baseline?: string | undefined;
+  readonly progress?: Progress | undefined;
+}
+
+export interface LocalScan {
+  /** What is reported. Paths count from the top of the repository. */
+  readonly kept: readonly Finding[];
+  readonly suppressed: readonly Suppressed[];
+  readonly stats: Stats;
+  readonly repository: RepositoryConfig;
+  /** Where the scanned folder lies in its repository: `apps/web/`, or nothing. */
+  readonly prefix: string;
+  /** The files that the identity graph is made of, from the working tree or from a remote repository's HEAD. */
+  readonly files: readonly SourceFile[];
+}
+
+/** Scans what a person named, with the repository's own rules. What `scan`, `baseline` and `ignore` have in common. */
+export async function localScan(target: Target): Promise<LocalScan> {
+  check(target);
+  const ruleset = await loadRuleset({ folders: target.detectors ?? [] });
+  return isAddress(target.path) ? scanRemote(target, ruleset) : scanHere(target, ruleset);
+}
+
+async function scanHere(target: Target, ruleset: Ruleset): Promise<LocalScan> {
+  const { path } = target;
+  const repository = loadRepositoryConfig(path === "-" ? "." : path, { baseline: target.baseline });
+  const seen = scanner(ruleset, repository.keyring);
+  const { findings, stats, prefix } = await read(target, seen.scan, repository);
+  const { kept, suppressed } = suppress(findings, { ...repository, today: today(), aliases: seen.aliases });
+  const wanted = new Set(kept.flatMap(({ location }) => location.path ?? []));
+  const files = kept.length === 0 || path === "-" ? [] : inventoryFiles(repository.top, wanted);
+  return { kept, suppressed, stats, repository, prefix, files };
+}
+
+async function read(
+  { path, history, staged, range, progress }: Target,
+  scan: Scan,
+  repository: RepositoryConfig,
+): Promise<Result & { prefix: string }> {
+  if (path === "-") return { ...scanStdin({ scan, progress }), prefix: "" };
+  if (!history && !staged && range === undefined) {
+    const prefix = prefixOf(path, repository.top);
+    return { ...scanTree(path, { scan, progress, prefix }), prefix };
+  }
+  const cwd = await repositoryOf(path);
+  const env = within(cwd) ? absolute(hookEnvironment()) : {};
+  const scope = repository.scope === "." ? undefined : repository.scope;
+  const options = { cwd, scan, progress, env, repository: scope };
+  if (history) return { ...(await scanHistory(options)), prefix: "" };
+  if (staged) return { ...(await scanStaged(options)), prefix: "" };
+  return { ...(await scanPush({ ...options, ...(await resolveRange(range ?? "", cwd)) })), prefix: "" };
+}
+
+/** A remote repository's own rules are a stranger's: only what the person gave with `--baseline` silences anything. */
+async function scanRemote(target: Target, ruleset: Ruleset): Promise<LocalScan> {
+  const own = loadRepositoryConfig(".", { baseline: target.baseline });
+  const repository = { ...own, scope: scopeOfAddress(target.path), ignore: [] };
+  const seen = scanner(ruleset, repository.keyring);
+  return withClone(target.path, async (cwd) => {
+    const { findings, stats } = await scanHistory({ cwd, scan: seen.scan, progress: target.progress, repository: repository.scope });
+    const rules = { ...repository, baseline: target.baseline === undefined ? new Set<string>() : own.baseline };
+    const { kept, suppressed } = suppress(findings, { ...rules, today: today(), aliases: seen.aliases });
+    return { kept, suppressed, stats, repository, prefix: "", files: kept.length === 0 ? [] : await filesOfHead(cwd) };
+  });
+}
+
+/** The scan function, and the other committed forms of what it found where the repository has several salts. */
+function scanner(ruleset: Ruleset, keyring: Keyring): { scan: Scan; aliases: ReadonlyMap<string, readonly string[]> } {
+  const aliases = new Map<string, readonly string[]>();
+  if (keyring.salts.length < 2) return { scan: (document: Document) => scanDocument(document, ruleset, keyring), aliases };
+  return {
+    aliases,
+    scan: (document) =>
+      scanDocument(document, ruleset, keyring, ({ committed }, secret) => {
+        aliases.set(
+          committed,
+          allFingerprints(secret, keyring).filter((form) => form.startsWith("rs1:")),
+        );
+      }),
+  };
+}
+
+async function filesOfHead(cwd: string): Promise<SourceFile[]> {
+  const known = await gitText(["rev-parse", "--verify", "--quiet", "HEAD^{commit}"], { cwd, accept: [1, 128] });
+  if (known.trim() === "") return [];
+  const files: SourceFile[] = [];
+  await scanCommitTree({
+    cwd,
+    commit: known.trim(),
+    scan: () => [],
+    onFile: (path, bytes) => {
+      if (isInventoryPath(path) && bytes.length <= largestInventoryFile) files.push({ path, text: bytes.toString("utf8") });
+    },
+  });
+  return files;
+}
+
+function check({ path, history, staged, range }: Target): void {
+  if ([history, staged, range].filter((mode) => mode !== undefined && mode !== false).length > 1)
+    throw new UsageError("expected at most one of --history, --staged and --range");
+  if (path === "-" && (history || staged || range !== undefined))
+    throw new UsageError("what is piped in has no history; expected a repository with --history, --staged and --range");
+  if (isAddress(path) && (staged || range !== undefined))
+    throw new UsageError("--staged and --range need a repository on this machine; clone it and scan it there");
+}
+
+/** git is asked from the folder itself, so that a repository of its own inside another one is the one that counts. */
+async function repositoryOf(path: string): Promise<string> {
+  if (!statSync(path, { throwIfNoEntry: false })?.isDirectory())
+    throw new UsageError(`expected a git repository; '${path}' is not a folder`);
+  const env = within(resolve(path)) ? absolute(hookEnvironment()) : {};
+  try {
+    const bare = (await gitText(["rev-parse", "--is-bare-repository"], { cwd: path, env })).trim() === "true";
+    return bare ? resolve(path) : (await gitText(["rev-parse", "--show-toplevel"], { cwd: path, env })).trim();
+  } catch (cause) {
+    throw new UsageError(`expected a git repository at '${path}'; scan it without --history, --staged and --range, or run git init`, {
+      cause,
+    });
+  }
+}
+
+/** Hook variables speak of the repository that the hook runs in, not of another one that was named. */
+function within(folder: string): boolean {
+  const below = relative(process.cwd(), folder);
+  return !below.startsWith("..") || relative(folder, process.cwd()) === "" || !relative(folder, process.cwd()).startsWith("..");
+}
+
+/** Paths of hook variables count from where the hook was started. */
+function absolute(env: Record<string, string>): Record<string, string> {
+  const isList = (name: string) => name === "GIT_ALTERNATE_OBJECT_DIRECTORIES";
+  return Object.fromEntries(Object.entries(env).map(([name, value]) => [name, isList(name) ? value : resolve(value)]));
+}
+
+function prefixOf(path: string, top: string): string {
+  const folder = statSync(path, { throwIfNoEntry: false })?.isDirectory() === false ? dirname(resolve(path)) : resolve(path);
+  const below = relative(top, folder).split(sep).join("/");
+  return below === "" || below.startsWith("..") ? "" : `${below}/`;
+}
+
+function today(): string {
+  return new Date().toISOString().slice(0, 10);
+}

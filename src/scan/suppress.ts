@@ -1,0 +1,137 @@
+import { createHash } from "node:crypto";
+import picomatch from "picomatch";
+import { z } from "zod";
+import { ConfigError } from "../errors.ts";
+import { type Finding, fingerprintableBits } from "../finding.ts";
+import { parseStrictYaml } from "../strict-yaml.ts";
+
+const reason = z.string().trim().min(3, "expected a reason that a colleague understands");
+/** Only for accepted risk: from this day on the entry silences nothing. */
+const until = z
+  .string()
+  .regex(/^\d{4}-\d{2}-\d{2}$/, "expected a date YYYY-MM-DD")
+  .optional();
+const path = z
+  .string()
+  .min(1)
+  .refine((value) => !value.startsWith("/"), "expected a path from the top of the repository, without a leading /");
+
+/** The same value anywhere, as `rekey ignore` writes it; with `subject`, only for that account. */
+const byValue = z.strictObject({
+  fingerprint: z.string().regex(/^rs1:[0-9a-f]{8}:[\w-]{43}$/, "expected rs1:<salt id>:<hmac>, as `rekey ignore` writes it"),
+  subject: z.string().optional(),
+  reason,
+  until,
+});
+
+/** For values too weak to fingerprint: the n-th finding of this detector (and pointer) in this file, from 1. */
+const byPlace = z.strictObject({
+  detector: z.string().min(1),
+  path,
+  pointer: z.string().optional(),
+  ordinal: z.number().int().positive(),
+  reason,
+  until,
+});
+
+const byPath = z.strictObject({ paths: z.array(path).min(1), detectors: z.array(z.string()).min(1).optional(), reason });
+
+const IgnoreFile = z.strictObject({ version: z.literal(1), ignore: z.array(z.union([byValue, byPlace, byPath])) });
+
+export type IgnoreEntry = z.output<typeof IgnoreFile>["ignore"][number];
+
+/** `.rekey/ignore.yml`. Throws ConfigError with the line. */
+export function parseIgnore(text: string, file: string): readonly IgnoreEntry[] {
+  return text.trim() === "" ? [] : parseStrictYaml(text, file, IgnoreFile).ignore;
+}
+
+/**
+ * A baseline: one entry a line, so that two branches merge; ` #` begins a comment. `rs1:<salt id>:<hmac>`, for a value with a
+ * subject followed by `+` and 8 hex characters of its SHA-256; for weak values `<detector> <ordinal> <path>[#<pointer>]`. Throws
+ * ConfigError with the line.
+ */
+export function parseBaseline(text: string, file: string): ReadonlySet<string> {
+  const entries = new Set<string>();
+  for (const [index, line] of text.split("\n").entries()) {
+    const entry = line.startsWith("rs1:") ? line.replace(/\s+#.*$/, "").trim() : line.trim();
+    if (entry === "" || entry.startsWith("#")) continue;
+    if (!/^rs1:[0-9a-f]{8}:[\w-]{43}(?:\+[0-9a-f]{8})?$/.test(entry) && !/^[a-z0-9-]+ [1-9]\d* .+$/.test(entry))
+      throw new ConfigError("expected 'rs1:<salt id>:<hmac>' or '<detector> <ordinal> <path>', as `rekey baseline write` writes them", {
+        file,
+        line: index + 1,
+      });
+    entries.add(entry);
+  }
+  return entries;
+}
+
+/** The line of a baseline that stands for this finding. */
+export function baselineLine(finding: Finding, committed = finding.committed): string {
+  if (finding.bits >= fingerprintableBits) return committed + subjectMark(finding.subject);
+  const { path: where, kind, pointer } = finding.location;
+  const place = (where ?? kind).replaceAll(/[\n\r]/g, "?");
+  return `${finding.detector} ${finding.ordinal ?? 1} ${place}${pointer === undefined ? "" : `#${pointer}`}`;
+}
+
+export interface Rules {
+  readonly ignore: readonly IgnoreEntry[];
+  readonly baseline: ReadonlySet<string>;
+  /** YYYY-MM-DD. */
+  readonly today: string;
+  /** Other committed fingerprints of the same value, by `finding.committed`, where there is more than one salt. */
+  readonly aliases?: ReadonlyMap<string, readonly string[]>;
+}
+
+export interface Suppressed {
+  readonly finding: Finding;
+  /** `inline` and `ignore-file` are only requests where a pull request adds them (contracts.md §6). */
+  readonly by: "inline" | "ignore-file" | "baseline";
+  readonly reason: string;
+}
+
+/** Splits findings into those that are reported and those that a rule silences. Paths count from the top of the repository. */
+export function suppress(findings: readonly Finding[], rules: Rules): { kept: Finding[]; suppressed: Suppressed[] } {
+  const kept: Finding[] = [];
+  const suppressed: Suppressed[] = [];
+  for (const finding of findings) {
+    const silenced = silencedBy(finding, rules);
+    if (silenced === undefined) kept.push(finding);
+    else suppressed.push({ finding, ...silenced });
+  }
+  return { kept, suppressed };
+}
+
+/** The ids of salts (`rs1:<id>:…`) that entries name and this repository does not have: such entries match nothing. */
+export function unknownSalts(rules: Pick<Rules, "ignore" | "baseline">, known: readonly string[]): string[] {
+  const named = [...rules.baseline, ...rules.ignore.flatMap((entry) => ("fingerprint" in entry ? [entry.fingerprint] : []))];
+  const ids = named.flatMap((entry) => /^rs1:([0-9a-f]{8}):/.exec(entry)?.[1] ?? []);
+  return [...new Set(ids)].filter((id) => !known.includes(id)).sort();
+}
+
+function silencedBy(finding: Finding, rules: Rules): Omit<Suppressed, "finding"> | undefined {
+  if (finding.allowed !== undefined && finding.allowed !== "") return { by: "inline", reason: finding.allowed };
+  const forms = [finding.committed, ...(rules.aliases?.get(finding.committed) ?? [])];
+  const entry = rules.ignore.find((candidate) => covers(candidate, finding, forms, rules.today));
+  if (entry !== undefined) return { by: "ignore-file", reason: entry.reason };
+  return forms.some((form) => rules.baseline.has(baselineLine(finding, form))) ? { by: "baseline", reason: "in the baseline" } : undefined;
+}
+
+function covers(entry: IgnoreEntry, finding: Finding, forms: readonly string[], today: string): boolean {
+  if ("until" in entry && entry.until !== undefined && entry.until <= today) return false;
+  if ("fingerprint" in entry) {
+    return forms.includes(entry.fingerprint) && (entry.subject === undefined || entry.subject === finding.subject);
+  }
+  const where = finding.location.path ?? "";
+  if ("paths" in entry)
+    return (entry.detectors?.includes(finding.detector) ?? true) && picomatch.isMatch(where, entry.paths, { dot: true, nonegate: true });
+  return (
+    entry.detector === finding.detector &&
+    entry.path === where &&
+    entry.ordinal === (finding.ordinal ?? 1) &&
+    entry.pointer === finding.location.pointer
+  );
+}
+
+function subjectMark(subject: string | undefined): string {
+  return subject === undefined || subject === "" ? "" : `+${createHash("sha256").update(subject).digest("hex").slice(0, 8)}`;
+}

@@ -1,0 +1,160 @@
+import type { Origin } from "../document.ts";
+import type { Finding } from "../finding.ts";
+import { readObjects } from "../git/cat-file.ts";
+import { isArchive, scanArchive } from "./archive.ts";
+import { type Commit, type CommitInfo, gitLog, type LogOptions } from "./git-log.ts";
+import { isStructured, type ScannerOptions, type Tally } from "./scanner.ts";
+
+export interface CommitScan extends LogOptions, Pick<ScannerOptions, "scan"> {
+  readonly tally: Tally;
+  /** `host/owner/name`, goes into locators. */
+  readonly repository?: string | undefined;
+  /** Sees every commit before its blobs are read. */
+  readonly onCommit?: ((commit: Commit) => void) | undefined;
+  /** Blobs that no commit's change shows, with the path to give them: refs that point at trees and blobs. */
+  readonly more?: readonly { readonly blob: string; readonly path: string }[] | undefined;
+}
+
+/** A finding with the place of its commit in the log's order. */
+export interface Ranked {
+  readonly finding: Finding;
+  readonly rank: number;
+}
+
+/** Larger blobs are passed over and reported. Bytes. */
+export const maxBlob = 128 << 20;
+
+/**
+ * Scans every blob that some of these commits introduce, and their messages. A blob is read once whatever the number of its paths,
+ * and scanned again at a further path only where it holds something or where the path changes its meaning.
+ */
+export async function scanCommits(options: CommitScan): Promise<Ranked[]> {
+  const { cwd, env, tally, repository } = options;
+  const found: Ranked[] = [];
+  const places = new Places(tally);
+  for await (const commit of gitLog(options)) {
+    options.onCommit?.(commit);
+    if (commit.message.length > 0) {
+      const origin = originOf({ kind: "commit-message" }, commit, repository);
+      for (const finding of tally.read({ bytes: commit.message, origin })) found.push({ finding, rank: commit.rank });
+    }
+    places.add(commit);
+  }
+  for (const { blob, path } of options.more ?? []) places.addBlob(blob, path, undefined);
+
+  for await (const object of readObjects(cwd, places.blobs(), { maxBytes: maxBlob, ...(env === undefined ? {} : { env }) })) {
+    const introduced = places.of(object.id);
+    if (object.bytes === undefined) {
+      for (const { path } of introduced) tally.skip(path, unread(object), true);
+      continue;
+    }
+    for (const { finding, place } of scanBlob(object.id, object.bytes, introduced, options))
+      found.push({ finding, rank: place.commit?.rank ?? Number.MAX_SAFE_INTEGER });
+  }
+  return found;
+}
+
+/** Why an object could not be read, for a person. */
+export function unread({ type, size }: { type: string; size: number }): string {
+  if (type === "missing") return "object is missing: partial clone or damaged repository";
+  return type === "damaged" ? "object is damaged" : `${size} bytes: larger than the limit`;
+}
+
+/**
+ * One finding per credential, detector, path and pointer: at the earliest commit of the log that introduces it. `occurrences` are
+ * distinct blobs (or messages).
+ */
+export function earliest(ranked: readonly Ranked[]): Finding[] {
+  const groups = Map.groupBy(ranked, ({ finding }) => `${finding.id}\0${finding.fingerprint}\0${finding.location.kind}`);
+  return [...groups.values()].flatMap((group) => {
+    const first = group.reduce((a, b) => (b.rank < a.rank ? b : a)).finding;
+    const distinct = new Set(group.map(({ finding }) => finding.locator.blob ?? finding.location.commit));
+    return [{ ...first, occurrences: distinct.size }];
+  });
+}
+
+/** A blob at a path, in the first commit that put it there. */
+interface Place {
+  readonly path: string;
+  readonly commit: CommitInfo | undefined;
+}
+
+/** Which blobs were introduced where. */
+class Places {
+  readonly #byBlob = new Map<string, Place[]>();
+  readonly #seen = new Set<string>();
+  readonly #submodules = new Set<string>();
+  readonly #tally: Tally;
+
+  constructor(tally: Tally) {
+    this.#tally = tally;
+  }
+
+  add({ changes, id, rank, author, date }: Commit): void {
+    for (const { after, path, submodule } of changes) {
+      if (after === undefined) continue;
+      if (submodule) this.#reportSubmodule(path);
+      else this.addBlob(after, path, { id, rank, author, date });
+    }
+  }
+
+  addBlob(blob: string, path: string, commit: CommitInfo | undefined): void {
+    const known = this.#byBlob.get(blob);
+    if (known === undefined) {
+      this.#byBlob.set(blob, [{ path, commit }]);
+      return;
+    }
+    const key = `${blob}\0${path}`;
+    if (known[0]?.path === path || this.#seen.has(key)) return;
+    this.#seen.add(key);
+    known.push({ path, commit });
+  }
+
+  blobs(): Iterable<string> {
+    return this.#byBlob.keys();
+  }
+
+  of(blob: string): readonly Place[] {
+    return this.#byBlob.get(blob) ?? [];
+  }
+
+  #reportSubmodule(path: string): void {
+    if (this.#submodules.has(path)) return;
+    this.#submodules.add(path);
+    this.#tally.skip(path, "submodule: its repository is not read", false);
+  }
+}
+
+function* scanBlob(
+  blob: string,
+  bytes: Buffer,
+  places: readonly Place[],
+  { tally, repository }: CommitScan,
+): Generator<{ finding: Finding; place: Place }> {
+  const pointer = isLfsPointer(bytes);
+  let holds = false;
+  for (const [index, place] of places.entries()) {
+    if (pointer) tally.skip(place.path, "Git LFS pointer: the content is not in the repository", false);
+    if (index > 0 && !holds && !isStructured(place.path, bytes) && !isArchive(place.path)) continue;
+    const origin = originOf({ kind: "file", path: place.path, blob }, place.commit, repository);
+    const findings = isArchive(place.path)
+      ? scanArchive({ size: bytes.length, read: () => bytes, origin, tally })
+      : index === 0
+        ? tally.read({ bytes, origin })
+        : tally.again({ bytes, origin });
+    if (findings.length > 0) holds = true;
+    for (const finding of findings) yield { finding, place };
+  }
+}
+
+export function isLfsPointer(bytes: Buffer): boolean {
+  return bytes.length < 1024 && bytes.toString("latin1", 0, 43) === "version https://git-lfs.github.com/spec/v1\n";
+}
+
+function originOf(place: Pick<Origin, "kind" | "path" | "blob">, commit: CommitInfo | undefined, repository: string | undefined): Origin {
+  return {
+    ...place,
+    ...(commit === undefined ? {} : { commit: commit.id, author: commit.author, date: commit.date }),
+    ...(repository === undefined ? {} : { repository }),
+  };
+}

@@ -1,0 +1,92 @@
+import type { Finding } from "../finding.ts";
+import { readObjects } from "../git/cat-file.ts";
+import { gitText } from "../git.ts";
+import { blobsAt } from "./commit-tree.ts";
+import { earliest, scanCommits } from "./commits.ts";
+import { type Result, type ScannerOptions, Tally } from "./scanner.ts";
+
+export interface HistoryOptions extends ScannerOptions {
+  /** A repository's folder, or a bare one. */
+  readonly cwd: string;
+  /** `host/owner/name`, goes into locators. */
+  readonly repository?: string | undefined;
+}
+
+/**
+ * Everything that any ref reaches: every blob at every path, also what only a merge introduced; commit and tag messages; ref
+ * names. One finding per credential, detector, path and pointer, at the earliest commit that introduces it.
+ */
+export async function scanHistory(options: HistoryOptions): Promise<Result> {
+  const { cwd, repository } = options;
+  const tally = new Tally(options);
+  const refs = await listRefs(cwd);
+  if (refs.length === 0 && !(await hasHead(cwd))) {
+    tally.skip(".", "a repository without commits: there is no history to scan", false);
+    return { findings: [], stats: tally.stats() };
+  }
+  if ((await gitText(["rev-parse", "--is-shallow-repository"], { cwd })).trim() === "true")
+    tally.skip(".", "a shallow clone: earlier commits are not here; run git fetch --unshallow", true);
+  const more = await blobsOfRefs(cwd, refs);
+  const ranked = await scanCommits({ ...options, tally, revisions: ["--all"], repository, more });
+  const names = [...refNames(refs, tally), ...(await tagMessages(cwd, refs, tally))];
+  return { findings: [...earliest(ranked), ...names], stats: tally.stats() };
+}
+
+interface Ref {
+  readonly name: string;
+  /** Of what it points at. */
+  readonly type: string;
+  readonly id: string;
+  /** Of what an annotated tag leads to. */
+  readonly peeledType: string;
+  readonly peeledId: string;
+}
+
+async function listRefs(cwd: string): Promise<Ref[]> {
+  const format = "--format=%(objecttype) %(objectname) %(*objecttype) %(*objectname) %(refname)";
+  const listing = await gitText(["for-each-ref", format], { cwd });
+  return listing.split("\n").flatMap((line) => {
+    const [type = "", id = "", peeledType = "", peeledId = "", ...name] = line.split(" ");
+    return line === "" ? [] : [{ type, id, peeledType, peeledId, name: name.join(" ") }];
+  });
+}
+
+async function hasHead(cwd: string): Promise<boolean> {
+  return (await gitText(["rev-parse", "--verify", "--quiet", "HEAD"], { cwd, accept: [1] })).trim() !== "";
+}
+
+/** Refs may point at trees and blobs, which no commit shows. The ref's name stands for the path. */
+async function blobsOfRefs(cwd: string, refs: readonly Ref[]): Promise<{ blob: string; path: string }[]> {
+  const found: { blob: string; path: string }[] = [];
+  for (const { name, type, id, peeledType, peeledId } of refs) {
+    const [kind, object] = type === "tag" ? [peeledType, peeledId] : [type, id];
+    if (kind === "blob") found.push({ blob: object, path: name });
+    if (kind === "tree") for (const { blob, path } of await blobsAt(cwd, object)) found.push({ blob, path: `${name}/${path}` });
+  }
+  return found;
+}
+
+function refNames(refs: readonly Ref[], tally: Tally): Finding[] {
+  return refs.flatMap(({ name }) => tally.read({ bytes: Buffer.from(name), origin: { kind: "ref-name" } }));
+}
+
+/** Annotated tags, and tags of tags. The message is what follows the empty line. */
+async function tagMessages(cwd: string, refs: readonly Ref[], tally: Tally): Promise<Finding[]> {
+  const found: Finding[] = [];
+  let ids = refs.flatMap(({ type, id }) => (type === "tag" ? [id] : []));
+  for (let depth = 0; ids.length > 0 && depth < 10; depth++) {
+    const nested: string[] = [];
+    for await (const { bytes } of readObjects(cwd, ids, { maxBytes: 1 << 20 })) {
+      if (bytes === undefined) {
+        tally.skip("refs/tags", "a tag object is missing, damaged or larger than the limit", true);
+        continue;
+      }
+      const headers = bytes.toString("latin1", 0, Math.max(bytes.indexOf("\n\n"), 0));
+      const [, object, type] = /^object ([0-9a-f]+)\ntype (\w+)/.exec(headers) ?? [];
+      if (type === "tag" && object !== undefined) nested.push(object);
+      found.push(...tally.read({ bytes: bytes.subarray(headers.length), origin: { kind: "tag-message" } }));
+    }
+    ids = nested;
+  }
+  return found;
+}

@@ -1,0 +1,100 @@
+import { clientFor } from "../agent-config/index.ts";
+import type { Document, Skipped } from "../document.ts";
+import type { Finding } from "../finding.ts";
+import { transcriptFor } from "../transcript/index.ts";
+
+/** How a source turns a document into findings; ruleset and keyring stand behind it. Must not keep `document.bytes`. */
+export type Scan = (document: Document) => readonly Finding[];
+
+export interface Stats {
+  /** Files, or unique blobs. */
+  readonly files: number;
+  readonly bytes: number;
+  readonly skipped: readonly Skipped[];
+  /** False where something could not be read: the answer may lack findings. */
+  readonly complete: boolean;
+}
+
+export interface Result {
+  readonly findings: readonly Finding[];
+  readonly stats: Stats;
+}
+
+export type Progress = (files: number, bytes: number) => void;
+
+export interface ScannerOptions {
+  readonly scan: Scan;
+  readonly progress?: Progress | undefined;
+}
+
+/** Counts what a source reads, and collects what it could not. One for each run of a source. */
+export class Tally {
+  #files = 0;
+  #bytes = 0;
+  #complete = true;
+  #unlisted = 0;
+  readonly #skipped: Skipped[] = [];
+  readonly #options: ScannerOptions;
+
+  constructor(options: ScannerOptions) {
+    this.#options = options;
+  }
+
+  /** The findings of one document: one a credential, detector and pointer, with the number of its places as `occurrences`. */
+  read(document: Document): Finding[] {
+    if (document.origin.kind === "file" || document.origin.kind === "stdin") this.#files++;
+    this.#bytes += document.bytes.length;
+    this.#options.progress?.(this.#files, this.#bytes);
+    return folded(numbered(this.#options.scan(document)));
+  }
+
+  /** As `read` for a document that was counted already: the same blob at another path, a further piece of a file. */
+  again(document: Document): Finding[] {
+    return folded(numbered(this.#options.scan(document)));
+  }
+
+  /** Something was not (wholly) read. `hole`: it may hold credentials that nobody has looked for. */
+  skip(path: string, reason: string, hole: boolean): void {
+    if (this.#skipped.length < maxSkipped) this.#skipped.push({ path, reason });
+    else this.#unlisted++;
+    if (hole) this.#complete = false;
+  }
+
+  stats(): Stats {
+    const more = this.#unlisted === 0 ? [] : [{ path: ".", reason: `${this.#unlisted} more places, not listed` }];
+    return { files: this.#files, bytes: this.#bytes, skipped: [...this.#skipped, ...more], complete: this.#complete };
+  }
+}
+
+const maxSkipped = 10_000;
+
+/**
+ * Whether what a file means depends on its path: agent configuration and transcripts are parsed by their own grammar, so the same
+ * bytes are looked at again under each such path (contracts.md §5).
+ */
+export function isStructured(path: string, bytes: Uint8Array): boolean {
+  const head = () => Buffer.from(bytes.subarray(0, 4096)).toString("utf8");
+  return clientFor(path) !== undefined || (/\.(?:jsonl?|ndjson|md|history)$/i.test(path) && transcriptFor(path, head()) !== undefined);
+}
+
+/** One finding for each id, the first one given; `occurrences` are added up. */
+export function folded(findings: readonly Finding[]): Finding[] {
+  if (findings.length < 2) return [...findings];
+  const first = new Map<string, Finding>();
+  for (const finding of findings) {
+    const key = `${finding.id}\0${finding.fingerprint}`;
+    const known = first.get(key);
+    first.set(key, known === undefined ? finding : { ...known, occurrences: known.occurrences + finding.occurrences });
+  }
+  return [...first.values()];
+}
+
+function numbered(findings: readonly Finding[]): Finding[] {
+  const counts = new Map<string, number>();
+  return findings.map((finding) => {
+    const key = `${finding.detector}\0${finding.location.pointer ?? ""}`;
+    const ordinal = (counts.get(key) ?? 0) + 1;
+    counts.set(key, ordinal);
+    return { ...finding, ordinal };
+  });
+}
