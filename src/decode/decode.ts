@@ -15,16 +15,54 @@ const limits = { stretches: 2000, bytes: 1 << 20 };
 export function* decodings(bytes: Uint8Array): Generator<Decoded> {
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("latin1");
   let count = 0;
-  for (const [pattern, steps] of stretches) {
-    for (const match of text.matchAll(pattern)) {
+  for (const [find, steps] of finders) {
+    for (const { start, end } of find(text)) {
       if (++count > limits.stretches) return;
-      if (match[0].length > limits.bytes) continue;
+      if (end - start > limits.bytes) continue;
       for (const step of steps) {
-        const decoded = undo(step, match[0]);
-        if (decoded !== undefined) yield { start: match.index, end: match.index + match[0].length, step, bytes: decoded };
+        const decoded = undo(step, text.slice(start, end));
+        if (decoded !== undefined) yield { start, end, step, bytes: decoded };
       }
     }
   }
+}
+
+interface Stretch {
+  readonly start: number;
+  readonly end: number;
+}
+
+const finders: readonly [(text: string) => Generator<Stretch>, readonly DecodeStep[]][] = [
+  [runs, ["base64", "hex"]],
+  [(text) => around(text, /%[0-9A-Fa-f]{2}/g), ["percent"]],
+  [(text) => around(text, /\\(?:u[0-9A-Fa-f]{4}|x[0-9A-Fa-f]{2})/g), ["unicode-escape"]],
+];
+
+/** Plain runs of one character class, without alternation: V8's matcher is linear on them. */
+function* runs(text: string): Generator<Stretch> {
+  for (const match of text.matchAll(/[A-Za-z0-9+/_-]{24,}={0,2}/g)) yield { start: match.index, end: match.index + match[0].length };
+}
+
+/** A word holds this much on each side of an escape, at most: one line of a minified file is not one word. */
+const wordReach = 4096;
+
+/** The words that hold an escape. Each character is looked at once, however long the line is. */
+function* around(text: string, escape: RegExp): Generator<Stretch> {
+  let done = 0;
+  for (const match of text.matchAll(escape)) {
+    if (match.index < done) continue;
+    let start = match.index;
+    while (start > done && match.index - start < wordReach && !ends(text.charCodeAt(start - 1))) start--;
+    let end = match.index + match[0].length;
+    while (end < text.length && end - match.index < wordReach && !ends(text.charCodeAt(end))) end++;
+    done = end;
+    yield { start, end };
+  }
+}
+
+/** White space, quotes and angle brackets: what ends a word in code, markup and URLs. */
+function ends(code: number): boolean {
+  return code <= 32 || code === 34 || code === 39 || code === 60 || code === 62 || code === 96;
 }
 
 /** Undoes one step on a stretch's own text; undefined where it is not that encoding or does not give text. */
@@ -42,13 +80,6 @@ export function undo(step: DecodeStep, encoded: string): Uint8Array | undefined 
   if (step === "utf-16le") return Buffer.from(Buffer.from(encoded, "latin1").toString("utf16le"), "utf8");
   return Buffer.from(Buffer.from(encoded, "latin1").swap16().toString("utf16le"), "utf8");
 }
-
-// Plain character runs without alternation: V8's matcher is linear on them.
-const stretches: readonly [RegExp, readonly DecodeStep[]][] = [
-  [/[A-Za-z0-9+/_-]{24,}={0,2}/g, ["base64", "hex"]],
-  [/[^\s"'<>`]*%[0-9A-Fa-f]{2}[^\s"'<>`]*/g, ["percent"]],
-  [/[^\s"'<>`]*\\(?:u[0-9A-Fa-f]{4}|x[0-9A-Fa-f]{2})[^\s"'<>`]*/g, ["unicode-escape"]],
-];
 
 function base64(encoded: string): Uint8Array {
   return Buffer.from(encoded, /[-_]/.test(encoded) ? "base64url" : "base64");
