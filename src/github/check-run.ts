@@ -1,0 +1,59 @@
+import { isOpen, span } from "./comment.ts";
+import { codeSpan, escapeMarkdown } from "./escape.ts";
+import type { PullRequestView } from "./view.ts";
+
+export interface CheckState {
+  readonly status: "queued" | "in_progress" | "completed";
+  readonly conclusion?: "success" | "neutral" | "action_required";
+  readonly title: string;
+  readonly summary: string;
+  readonly actions: readonly { readonly label: string; readonly description: string; readonly identifier: string }[];
+}
+
+export const queued: CheckState = {
+  status: "queued",
+  title: "Waiting for the scan",
+  summary: "Rekey scans what this pull request adds.",
+  actions: [],
+};
+
+/** The truth about a pull request (design.md §10): green only when nothing is open, neutral where something is said but not proven. */
+export function checkOf(view: PullRequestView): CheckState {
+  const open = view.incidents.filter(isOpen);
+  const summary = summaryOf(view);
+  if (open.some((incident) => incident.state === "rotating")) return { status: "in_progress", title: "Rotating", summary, actions: [] };
+  const blocking = open.filter((incident) => incident.confidence !== "low" || incident.validity === "active");
+  if (blocking.length > 0) {
+    const runnable = blocking.some((incident) => incident.plan?.blockers.length === 0);
+    const rotate = runnable ? [{ label: "Rotate now", description: "Run the plan shown in the comment", identifier: "rotate" }] : [];
+    const verify = { label: "Verify again", description: "Look whether the credentials are dead", identifier: "verify" };
+    return done("action_required", `${blocking.length} leaked ${blocking.length === 1 ? "credential" : "credentials"}`, [
+      ...rotate,
+      verify,
+    ]);
+  }
+  if (open.length > 0) return done("neutral", "Possible credentials, low confidence");
+  if (!view.complete) return done("neutral", "History not fully scanned");
+  if (view.incidents.some(({ state }) => state === "stated")) return done("neutral", "Revoked by statement, not proven");
+  if (view.incidents.some(({ state }) => state === "accepted")) return done("neutral", "Risk accepted");
+  if (view.incidents.length > 0) return done("success", "Every leaked credential is dead");
+  return done("success", "No leaked credentials added");
+
+  function done(conclusion: NonNullable<CheckState["conclusion"]>, title: string, actions: CheckState["actions"] = []): CheckState {
+    return { status: "completed", conclusion, title, summary, actions };
+  }
+}
+
+function summaryOf(view: PullRequestView): string {
+  const scanned = `${view.commits} ${view.commits === 1 ? "commit" : "commits"} scanned.`;
+  const lines = view.incidents.map((incident) => {
+    const where =
+      incident.path === undefined ? "" : ` in ${codeSpan(`${incident.path}${incident.line === undefined ? "" : `:${incident.line}`}`)}`;
+    const said = view.disclosure === "full" ? `: ${incident.state.replaceAll("-", " ")}` : "";
+    const dead = incident.deadAt === undefined || view.disclosure !== "full" ? "" : ` after ${span(incident.detectedAt, incident.deadAt)}`;
+    return `- ${incident.id} ${escapeMarkdown(incident.title)}${where}${said}${dead}`;
+  });
+  return [scanned, ...(view.complete ? [] : [`Not fully scanned: ${escapeMarkdown(view.reason ?? "")}`]), ...lines]
+    .join("\n")
+    .slice(0, 60_000);
+}

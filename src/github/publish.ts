@@ -1,0 +1,128 @@
+import { createHash } from "node:crypto";
+import { z } from "zod";
+import { type CheckState, checkOf } from "./check-run.ts";
+import { call, type RepositoryClient } from "./client.ts";
+import { marker, renderComment } from "./comment.ts";
+import type { PullRequestView } from "./view.ts";
+
+/** What stands on GitHub for a pull request, as we know it. */
+export interface Published {
+  readonly checkRunId?: number;
+  readonly checkSha?: string;
+  readonly checkHash?: string;
+  readonly commentId?: number;
+  readonly commentHash?: string;
+  readonly reviewId?: number;
+  /** `incident@plan` hashes that the comment showed with its last write, and GitHub's time of that write. */
+  readonly plans?: Readonly<Record<string, string>>;
+  readonly commentUpdatedAt?: string;
+  readonly conclusion?: string;
+  readonly status?: string;
+}
+
+const Created = z.object({ id: z.number(), updated_at: z.string().optional() });
+const Comments = z.array(
+  z.object({ id: z.number(), body: z.string(), performed_via_github_app: z.unknown(), user: z.object({ type: z.string() }) }),
+);
+const Checks = z.object({ check_runs: z.array(z.object({ id: z.number(), external_id: z.string().nullable() })) });
+
+/** Puts one check run on a head, whatever its state. Finds its own again before it makes another. */
+export async function publishCheck(
+  repository: RepositoryClient,
+  of: { number: number; headSha: string },
+  state: CheckState,
+  known: Published,
+): Promise<Published> {
+  const hash = createHash("sha256")
+    .update(JSON.stringify([of.headSha, state]))
+    .digest("hex");
+  if (known.checkHash === hash) return known;
+  const body = {
+    status: state.status,
+    ...(state.conclusion === undefined ? {} : { conclusion: state.conclusion }),
+    output: { title: state.title, summary: state.summary },
+    actions: state.actions,
+    external_id: `rekey-pr-${of.number}`,
+  };
+  const own = known.checkSha === of.headSha ? known.checkRunId : await findCheck(repository, of);
+  const answer =
+    own === undefined
+      ? await call(repository, "POST /repos/{owner}/{repo}/check-runs", { name: "Rekey", head_sha: of.headSha, ...body })
+      : await call(repository, "PATCH /repos/{owner}/{repo}/check-runs/{check_run_id}", { check_run_id: own, ...body });
+  const { id } = Created.parse(answer);
+  return { ...known, checkRunId: id, checkSha: of.headSha, checkHash: hash, status: state.status, conclusion: state.conclusion ?? "" };
+}
+
+/** Brings check and comment to what the view says; what stands there already is not written again. */
+export async function publish(repository: RepositoryClient, view: PullRequestView, known: Published): Promise<Published> {
+  const withCheck = await publishCheck(repository, view, checkOf(view), known);
+  const body = renderComment(view);
+  if (body === undefined) return withCheck;
+  const hash = createHash("sha256").update(body).digest("hex");
+  if (withCheck.commentHash === hash) return withCheck;
+  const own = withCheck.commentId ?? (await findComment(repository, view.number));
+  const edited =
+    own === undefined
+      ? undefined
+      : await call(repository, "PATCH /repos/{owner}/{repo}/issues/comments/{comment_id}", { comment_id: own, body });
+  const written =
+    edited ?? (await call(repository, "POST /repos/{owner}/{repo}/issues/{issue_number}/comments", { issue_number: view.number, body }));
+  const { id, updated_at } = Created.parse(written);
+  const plans = Object.fromEntries(
+    view.incidents.flatMap((incident) => (incident.plan === undefined ? [] : [[incident.id, incident.plan.hash]])),
+  );
+  return { ...withCheck, commentId: id, commentHash: hash, plans, ...(updated_at === undefined ? {} : { commentUpdatedAt: updated_at }) };
+}
+
+/** Inline notes on lines of the diff, as one review, once. A line that is not in the diff stays in the table only. */
+export async function publishReview(repository: RepositoryClient, view: PullRequestView): Promise<number | undefined> {
+  const notes = view.incidents.flatMap((incident) =>
+    incident.path !== undefined && incident.headLine !== undefined
+      ? [
+          {
+            path: incident.path,
+            line: incident.headLine,
+            side: "RIGHT",
+            body: `Rekey ${incident.id}: this line holds a credential. The state is in the comment above and in the check.`,
+          },
+        ]
+      : [],
+  );
+  if (notes.length === 0) return undefined;
+  try {
+    const answer = await call(repository, "POST /repos/{owner}/{repo}/pulls/{pull_number}/reviews", {
+      pull_number: view.number,
+      commit_id: view.headSha,
+      event: "COMMENT",
+      body: "",
+      comments: notes.slice(0, 10),
+    });
+    return Created.parse(answer).id;
+  } catch {
+    return undefined; // 422: a line is not in the diff; the comment's table names the place
+  }
+}
+
+async function findCheck(
+  repository: RepositoryClient,
+  { number, headSha }: { number: number; headSha: string },
+): Promise<number | undefined> {
+  const listed = Checks.safeParse(
+    await call(repository, "GET /repos/{owner}/{repo}/commits/{ref}/check-runs", { ref: headSha, check_name: "Rekey" }),
+  );
+  return listed.success ? listed.data.check_runs.find((check) => check.external_id === `rekey-pr-${number}`)?.id : undefined;
+}
+
+async function findComment(repository: RepositoryClient, number: number): Promise<number | undefined> {
+  for (let page = 1; page <= 30; page++) {
+    const listed = Comments.parse(
+      (await call(repository, "GET /repos/{owner}/{repo}/issues/{issue_number}/comments", { issue_number: number, per_page: 100, page })) ??
+        [],
+    );
+    const own = listed.find(
+      (comment) => comment.performed_via_github_app !== null && comment.user.type === "Bot" && comment.body.startsWith(marker(number)),
+    );
+    if (own !== undefined || listed.length < 100) return own?.id;
+  }
+  return undefined;
+}

@@ -1,0 +1,58 @@
+import type { Severity, Validity } from "../finding.ts";
+import type { Plan } from "../playbook/plan.ts";
+
+export type IncidentState =
+  | "live"
+  | "unverified"
+  | "rotating"
+  | "held"
+  | "dead"
+  | "dead-when-found"
+  | "stated"
+  | "accepted"
+  | "false-positive";
+
+/** One credential as the pull request's surfaces show it. Holds nothing that may not be shown in a private repository. */
+export interface IncidentView {
+  readonly id: string;
+  readonly title: string;
+  readonly severity: Severity;
+  readonly confidence: "high" | "medium" | "low";
+  readonly state: IncidentState;
+  readonly validity: Validity;
+  readonly identity?: { readonly kind: string; readonly name: string; readonly environment?: string; readonly owner?: string };
+  readonly path?: string;
+  readonly line?: number;
+  readonly commit?: string;
+  /** The value still stands in the head; its line there. */
+  readonly headLine?: number;
+  readonly evidence: readonly string[];
+  readonly revoke: string;
+  readonly plan?: Plan;
+  readonly approvals: readonly string[];
+  readonly run?: {
+    readonly state: string;
+    readonly message?: string;
+    readonly steps: readonly { readonly title: string; readonly done: boolean }[];
+  };
+  readonly statement?: { readonly by: string; readonly how: string };
+  readonly reason?: string;
+  readonly exposedAt: string;
+  readonly deadAt?: string;
+  readonly detectedAt: string;
+  /** Said to the person who asked last, one sentence. */
+  readonly note?: string;
+}
+
+export interface PullRequestView {
+  readonly number: number;
+  readonly headSha: string;
+  readonly disclosure: "full" | "minimal" | "private";
+  readonly incidents: readonly IncidentView[];
+  /** False: something was not read; never green. */
+  readonly complete: boolean;
+  readonly reason?: string;
+  readonly commits: number;
+  /** Answer to a command that belongs to no incident. */
+  readonly note?: string;
+}
