@@ -60,15 +60,31 @@ export function readJsonLines(
   return { leaves: { [Symbol.iterator]: leaves }, unparsed: () => unparsed };
 }
 
-interface Line {
-  readonly text: string;
-  /** 0-based. */
-  readonly number: number;
-  /** Byte offset of its start. */
-  readonly byte: number;
+/** Every string of a file that is one JSON value, in order; turns count the items of its outermost list. */
+export function readJson(
+  text: string,
+  about: (value: unknown, path: readonly string[]) => { readonly role?: Role; readonly tool?: string },
+): Reading {
+  const parsed = jsonStrings(text);
+  function* leaves(): Generator<Leaf> {
+    if (parsed === undefined) return;
+    const cursor = { unit: 0, byte: 0 };
+    for (const found of parsed.strings) {
+      const turn = Number(found.path.find((part) => /^\d+$/.test(part)) ?? 0);
+      const known: LineContext = { about: (path) => about(parsed.value, path) };
+      yield* leavesOf(found, { line: { text, number: undefined }, known, turn, cursor });
+    }
+  }
+  return { leaves: { [Symbol.iterator]: leaves }, unparsed: () => (parsed === undefined ? 1 : 0) };
 }
 
-function* lines(text: string): Generator<Line> {
+interface Line {
+  readonly text: string;
+  /** 0-based; undefined where the file is one value. */
+  readonly number: number | undefined;
+}
+
+function* lines(text: string): Generator<Line & { readonly byte: number }> {
   let [start, byte, number] = [0, 0, 0];
   while (start < text.length) {
     const newline = text.indexOf("\n", start);
@@ -96,9 +112,9 @@ function* leavesOf(found: JsonString, { line, known, turn, cursor }: InLine): Ge
   cursor.unit = found.start;
   const byteStart = cursor.byte;
   const raw = line.text.slice(found.start, found.end);
-  const leaf: Leaf = {
+  const leaf: Leaf & { readonly pointer: string } = {
     text: found.value,
-    pointer: pointerOf([String(line.number), ...found.path]),
+    pointer: pointerOf(line.number === undefined ? found.path : [String(line.number), ...found.path]),
     byteStart,
     byteEnd: byteStart + Buffer.byteLength(raw),
     escaped: raw !== found.value,

@@ -2,8 +2,11 @@
 export interface Leaf {
   /** Decoded. */
   readonly text: string;
-  /** JSON pointer; in JSONL the 0-based line comes first: `/12/message/content/0/text`. JSON in a string goes on behind its own pointer. */
-  readonly pointer: string;
+  /**
+   * JSON pointer; in JSONL the 0-based line comes first: `/12/message/content/0/text`. JSON in a string goes on behind its own
+   * pointer. Absent in Markdown, where lines say it.
+   */
+  readonly pointer?: string;
   /** The raw string in the file, without quotes. */
   readonly byteStart: number;
   readonly byteEnd: number;

@@ -1,0 +1,70 @@
+import { at, isObject, type LineContext, readJsonLines, roleOf, textOf } from "./jsonl.ts";
+import type { Role, TranscriptFormat } from "./leaf.ts";
+
+/**
+ * One request a line: OpenAI messages, request logs (`request`, `response`), batches in and out (`body`), fine-tuning files,
+ * Anthropic messages with `system`, ShareGPT `conversations`. Told by their keys, since the path says nothing.
+ */
+export const promptLog: TranscriptFormat = {
+  id: "prompt-log",
+  takes: (path, head) =>
+    /\.(?:jsonl|ndjson)$/i.test(path) && /"(?:messages|conversations|custom_id|choices|prompt|completion|input_messages)"\s*:/.test(head),
+  read: (text) => readJsonLines(text, context),
+};
+
+/** Where the speech of a line stands. */
+const speech = new Set([
+  "messages",
+  "conversations",
+  "prompt",
+  "completion",
+  "system",
+  "input",
+  "instructions",
+  "choices",
+  "content",
+  "output",
+  "tools",
+  "response",
+  "request",
+  "body",
+  "text",
+]);
+
+function context(line: Readonly<Record<string, unknown>>): LineContext | undefined {
+  if (!Object.keys(line).some((key) => speech.has(key))) return undefined;
+  const session = textOf(line["session_id"]) ?? textOf(line["conversation_id"]) ?? textOf(line["custom_id"]);
+  return {
+    ...(session === undefined ? {} : { session }),
+    about(path) {
+      if (!path.some((part) => speech.has(part))) return undefined;
+      const [role, tool] = [speaker(line, path), toolOf(line, path)];
+      return { ...(role === undefined ? {} : { role }), ...(tool === undefined ? {} : { tool }) };
+    },
+  };
+}
+
+/** The nearest object above a string that has a role; a result of a tool is the tool's, whoever sends it. */
+function speaker(line: Readonly<Record<string, unknown>>, path: readonly string[]): Role | undefined {
+  for (let depth = path.length - 1; depth >= 0; depth--) {
+    const holder = at(line, path.slice(0, depth));
+    if (!isObject(holder)) continue;
+    if (holder["type"] === "tool_result" || holder["type"] === "function_call_output") return "tool";
+    const role = roleOf(holder["role"]) ?? roleOf(holder["from"]);
+    if (role !== undefined) return role;
+  }
+  if (path.includes("system") || path.includes("instructions") || path.includes("tools")) return "system";
+  if (path.includes("completion") || path.includes("choices") || path.includes("response")) return "assistant";
+  return path.includes("prompt") || path.includes("input") ? "user" : undefined;
+}
+
+/** The name beside a call: `tool_use` blocks, `tool_calls[].function`, messages of the role `tool`. */
+function toolOf(line: Readonly<Record<string, unknown>>, path: readonly string[]): string | undefined {
+  for (let depth = path.length - 1; depth > 0; depth--) {
+    const holder = at(line, path.slice(0, depth));
+    if (!isObject(holder)) continue;
+    if (holder["type"] === "tool_use" || path[depth - 1] === "function" || holder["role"] === "tool" || holder["role"] === "function")
+      return textOf(holder["name"]);
+  }
+  return undefined;
+}
