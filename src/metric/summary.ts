@@ -1,0 +1,145 @@
+import type { Severity } from "../finding.ts";
+import type { Incident } from "../incident/fold.ts";
+import { slaOf } from "../incident/sla.ts";
+import { type Duration, kaplanMeier, type Survival, shareEndedBy } from "./survival.ts";
+
+const hour = 3_600_000;
+const day = 24 * hour;
+
+export interface Share {
+  readonly label: "1 h" | "24 h" | "7 d";
+  readonly ms: number;
+  /** 0 to 1; absent where nobody was followed so long. */
+  readonly share?: number;
+  readonly low?: number;
+  readonly high?: number;
+}
+
+/** Incidents that are compared with each other, on one clock. */
+export interface Cohort {
+  readonly survival: Survival;
+  readonly within: readonly Share[];
+}
+
+export interface AgeBucket {
+  readonly label: string;
+  /** From this age (inclusive) up to the next bucket's, milliseconds. */
+  readonly from: number;
+  readonly count: number;
+  readonly bySeverity: Readonly<Partial<Record<Severity, number>>>;
+}
+
+export interface Summary {
+  /** The moment at which open ones are censored, ISO 8601 UTC. */
+  readonly at: string;
+  readonly incidents: number;
+  /** Alive at the last clear probe first, then the longest open. */
+  readonly open: readonly Incident[];
+  /** How many of `open` were accepted by their provider when last probed. */
+  readonly live: number;
+  /** Three numbers that are never added: only the first is proof. */
+  readonly provenDead: number;
+  readonly revokedByStatement: number;
+  readonly accepted: number;
+  /** Refused at the first probe: counted apart, in no curve. */
+  readonly deadWhenFound: number;
+  /** False positives and test credentials: in no curve. */
+  readonly dismissed: number;
+  /** Time to remediate (dead − detected) of new leaks: the headline. */
+  readonly remediation: Cohort;
+  /** Exposure window (dead − exposed) of the same. */
+  readonly exposure: Cohort;
+  /** Time to remediate of what already stood in history when Rekey came. */
+  readonly preExisting: Cohort;
+  readonly openByAge: readonly AgeBucket[];
+  /** Open ones past their SLA. */
+  readonly overdue: number;
+}
+
+/** Everything the reports and the dashboard show, from incidents and the time alone. `now` is ISO 8601 UTC. */
+export function summarize(incidents: readonly Incident[], now: string): Summary {
+  const open = incidents.filter(({ state }) => state === "open").toSorted(byUrgency);
+  const counted = incidents.filter(isCounted);
+  const fresh = counted.filter(({ preExisting }) => !preExisting);
+  return {
+    at: now,
+    incidents: incidents.length,
+    open,
+    live: open.filter(({ validity }) => validity === "active").length,
+    provenDead: incidents.filter(({ death }) => death !== undefined && !death.whenFound).length,
+    revokedByStatement: incidents.filter(({ statement, death }) => statement !== undefined && death === undefined).length,
+    accepted: incidents.filter(({ acceptance }) => acceptance !== undefined).length,
+    deadWhenFound: incidents.filter(({ death }) => death?.whenFound === true).length,
+    dismissed: incidents.filter(isDismissed).length,
+    remediation: cohort(fresh, ({ clock }) => clock.detected, now),
+    exposure: cohort(fresh, ({ clock }) => clock.exposed, now),
+    preExisting: cohort(
+      counted.filter(({ preExisting }) => preExisting),
+      ({ clock }) => clock.detected,
+      now,
+    ),
+    openByAge: ages(open, now),
+    overdue: open.filter((incident) => ageOf(incident, now) > slaOf(incident).dead).length,
+  };
+}
+
+/** How long an incident took or has been taking, on the clock that starts at `from`, and whether death was seen. */
+export function durationOf(incident: Incident, from: string, now: string): Duration {
+  const { clock, death, statement, acceptance } = incident;
+  if (death !== undefined && clock.dead !== undefined) return { ms: between(from, clock.dead), observed: true };
+  // A statement or an acceptance ends the watching, not the credential.
+  const until = statement?.at ?? acceptance?.at ?? (incident.state === "resolved" ? clock.closed : undefined) ?? now;
+  return { ms: between(from, until), observed: false };
+}
+
+/** Milliseconds since detection. */
+export function ageOf(incident: Incident, now: string): number {
+  return between(incident.clock.detected, now);
+}
+
+function isDismissed({ resolution }: Incident): boolean {
+  return resolution === "false_positive" || resolution === "used_in_tests";
+}
+
+function isCounted(incident: Incident): boolean {
+  return !isDismissed(incident) && incident.death?.whenFound !== true;
+}
+
+function cohort(incidents: readonly Incident[], from: (incident: Incident) => string, now: string): Cohort {
+  const survival = kaplanMeier(incidents.map((incident) => durationOf(incident, from(incident), now)));
+  const marks: readonly { label: Share["label"]; ms: number }[] = [
+    { label: "1 h", ms: hour },
+    { label: "24 h", ms: day },
+    { label: "7 d", ms: 7 * day },
+  ];
+  return { survival, within: marks.map((mark) => ({ ...mark, ...shareEndedBy(survival, mark.ms) })) };
+}
+
+const buckets: readonly { label: string; from: number }[] = [
+  { label: "under 1 h", from: 0 },
+  { label: "1 h to 24 h", from: hour },
+  { label: "1 to 7 days", from: day },
+  { label: "7 to 30 days", from: 7 * day },
+  { label: "30 to 90 days", from: 30 * day },
+  { label: "over 90 days", from: 90 * day },
+];
+
+function ages(open: readonly Incident[], now: string): AgeBucket[] {
+  return buckets.map(({ label, from }, index) => {
+    const to = buckets[index + 1]?.from ?? Number.POSITIVE_INFINITY;
+    const inside = open.filter((incident) => ageOf(incident, now) >= from && ageOf(incident, now) < to);
+    const bySeverity: Partial<Record<Severity, number>> = {};
+    for (const { severity } of inside) bySeverity[severity] = (bySeverity[severity] ?? 0) + 1;
+    return { label, from, count: inside.length, bySeverity };
+  });
+}
+
+function byUrgency(a: Incident, b: Incident): number {
+  const alive = Number(b.validity === "active") - Number(a.validity === "active");
+  return alive || Date.parse(a.clock.detected) - Date.parse(b.clock.detected) || (a.id < b.id ? -1 : 1);
+}
+
+/** Clocks of two machines may disagree by a little: never less than 0. */
+function between(from: string, to: string): number {
+  return Math.max(0, Date.parse(to) - Date.parse(from));
+}
