@@ -9,13 +9,14 @@ import { configSlot } from "./technique/config-slot.ts";
 import { declared } from "./technique/declared.ts";
 import { environmentReference } from "./technique/environment-reference.ts";
 import { selfDescribing } from "./technique/self-describing.ts";
+import { session } from "./technique/session.ts";
 import { storeMatch } from "./technique/store-match.ts";
 
 export { type Links, linksFor } from "./links.ts";
 export type { GraphEdge, GraphIdentity, GraphInput, GraphNode, SourceFile, StoreMatch } from "./model.ts";
 
 /** One line each, owners last: they look at what the others found. */
-const techniques: readonly Technique[] = [declared, configSlot, storeMatch, selfDescribing, environmentReference, codeowners];
+const techniques: readonly Technique[] = [declared, configSlot, storeMatch, selfDescribing, environmentReference, session, codeowners];
 
 /** `identities`, `nodes` and `edges` are the shape of `rekey identities --format json` (contracts.md §3); ids and order are deterministic. */
 export interface Graph {

@@ -1,0 +1,78 @@
+import { expect, test } from "vitest";
+import { ConfigError } from "../../src/errors.ts";
+import { consumersOf, parseIdentitiesFile } from "../../src/identity/declared.ts";
+import { buildGraph, overlay } from "../../src/identity/graph.ts";
+
+const path = ".rekey/identities.yml";
+const entry = (more: string) => `version: 1\nidentities:\n  - kind: agent\n    name: a\n${more}`;
+
+test.each([
+  ["version: 2\nidentities: []\n", ".rekey/identities.yml:1:10: version: "],
+  [entry("    colour: red\n"), ".rekey/identities.yml:5:5: identities.0: unknown key 'colour'"],
+  [entry("    owner: mara\n"), ".rekey/identities.yml:5:12: identities.0.owner: expected '@user', '@org/team' or an e-mail address"],
+  [
+    entry("    credentials: [{ detector: Not An Id }]\n"),
+    ".rekey/identities.yml:5:31: identities.0.credentials.0.detector: expected a detector's id",
+  ],
+  [entry("    credentials:\n      - detector: d\n        consumers: some\n"), ".rekey/identities.yml:7:20: "],
+  [entry("    credentials:\n      - detector: d\n        consumers: []\n"), ".rekey/identities.yml:7:20: "],
+  [entry("    credentials:\n      - detector: d\n        consumers: [{ name: a, report: never }]\n"), ".rekey/identities.yml:7:40: "],
+  [entry("  - kind: agent\n    name: a\n"), ".rekey/identities.yml:5:5: identities.1: agent 'a' is declared twice"],
+  ["version: 1\nidentities: [\n", ".rekey/identities.yml:"],
+  ["version: 1\nidentities:\n  - kind: robot\n    name: a\n", ".rekey/identities.yml:3:11: identities.0.kind: "],
+])("%j is refused with its place", (text, message) => {
+  expect(() => parseIdentitiesFile(text, path)).toThrow(ConfigError);
+  expect(() => parseIdentitiesFile(text, path)).toThrow(message);
+});
+
+test("no consumers, unknown consumers and none are three answers", () => {
+  const of = (consumers: string) => {
+    const declared = parseIdentitiesFile(entry(`    credentials:\n      - detector: d\n${consumers}`), path);
+    return consumersOf(`agent:h/o/r#${path}#a`, "d", declared);
+  };
+  expect(of("        consumers: none\n")).toEqual({ kind: "none" });
+  expect(of("")).toEqual({ kind: "unknown" });
+  expect(of("        consumers: [{ name: c, report: last-used }]\n")).toEqual({
+    kind: "declared",
+    consumers: [{ name: "c", report: "last-used" }],
+  });
+});
+
+test("a declaration with an error declares nothing, and the graph says so", () => {
+  const graph = buildGraph({ scope: ".", files: [{ path, text: "version: 1\nidentities: nobody\n" }], findings: [], storeMatches: [] });
+  expect(graph.declared).toBeUndefined();
+  expect(graph.identities).toEqual([]);
+  expect(graph.problems).toMatchObject([{ path, line: 2 }]);
+});
+
+test("a declaration with an id is about the inferred identity of that id", () => {
+  const id = "mcp-server:.#.mcp.json#s";
+  const text = `version: 1\nidentities:\n  - kind: mcp-server\n    name: Search\n    id: '${id}'\n    owner: '@acme/search'\n`;
+  const mcp = JSON.stringify({ mcpServers: { s: { command: "x" } } });
+  const graph = buildGraph({
+    scope: ".",
+    files: [
+      { path, text },
+      { path: ".mcp.json", text: mcp },
+      { path: "CODEOWNERS", text: "* @else\n" },
+    ],
+    findings: [],
+    storeMatches: [],
+  });
+  expect(graph.identities.find((identity) => identity.id === id)).toEqual({
+    id,
+    kind: "mcp-server",
+    name: "Search",
+    owner: "@acme/search",
+    locations: [
+      { path, startLine: 3 },
+      { path: ".mcp.json", startLine: 1 },
+    ],
+  });
+});
+
+test("a pull request that deletes a config takes its servers with it", () => {
+  const base = { scope: ".", files: [{ path: ".mcp.json", text: '{"mcpServers":{"s":{"command":"x"}}}' }], findings: [], storeMatches: [] };
+  expect(buildGraph(base).identities.map(({ name }) => name)).toEqual(["Claude Code", "s"]);
+  expect(buildGraph(overlay(base, [{ path: ".mcp.json", text: undefined }])).identities).toEqual([]);
+});
