@@ -46,7 +46,7 @@ export function medianSentence({ survival }: Cohort): string {
   const { n, events, median, interval } = survival;
   const of = `${events} dead of ${n}`;
   if (median === undefined) return `not reached yet (${of})`;
-  const low = interval.low === undefined ? "?" : formatDuration(interval.low);
+  const low = interval.low === undefined ? "not known" : formatDuration(interval.low);
   const high = interval.high === undefined ? "open" : formatDuration(interval.high);
   return `${formatDuration(median)} (95 % interval ${low} to ${high}; ${of})`;
 }
@@ -94,7 +94,9 @@ function remediation(summary: Summary, incidents: readonly Incident[]): string[]
 }
 
 function preExisting({ preExisting: cohort }: Summary): string[] {
-  return cohort.survival.n === 0 ? [] : [`Pre-existing, found in history: median ${medianSentence(cohort)}`];
+  const { n, events } = cohort.survival;
+  if (n === 0) return [];
+  return [`Pre-existing, found in history: ${n < fewest ? `${events} dead of ${n}` : `median ${medianSentence(cohort)}`}`];
 }
 
 function openByAge({ open, openByAge: buckets, overdue }: Summary): string[] {
