@@ -139,9 +139,12 @@ function lengthOf(template: string | readonly TemplatePart[]): number {
   return parts.reduce((sum, piece) => sum + ("literal" in piece ? piece.literal.length : piece.max), 0);
 }
 
-/** Between a name and its value: quotes, brackets, an operator (or white space behind a flag), an auth scheme. */
+/**
+ * Between a name and its value: quotes and brackets, an operator (or white space behind a flag), an auth scheme. Quotes may carry
+ * the backslashes of the JSON string that the whole text stands in (notebooks, transcripts, logs).
+ */
 const operator =
-  "[\"'`\\])]{0,3}\\s{0,8}(?:=>|:=|[=:,(]|\\s|\\\\u003[da])\\s{0,8}(?:[=>:]\\s{0,4})?(?:[\\[({]\\s{0,4})?(?:\\\\?[\"'`]){0,2}(?:(?i:bearer|basic|token|apikey|key)[ :]+)?";
+  "(?:\\\\{0,3}[\"'`\\])]){0,3}\\s{0,8}(?:=>|:=|[=:,(]|\\s|\\\\u003[da])\\s{0,8}(?:[=>:]\\s{0,4})?(?:[\\[({]\\s{0,4})?(?:\\\\{0,3}[\"'`]){0,2}(?:(?i:bearer|basic|token|apikey|key)[ :]+)?";
 
 function assignPattern(names: readonly string[], template: string, part: string | undefined, engine: RegexEngine): CompiledPattern {
   const alternatives = names.map((name) => name.split("_").map(escapeRegex).join("[_.\\- ]?"));

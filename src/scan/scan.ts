@@ -47,7 +47,9 @@ export function scan(
   const index = new LineIndex(bytes);
   return placed.flatMap((entry) => {
     const slot = config === undefined ? undefined : slotAt(config, entry);
-    if (slot !== undefined && (slot.kind === "reference" || slot.kind === "placeholder")) return [];
+    // a client would resolve it; but what has a vendor's own format is a key, whatever the client makes of the text around it
+    const indirect = slot?.kind === "reference" || slot?.kind === "placeholder";
+    if (indirect && entry.match.confidence !== "high") return [];
     const secret = Secret.from(Buffer.from(entry.match.secret, "latin1"));
     const finding = toFinding(entry, {
       document,
