@@ -3,7 +3,7 @@ import { ConfigError } from "../errors.ts";
 import { compareGrades } from "../finding.ts";
 import { codeownersPaths } from "./codeowners.ts";
 import { type DeclaredIdentities, declaredPath, parseIdentitiesFile } from "./declared.ts";
-import type { Contribution, GraphEdge, GraphIdentity, GraphInput, GraphNode, SourceFile, Technique, View } from "./model.ts";
+import type { Contribution, GraphEdge, GraphIdentity, GraphInput, GraphNode, Technique, View } from "./model.ts";
 import { codeowners } from "./technique/codeowners.ts";
 import { configSlot } from "./technique/config-slot.ts";
 import { declared } from "./technique/declared.ts";
@@ -61,6 +61,9 @@ export function grants(path: string): boolean {
   return path.startsWith(".rekey/") || path === ".github/rekey.yml" || codeownersPaths.includes(path);
 }
 
+/** Values of fewer bits than this never join anything by fingerprint: a guess must not be confirmed (contracts.md §9). */
+const joinableBits = 64;
+
 function viewOf(input: GraphInput): { view: View; problems: Graph["problems"][number][] } {
   // Two files of one path would make the graph depend on their order; the last wins, as in `overlay`.
   const files = [...new Map(input.files.map((file) => [file.path, file])).values()].toSorted((a, b) => (a.path < b.path ? -1 : 1));
@@ -69,18 +72,23 @@ function viewOf(input: GraphInput): { view: View; problems: Graph["problems"][nu
     return config === undefined ? [] : [{ path, config }];
   });
   const problems = configs.flatMap(({ path, config }) => config.problems.map((problem) => ({ path, ...problem })));
-  const file = files.find(({ path }) => path === declaredPath);
+  const matches = Map.groupBy(input.storeMatches, ({ fingerprint }) => fingerprint);
+  const view: View = {
+    ...input,
+    files,
+    configs,
+    declared: undefined,
+    textOf: new Map(files.map(({ path, text }) => [path, text])),
+    matchesOf: ({ bits, fingerprint }) => (bits < joinableBits ? [] : (matches.get(fingerprint) ?? [])),
+  };
+  const text = view.textOf.get(declaredPath);
   try {
-    return { view: { ...input, files, configs, declared: read(file) }, problems };
+    return { view: { ...view, declared: text === undefined ? undefined : parseIdentitiesFile(text, declaredPath) }, problems };
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     problems.push({ path: declaredPath, line: error.line ?? 1, message: error.message });
-    return { view: { ...input, files, configs, declared: undefined }, problems };
+    return { view, problems };
   }
-}
-
-function read(file: SourceFile | undefined): DeclaredIdentities | undefined {
-  return file === undefined ? undefined : parseIdentitiesFile(file.text, file.path);
 }
 
 /** The same id is the same identity: what an earlier technique says of its name and kind stands, places are added. */

@@ -59,6 +59,10 @@ export interface GraphInput {
 
 /** The input, read once for all techniques. */
 export interface View extends GraphInput {
+  /** The text of each path. */
+  readonly textOf: ReadonlyMap<string, string>;
+  /** The store matches of a finding; none where its value is too weak to join anything. */
+  readonly matchesOf: (finding: Finding) => readonly StoreMatch[];
   readonly configs: readonly { readonly path: string; readonly config: AgentConfig }[];
   readonly declared: DeclaredIdentities | undefined;
 }
@@ -76,9 +80,6 @@ export interface Technique {
   /** `known` are the identities of the techniques before it. */
   readonly find: (view: View, known: readonly GraphIdentity[]) => Contribution;
 }
-
-/** Values of fewer bits than this never join anything by fingerprint: a guess must not be confirmed (contracts.md §9). */
-export const joinableBits = 64;
 
 export function identityId(kind: IdentityKind, scope: string, path: string, name: string): string {
   return `${kind}:${scope}#${path}#${name}`;

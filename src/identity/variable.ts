@@ -1,11 +1,10 @@
 import type { Finding } from "../finding.ts";
-import type { SourceFile } from "./model.ts";
 
 /** The variable that a finding's value is given to: by its slot, or by the text before it on its line. */
-export function variableOf(finding: Finding, { files }: { files: readonly SourceFile[] }): string | undefined {
+export function variableOf(finding: Finding, { textOf }: { textOf: ReadonlyMap<string, string> }): string | undefined {
   if (finding.slot?.variable !== undefined) return finding.slot.variable;
   const { path, startLine, startColumn } = finding.location;
-  const text = files.find((file) => file.path === path)?.text;
+  const text = path === undefined ? undefined : textOf.get(path);
   if (text === undefined) return undefined;
   const line = lineAt(text, startLine);
   return line === undefined ? undefined : assignedName(line.slice(0, startColumn - 1));

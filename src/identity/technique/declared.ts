@@ -5,7 +5,6 @@ import {
   credentialNode,
   type GraphEdge,
   type GraphNode,
-  joinableBits,
   ownerNode,
   type StoreMatch,
   storeEntryNode,
@@ -88,13 +87,14 @@ interface Candidate {
 function ofFinding(finding: Finding, file: DeclaredIdentities, view: View): Contribution {
   const detectors = new Set([finding.detector, ...(finding.candidates ?? [])]);
   const variable = variableOf(finding, view);
+  const matches = view.matchesOf(finding);
   const candidates = file.identities.flatMap((identity) =>
     identity.credentials
       .map(
         (credential): Candidate => ({
           identity,
           credential,
-          match: matchAt(finding, credential, view.storeMatches),
+          match: matchAt(credential, matches),
           byName: variable !== undefined && credential.stored_in.some(({ field }) => field === variable),
         }),
       )
@@ -109,17 +109,14 @@ function ofFinding(finding: Finding, file: DeclaredIdentities, view: View): Cont
   return { nodes: edges.length === 0 ? [] : [node], edges };
 }
 
-function matchAt(finding: Finding, { stored_in }: DeclaredCredential, matches: readonly StoreMatch[]): StoreMatch | undefined {
-  if (finding.bits < joinableBits) return undefined;
-  return matches.find(
-    (match) =>
-      match.fingerprint === finding.fingerprint &&
-      stored_in.some(
-        (place) =>
-          place.connection === match.connection &&
-          trimmed(place.path) === trimmed(match.path) &&
-          (place.field === undefined || place.field === match.field),
-      ),
+function matchAt({ stored_in }: DeclaredCredential, matches: readonly StoreMatch[]): StoreMatch | undefined {
+  return matches.find((match) =>
+    stored_in.some(
+      (place) =>
+        place.connection === match.connection &&
+        trimmed(place.path) === trimmed(match.path) &&
+        (place.field === undefined || place.field === match.field),
+    ),
   );
 }
 

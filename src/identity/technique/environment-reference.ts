@@ -60,14 +60,14 @@ function ofFile({ path, text }: SourceFile, view: View): Contribution {
 }
 
 /** A program is the folder of its nearest manifest; a lone file is one by itself. */
-function userOf({ by }: Mention, path: string, { scope, files }: View): GraphIdentity | undefined {
+function userOf({ by }: Mention, path: string, view: View): GraphIdentity | undefined {
   if (by === undefined) return undefined;
   if (by !== "program") {
-    return { id: identityId(by.kind, scope, path, by.name), kind: by.kind, name: by.name, locations: [{ path, startLine: by.line }] };
+    return { id: identityId(by.kind, view.scope, path, by.name), kind: by.kind, name: by.name, locations: [{ path, startLine: by.line }] };
   }
-  const manifest = manifestOf(path, files) ?? path;
-  const name = manifest === path ? basename(path) : basename(dirname(manifest)) || basename(scope);
-  return { id: identityId("workload", scope, manifest, name), kind: "workload", name, locations: [{ path: manifest, startLine: 1 }] };
+  const manifest = manifestOf(path, view) ?? path;
+  const name = manifest === path ? basename(path) : basename(dirname(manifest)) || basename(view.scope);
+  return { id: identityId("workload", view.scope, manifest, name), kind: "workload", name, locations: [{ path: manifest, startLine: 1 }] };
 }
 
 const manifests = [
@@ -88,22 +88,13 @@ export function isManifest(path: string): boolean {
   return manifests.includes(basename(path));
 }
 
-function manifestOf(path: string, files: readonly SourceFile[]): string | undefined {
+function manifestOf(path: string, { textOf }: View): string | undefined {
   const folders: string[] = [];
   for (let folder = dirname(path); ; folder = dirname(folder)) {
     folders.push(folder);
     if (folder === "") break;
   }
-  const known = pathsOf(files);
-  return folders.flatMap((folder) => manifests.map((name) => (folder === "" ? name : `${folder}/${name}`))).find((one) => known.has(one));
-}
-
-const paths = new WeakMap<readonly SourceFile[], ReadonlySet<string>>();
-
-function pathsOf(files: readonly SourceFile[]): ReadonlySet<string> {
-  const known = paths.get(files) ?? new Set(files.map(({ path }) => path));
-  paths.set(files, known);
-  return known;
+  return folders.flatMap((folder) => manifests.map((name) => (folder === "" ? name : `${folder}/${name}`))).find((one) => textOf.has(one));
 }
 
 function edgesOf(

@@ -17,8 +17,8 @@ export const session: Technique = {
   },
 };
 
-function ofFile(path: string | undefined, findings: readonly Finding[], { files }: View): Contribution {
-  const text = files.find((file) => file.path === path)?.text;
+function ofFile(path: string | undefined, findings: readonly Finding[], { textOf }: View): Contribution {
+  const text = path === undefined ? undefined : textOf.get(path);
   const opened = path === undefined || text === undefined ? undefined : openTranscript(path, text);
   if (path === undefined || opened === undefined) return {};
   const found = new Map<Finding, Leaf>();

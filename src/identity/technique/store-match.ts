@@ -1,14 +1,12 @@
-import { credentialNode, joinableBits, storeEntryNode, type Technique } from "../model.ts";
+import { credentialNode, storeEntryNode, type Technique } from "../model.ts";
 
 const method = "store-match";
 
 /** A secret manager holds a value with the finding's fingerprint: the inventory job says so, this only draws it. */
 export const storeMatch: Technique = {
   method,
-  find({ findings, storeMatches }) {
-    const pairs = findings
-      .filter(({ bits }) => bits >= joinableBits)
-      .flatMap((finding) => storeMatches.filter((match) => match.fingerprint === finding.fingerprint).map((match) => ({ finding, match })));
+  find({ findings, matchesOf }) {
+    const pairs = findings.flatMap((finding) => matchesOf(finding).map((match) => ({ finding, match })));
     const drawn = pairs.map(({ finding, match }) => {
       const [credential, entry] = [credentialNode(finding), storeEntryNode(match.connection, match.path, match.field)];
       const text = `Version ${match.version} of ${entry.name} has this value's fingerprint.`;
