@@ -163,12 +163,14 @@ function absolute(env: Record<string, string>): Record<string, string> {
   return Object.fromEntries(Object.entries(env).map(([name, value]) => [name, isList(name) ? value : resolve(value)]));
 }
 
-function prefixOf(path: string, top: string): string {
+/** Where a folder, or the folder of a file, lies below the top: `apps/web/`, or nothing. */
+export function prefixOf(path: string, top: string): string {
   const folder = statSync(path, { throwIfNoEntry: false })?.isDirectory() === false ? dirname(resolve(path)) : resolve(path);
   const below = relative(top, folder).split(sep).join("/");
   return below === "" || below.startsWith("..") ? "" : `${below}/`;
 }
 
-function today(): string {
+/** UTC, YYYY-MM-DD. */
+export function today(): string {
   return new Date().toISOString().slice(0, 10);
 }

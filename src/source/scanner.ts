@@ -89,7 +89,8 @@ export function folded(findings: readonly Finding[]): Finding[] {
   return [...first.values()];
 }
 
-function numbered(findings: readonly Finding[]): Finding[] {
+/** Each finding with its number among those of its detector and pointer, from 1. */
+export function numbered(findings: readonly Finding[]): Finding[] {
   const counts = new Map<string, number>();
   return findings.map((finding) => {
     const key = `${finding.detector}\0${finding.location.pointer ?? ""}`;
