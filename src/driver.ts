@@ -93,6 +93,8 @@ export interface DriverContext {
   /** Per-call timeout, milliseconds. */
   readonly timeout: number;
   readonly signal?: AbortSignal;
+  /** KV v2 mounts that the inventory reads; `["secret"]` unless given. */
+  readonly mounts?: readonly string[];
 }
 
 /** The leaked or minted credential that a verb is about. */
