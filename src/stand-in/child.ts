@@ -38,12 +38,14 @@ export async function startChild(options: {
   ready: () => Promise<boolean>;
   env?: Readonly<Record<string, string>>;
   within?: number;
+  /** Keep our own user, for a program that nobody cannot reach. */
+  asSelf?: boolean;
 }): Promise<Child> {
   const child = spawn("/bin/sh", ["-c", guard, "sh", options.command, ...options.args], {
     cwd: options.folder,
     env: { PATH: "/usr/local/bin:/usr/bin:/bin", HOME: options.folder, TMPDIR: options.folder, LC_ALL: "C", ...options.env },
     stdio: ["pipe", "pipe", "pipe"],
-    ...unprivileged(),
+    ...(options.asSelf === true ? {} : unprivileged()),
   });
   child.stdin.on("error", () => undefined); // it may be gone before we close our end
   let output = "";
