@@ -1,0 +1,14 @@
+import type { Sink } from "../driver.ts";
+import { awsSecretsManager } from "./aws-secrets-manager.ts";
+import { vault } from "./vault.ts";
+
+/** Every secret manager, by the name that stands before the slash in a playbook's `uses: vault/pend@1`. */
+export const sinks: Readonly<Record<string, Sink>> = {
+  vault,
+  "aws-secrets-manager": awsSecretsManager,
+};
+
+/** The sink of a connection's `type` in rekey.yml; undefined for a connection that stores nothing. */
+export function sinkFor(connectionType: string): Sink | undefined {
+  return { vault, aws: awsSecretsManager }[connectionType];
+}

@@ -1,0 +1,106 @@
+import { randomBytes } from "node:crypto";
+import {
+  CreateSecretCommand,
+  DescribeSecretCommand,
+  PutSecretValueCommand,
+  UpdateSecretVersionStageCommand,
+} from "@aws-sdk/client-secrets-manager";
+import { afterAll, describe, expect, test } from "vitest";
+import { awsKeyOf, connectSecretsManager } from "../../src/connection/aws.ts";
+import { Secret } from "../../src/secret.ts";
+import { awsSecretsManager as sink } from "../../src/secret-manager/aws-secrets-manager.ts";
+import { uuid5 } from "../../src/secret-manager/uuid5.ts";
+import { sinkContract } from "../contract/sink.ts";
+import { startMoto } from "../servers/moto.ts";
+import { real } from "../servers/real.ts";
+
+const moto = await real("moto", startMoto);
+afterAll(() => moto?.stop());
+
+const credential = Secret.from(`${`AKIA${randomBytes(8).toString("hex").toUpperCase()}`}:${randomBytes(20).toString("hex")}`);
+const context = { host: moto?.url ?? "us-east-1", credential, timeout: 10_000 };
+const client = connectSecretsManager({ host: context.host, key: awsKeyOf(credential), timeout: 10_000 });
+
+test("uuid5 of RFC 9562's example", () => {
+  expect(uuid5("www.example.com", "6ba7b810-9dad-11d1-80b4-00c04fd430c8")).toBe("2ed6657d-e927-568b-95e1-2665a8aea6a2");
+});
+
+describe.runIf(moto !== undefined)("AWS Secrets Manager", () => {
+  /** moto would leave two versions AWSCURRENT after a move and a put without stages, so the stage is always named. */
+  async function write(path: string, fields: Readonly<Record<string, string>>): Promise<string> {
+    const SecretString = JSON.stringify(fields);
+    const created = await client.send(new CreateSecretCommand({ Name: path, SecretString })).catch(() => undefined);
+    if (created !== undefined) return created.VersionId ?? "";
+    const put = await client.send(new PutSecretValueCommand({ SecretId: path, SecretString, VersionStages: ["AWSCURRENT"] }));
+    return put.VersionId ?? "";
+  }
+  const path = () => `agents/${randomBytes(6).toString("hex")}`;
+
+  sinkContract("moto", () => ({ sink, context, path, write }));
+
+  test("AWSPENDING is never used, and a drop leaves no stage of ours", async () => {
+    const place = { path: path(), field: "KEY" };
+    const from = await write(place.path, { KEY: "old" });
+    await sink.pend(context, place, "run-1", { KEY: Secret.from("new") });
+    const pending = await client.send(new DescribeSecretCommand({ SecretId: place.path }));
+    expect(
+      Object.values(pending.VersionIdsToStages ?? {})
+        .flat()
+        .sort(),
+    ).toEqual(["AWSCURRENT", `REKEYBASE:${from}`, "REKEYPENDING"]);
+    await sink.promote(context, place, "run-1", from);
+    await sink.drop(context, place, "run-1");
+    const after = await client.send(new DescribeSecretCommand({ SecretId: place.path }));
+    expect(
+      Object.values(after.VersionIdsToStages ?? {})
+        .flat()
+        .sort(),
+    ).toEqual(["AWSCURRENT", "AWSPREVIOUS"]);
+  });
+
+  test("a pending version made from an older one is not promoted over what came between", async () => {
+    const place = { path: path(), field: "KEY" };
+    await write(place.path, { KEY: "old", OTHER: "1" });
+    await sink.pend(context, place, "run-1", { KEY: Secret.from("new") });
+    const theirs = await write(place.path, { KEY: "old", OTHER: "2" });
+    await expect(sink.promote(context, place, "run-1", theirs)).rejects.toMatchObject({ code: "sink-conflict" });
+    expect((await sink.read(context, place))?.fields["OTHER"]?.reveal()).toBe("2");
+  });
+
+  test("another run's pending version is a conflict", async () => {
+    const place = { path: path(), field: "KEY" };
+    await write(place.path, { KEY: "old" });
+    await sink.pend(context, place, "run-1", { KEY: Secret.from("new") });
+    await expect(sink.pend(context, place, "run-2", { KEY: Secret.from("newer") })).rejects.toMatchObject({ code: "sink-conflict" });
+  });
+
+  test("a bare text is the whole entry", async () => {
+    const place = { path: path() };
+    const created = await client.send(new CreateSecretCommand({ Name: place.path, SecretString: "bare-old" }));
+    await sink.pend(context, place, "run-1", { "": Secret.from("bare-new") });
+    await sink.promote(context, place, "run-1", created.VersionId ?? "");
+    expect((await sink.read(context, place))?.fields[""]?.reveal()).toBe("bare-new");
+  });
+
+  test("somebody who moved AWSCURRENT by hand is not overruled", async () => {
+    const place = { path: path(), field: "KEY" };
+    const first = await write(place.path, { KEY: "1" });
+    await sink.pend(context, place, "run-1", { KEY: Secret.from("2") });
+    const { version } = await sink.promote(context, place, "run-1", first);
+    await client.send(
+      new UpdateSecretVersionStageCommand({
+        SecretId: place.path,
+        VersionStage: "AWSCURRENT",
+        MoveToVersionId: first,
+        RemoveFromVersionId: version,
+      }),
+    );
+    const third = await write(place.path, { KEY: "3" });
+    await expect(sink.restore(context, place, "run-1", { from: version, to: first })).rejects.toMatchObject({ code: "sink-conflict" });
+    expect((await sink.read(context, place))?.version).toBe(third);
+  });
+
+  test("a secret that does not exist is a hold that says so", async () => {
+    await expect(sink.pend(context, { path: "absent" }, "run-1", { KEY: Secret.from("x") })).rejects.toMatchObject({ code: "sink-absent" });
+  });
+});
