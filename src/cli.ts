@@ -18,6 +18,7 @@ const commands: Record<string, Entry> = {
   explain: { summary: "Say what reports or silences a credential on a line", load: () => import("./cli/explain.ts") },
   ignore: { summary: "Silence one finding, with a reason", load: () => import("./cli/ignore.ts") },
   baseline: { summary: "Write down what is known, so that scans report only what is new", load: () => import("./cli/baseline.ts") },
+  report: { summary: "Show open leaked credentials and the time until they are dead", load: () => import("./cli/report.ts") },
   check: { summary: "Prove detectors, playbooks and configuration files", load: () => import("./cli/check.ts") },
 };
 
