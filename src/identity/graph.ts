@@ -4,7 +4,9 @@ import { compareGrades } from "../finding.ts";
 import { codeownersPaths } from "./codeowners.ts";
 import { type DeclaredIdentities, declaredPath, parseIdentitiesFile } from "./declared.ts";
 import type { Contribution, GraphEdge, GraphIdentity, GraphInput, GraphNode, Technique, View } from "./model.ts";
+import { catalogInfo, isCatalogInfo } from "./technique/catalog-info.ts";
 import { codeowners } from "./technique/codeowners.ts";
+import { commitAuthor } from "./technique/commit-author.ts";
 import { configSlot } from "./technique/config-slot.ts";
 import { declared } from "./technique/declared.ts";
 import { environmentReference } from "./technique/environment-reference.ts";
@@ -16,7 +18,17 @@ export { type Links, linksFor } from "./links.ts";
 export type { GraphEdge, GraphIdentity, GraphInput, GraphNode, SourceFile, StoreMatch } from "./model.ts";
 
 /** One line each, owners last: they look at what the others found. */
-const techniques: readonly Technique[] = [declared, configSlot, storeMatch, selfDescribing, environmentReference, session, codeowners];
+const techniques: readonly Technique[] = [
+  declared,
+  configSlot,
+  storeMatch,
+  selfDescribing,
+  environmentReference,
+  session,
+  commitAuthor,
+  codeowners,
+  catalogInfo,
+];
 
 /** `identities`, `nodes` and `edges` are the shape of `rekey identities --format json` (contracts.md §3); ids and order are deterministic. */
 export interface Graph {
@@ -44,7 +56,7 @@ export function buildGraph(input: GraphInput): Graph {
 
 /**
  * The input for a pull request (contracts.md §6): the default branch's inventory with the changed files laid over, `text`
- * undefined where one is deleted. Files that grant (CODEOWNERS, `.rekey/*`) stay as the default branch has them.
+ * undefined where one is deleted. Files that grant (CODEOWNERS, `.rekey/*`, catalog-info) stay as the default branch has them.
  */
 export function overlay(base: GraphInput, changed: readonly { readonly path: string; readonly text: string | undefined }[]): GraphInput {
   const laid = new Map(base.files.map(({ path, text }) => [path, text]));
@@ -58,7 +70,7 @@ export function overlay(base: GraphInput, changed: readonly { readonly path: str
 
 /** Whether a file gives rights or suppresses: read from the default branch only. */
 export function grants(path: string): boolean {
-  return path.startsWith(".rekey/") || path === ".github/rekey.yml" || codeownersPaths.includes(path);
+  return path.startsWith(".rekey/") || path === ".github/rekey.yml" || codeownersPaths.includes(path) || isCatalogInfo(path);
 }
 
 /** Values of fewer bits than this never join anything by fingerprint: a guess must not be confirmed (contracts.md §9). */
@@ -127,9 +139,10 @@ function edgeKey({ from, relation, to, method }: GraphEdge): string {
   return [from, relation, to, method].join("\0");
 }
 
-/** The owner that people declared, else the first of CODEOWNERS. */
+/** The owner that people declared, else the first of CODEOWNERS, else the catalog's. */
 function ownersBy(edges: readonly GraphEdge[]): ReadonlyMap<string, string> {
-  const rank = (edge: GraphEdge) => (edge.method === declared.method ? 0 : 1);
+  const order = [declared.method, codeowners.method, catalogInfo.method];
+  const rank = ({ method }: GraphEdge) => order.indexOf(method);
   const owned = edges
     .filter(({ relation }) => relation === "owned_by")
     .toSorted((a, b) => rank(a) - rank(b) || compareGrades(a.grade, b.grade));

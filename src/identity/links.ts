@@ -1,6 +1,6 @@
 import { compareGrades, type Evidence, type Finding, type Grade, type IdentityLink } from "../finding.ts";
 import type { Graph } from "./graph.ts";
-import { credentialNode, type GraphEdge } from "./model.ts";
+import { credentialNode, type GraphEdge, type GraphIdentity } from "./model.ts";
 
 export interface Links {
   /** Strongest first; one for each identity. */
@@ -15,13 +15,12 @@ export interface Links {
  * good as the match.
  */
 export function linksFor(finding: Finding, graph: Graph): Links {
-  const out = Map.groupBy(graph.edges, ({ from }) => from);
-  const kinds = new Map(graph.identities.map((identity) => [identity.id, identity]));
+  const { out, kinds } = indexOf(graph);
   const paths = pathsFrom(credentialNode(finding).id, out, (id) => kinds.has(id));
 
   const best = new Map<string, Path>();
   for (const path of paths.toSorted(comparePaths)) if (!best.has(path.to)) best.set(path.to, path);
-  const chosen = [...best.values()].toSorted(comparePaths);
+  const chosen = [...best.values()].toSorted(comparePaths).slice(0, mostLinks);
   return {
     identities: chosen.flatMap(({ to, relation, grade }): IdentityLink[] => {
       const identity = kinds.get(to);
@@ -31,6 +30,28 @@ export function linksFor(finding: Finding, graph: Graph): Links {
     }),
     evidence: distinct(chosen.flatMap(({ edges }) => edges.flatMap(({ evidence }) => evidence))),
   };
+}
+
+/** A variable's name can be everywhere; past this many nobody reads on. */
+const mostLinks = 25;
+
+interface Index {
+  readonly out: ReadonlyMap<string, readonly GraphEdge[]>;
+  readonly kinds: ReadonlyMap<string, GraphIdentity>;
+}
+
+const indexes = new WeakMap<Graph, Index>();
+
+/** Made once for a graph, since a scan asks for every finding. */
+function indexOf(graph: Graph): Index {
+  const known = indexes.get(graph);
+  if (known !== undefined) return known;
+  const index = {
+    out: Map.groupBy(graph.edges, ({ from }) => from),
+    kinds: new Map(graph.identities.map((identity) => [identity.id, identity])),
+  };
+  indexes.set(graph, index);
+  return index;
 }
 
 interface Path {
@@ -49,6 +70,7 @@ function pathsFrom(credential: string, out: ReadonlyMap<string, readonly GraphEd
   const stored = own
     .filter(({ relation }) => relation === "stored_in")
     .flatMap((first) => (out.get(first.to) ?? []).map((second) => [first, second] as const))
+    .slice(0, 1000)
     .flatMap(([first, second]): Path[] => {
       if (second.relation !== "used_by" || !isIdentity(second.to)) return [];
       const grade = worse(worse(first.grade, second.grade), first.method === "store-match" ? "confirmed" : "moderate");

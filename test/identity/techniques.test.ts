@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { Finding } from "../../src/finding.ts";
 import { buildGraph, type GraphInput, linksFor, type SourceFile } from "../../src/identity/graph.ts";
@@ -235,3 +236,119 @@ test("a positional argument is the server's too", () => {
     ["Claude Code", "strong"],
   ]);
 });
+
+test("the catalog names an owner where CODEOWNERS does not", () => {
+  const mcp = JSON.stringify({ mcpServers: { s: { command: "x" } } });
+  const files = [
+    file("a/.mcp.json", mcp),
+    file("b/.mcp.json", mcp),
+    file("catalog-info.yaml", "kind: Component\nspec:\n  owner: group:default/platform\n"),
+    file("b/catalog-info.yaml", "spec: { owner: team-b }\n"),
+    file("CODEOWNERS", "/b/ @acme/b\n"),
+  ];
+  const owners = buildGraph(input(files)).identities.map(({ kind, locations, owner }) => `${kind} ${locations[0]?.path} ${owner}`);
+  expect(owners).toEqual([
+    "agent a/.mcp.json group:default/platform",
+    "agent b/.mcp.json @acme/b",
+    "mcp-server a/.mcp.json group:default/platform",
+    "mcp-server b/.mcp.json @acme/b",
+  ]);
+});
+
+test("an agent that committed the value exposed it; a person is no identity", () => {
+  const value = openRouterKey();
+  const by = (name: string, email: string) => {
+    const finding = findingAt("a.txt", value, value);
+    const located = { ...finding, location: { ...finding.location, commit: "0123456789abcdef", author: { name, email } } };
+    return linksFor(located, buildGraph(input([], [located]))).identities.map(({ id, relation, grade }) => `${id} ${relation} ${grade}`);
+  };
+  expect(by("copilot-swe-agent[bot]", "198982749+Copilot@users.noreply.github.com")).toEqual([
+    "agent:commit-author#Copilot coding agent exposed_by moderate",
+  ]);
+  expect(by("Mara", "mara@example.com")).toEqual([]);
+});
+
+test("no text of a file makes the graph throw, and its edges stay inside it", () => {
+  const paths = [
+    ".mcp.json",
+    ".github/workflows/a.yml",
+    "compose.yaml",
+    "Dockerfile",
+    ".env",
+    "main.tf",
+    "k8s.yaml",
+    "a.py",
+    "CODEOWNERS",
+    "catalog-info.yaml",
+    ".rekey/identities.yml",
+    "s.jsonl",
+  ];
+  const word = fc.constantFrom(
+    "jobs:",
+    "services:\n",
+    "environment:",
+    "- ",
+    "  ",
+    "\n",
+    "kind: X\n",
+    "apiVersion: v1\n",
+    "spec:",
+    `\${{ secrets.A_B }}`,
+    "process.env.A_B",
+    "ENV A_B",
+    "A_B=1",
+    "* @o",
+    '{"mcpServers":{"',
+    '"}',
+    "version: 1\nidentities:\n",
+    "owner: x\n",
+    '{"sessionId":"s"}',
+  );
+  const text = fc.array(fc.oneof(word, fc.string({ unit: "binary", maxLength: 8 })), { maxLength: 12 }).map((parts) => parts.join(""));
+  const files = fc.uniqueArray(fc.record({ path: fc.constantFrom(...paths), text }), { selector: ({ path }) => path, maxLength: 6 });
+  fc.assert(
+    fc.property(files, (all) => {
+      const graph = buildGraph(
+        input(
+          all,
+          all.flatMap((one) => (one.text.includes("A_B") ? [findingAt(one.path, one.text, "A_B")] : [])),
+        ),
+      );
+      const known = new Set([...graph.identities, ...graph.nodes].map(({ id }) => id));
+      expect(graph.edges.filter(({ from, to }) => !known.has(from) || !known.has(to))).toEqual([]);
+    }),
+    { numRuns: 500 },
+  );
+});
+
+test.each<[string, string, string]>([
+  ["blank lines", "k8s.yaml", "\n".repeat(1 << 20)],
+  ["capitals", ".github/workflows/a.yml", `jobs:\n  a:\n    x: ${"A".repeat(500_000)}`],
+  ["open expressions", ".github/workflows/a.yml", `jobs:\n  a:\n    x: '${"${{ ".repeat(100_000)}'`],
+  ["names", "a.py", "os.environ[".repeat(90_000)],
+  [
+    "servers",
+    ".mcp.json",
+    JSON.stringify({
+      mcpServers: Object.fromEntries(Array.from({ length: 6000 }, (_, index) => [`s${index}`, { command: "x", env: { K: "v" } }])),
+    }),
+  ],
+  [
+    "placeholders",
+    ".mcp.json",
+    JSON.stringify({
+      mcpServers: { s: { env: Object.fromEntries(Array.from({ length: 4000 }, (_, index) => [`K${index}`, `your${"a".repeat(70)}1`])) } },
+    }),
+  ],
+  [
+    "a long command line",
+    ".mcp.json",
+    JSON.stringify({ mcpServers: { s: { command: "x", args: Array.from({ length: 40 }, () => "AB=c ".repeat(12_000)) } } }),
+  ],
+])(
+  "%s made to hurt are read within bounds",
+  (_name, path, text) => {
+    expect(buildGraph(input([file(path, text)])).edges.length).toBeLessThan(20_000);
+  },
+  8000,
+);

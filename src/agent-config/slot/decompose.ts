@@ -119,13 +119,16 @@ function assignment(argument: string, from: number): Part[] {
   return text.length === argument.length - from ? [{ name, variable: name, passes: true, start: from, end: argument.length }] : [];
 }
 
+/** One argument has at most this many; the parts of a longer one are found by the scan of its text. */
+const mostParts = 50;
+
 /** In a shell line or a bare argument: assignments, header flags, URLs. */
 function inside(text: string): Part[] {
   const assignments = [...text.matchAll(/(?<=^|[\s;&"'])([A-Z][A-Z0-9_]{1,127})=(["']?)([^\s"';&]{1,4096})/g)].map((match): Part => {
     const end = match.index + match[0].length;
     return { name: match[1] ?? "", variable: match[1] ?? "", start: end - (match[3]?.length ?? 0), end };
   });
-  if (!/\s/.test(text)) return assignments;
+  if (!/\s/.test(text)) return assignments.slice(0, mostParts);
   const urls = [...text.matchAll(/[a-z][a-z0-9+.-]{0,30}:\/\/[^\s"'`]{1,4096}/gi)].flatMap((match) =>
     urlParts(match[0]).map((part) => ({ ...part, start: part.start + match.index, end: part.end + match.index })),
   );
@@ -139,7 +142,7 @@ function inside(text: string): Part[] {
     const start = match.index + match[0].length - 1 - (match[2]?.length ?? 0);
     return headerLine(match[2] ?? "").map((part) => ({ ...part, start: part.start + start, end: part.end + start }));
   });
-  return distinct([...headers, ...assignments, ...urls, ...flags]).slice(0, 50);
+  return distinct([...headers, ...assignments, ...urls, ...flags].slice(0, mostParts));
 }
 
 function distinct(parts: readonly Part[]): Part[] {

@@ -14,6 +14,6 @@ export function isPlaceholder(value: string): boolean {
   );
 }
 
-/** `YOUR_API_KEY`, `sk-your-key-here`, `changeme`: letters and separators only. */
+/** `YOUR_API_KEY`, `sk-your-key-here`, `changeme`: letters and separators only, with a word for what belongs there. */
 const words =
-  /^(?:[a-z]{2,4}[-_](?:ant[-_]|proj[-_])?)?(?:(?:your|my|insert|enter|replace|add|put|paste|set|some|the)[-_ ]?(?:own[-_ ])?(?:[a-z]{1,20}[-_ ]?){0,5}|change[-_ ]?(?:me|it|this)|todo|tbd|none|null|undefined|dummy|placeholder|example|redacted|secret|password|token|api[-_ ]?key|fixme)$/i;
+  /^(?:[a-z]{2,4}[-_](?:ant[-_]|proj[-_])?)?(?:(?:your|my|insert|enter|replace|add|put|paste|set|some|the)[a-z _-]{0,60}(?:key|token|secret|password|value|here|id|credentials?|this|it)|change[-_ ]?(?:me|it|this)|todo|tbd|none|null|undefined|dummy|placeholder|example|redacted|secret|password|token|api[-_ ]?key|fixme)$/i;

@@ -10,7 +10,7 @@ const podSpecs = ["/spec", "/spec/template/spec", "/spec/jobTemplate/spec/templa
 export const kubernetes: MentionReader = {
   takes: (path) => /\.ya?ml$/i.test(path) && !path.startsWith(".github/"),
   read(_path, text) {
-    if (!/^\s*kind:/m.test(text) || !/^\s*apiVersion:/m.test(text)) return [];
+    if (!/^[ \t]{0,16}kind:/m.test(text) || !/^[ \t]{0,16}apiVersion:/m.test(text)) return [];
     const lineOf = lineCounter(text);
     const { root } = readTree(text, "yaml");
     if (root === undefined) return [];

@@ -10,14 +10,20 @@ export const codeowners: Technique = {
     const path = codeownersPaths.find((one) => textOf.has(one));
     if (path === undefined) return {};
     const rules = parseCodeowners(textOf.get(path) ?? "");
-    const edges = known.flatMap((identity) => ownersOf(identity, rules, path));
+    // Identities of one file have one rule: the file is looked up once, however many servers it configures.
+    const decided = new Map<string, OwnerRule | undefined>();
+    const ruleFor = (file: string) => {
+      if (!decided.has(file)) decided.set(file, ownerRuleFor(file, rules));
+      return decided.get(file);
+    };
+    const edges = known.flatMap((identity) => ownersOf(identity, ruleFor, path));
     return { nodes: edges.map(({ to }) => ownerNode(to.slice("owner:".length))), edges };
   },
 };
 
-function ownersOf(identity: GraphIdentity, rules: readonly OwnerRule[], file: string): GraphEdge[] {
+function ownersOf(identity: GraphIdentity, ruleFor: (path: string) => OwnerRule | undefined, file: string): GraphEdge[] {
   return identity.locations.flatMap(({ path }) => {
-    const rule = ownerRuleFor(path, rules);
+    const rule = ruleFor(path);
     return (rule?.owners ?? []).map((owner): GraphEdge => {
       const text = `${file} names ${owner} as the owner of ${path}.`;
       const evidence = [{ method, grade: "strong" as const, text, path: file, line: rule?.line ?? 1 }];

@@ -66,7 +66,7 @@ function userOf({ by }: Mention, path: string, view: View): GraphIdentity | unde
     return { id: identityId(by.kind, view.scope, path, by.name), kind: by.kind, name: by.name, locations: [{ path, startLine: by.line }] };
   }
   const manifest = manifestOf(path, view) ?? path;
-  const name = manifest === path ? basename(path) : basename(dirname(manifest)) || basename(view.scope);
+  const name = manifest === path ? basename(path) : basename(dirname(manifest)) || (view.scope === "." ? manifest : basename(view.scope));
   return { id: identityId("workload", view.scope, manifest, name), kind: "workload", name, locations: [{ path: manifest, startLine: 1 }] };
 }
 
