@@ -47,9 +47,9 @@ function* runs(text: string): Generator<Stretch> {
 const wordReach = 4096;
 
 /** The words that hold an escape. Each character is looked at once, however long the line is. */
-function* around(text: string, escape: RegExp): Generator<Stretch> {
+function* around(text: string, mark: RegExp): Generator<Stretch> {
   let done = 0;
-  for (const match of text.matchAll(escape)) {
+  for (const match of text.matchAll(mark)) {
     if (match.index < done) continue;
     let start = match.index;
     while (start > done && match.index - start < wordReach && !ends(text.charCodeAt(start - 1))) start--;

@@ -89,7 +89,7 @@ function patternsOf(
   if (source.regex === undefined) return fail("expected one of token, assign, regex");
   const anchors = (source.anchors ?? []).map((anchor) => anchor.toLowerCase());
   if (anchors.length === 0) fail("a regex needs anchors: literals of 3 bytes or more, one of which every match contains");
-  if (/\(\?[=!<][=!]?(?![A-Za-z_])/.test(source.regex)) fail("look-around is not linear-time and not supported");
+  if (/\(\?(?:[=!]|<[=!])/.test(source.regex)) fail("look-around is not linear-time and not supported");
   try {
     return [{ regex: engine.compile(source.regex), anchors, back: 512, forward: 8192, exact: undefined, glue: noGlue, bare: false, part }];
   } catch (error) {
@@ -160,7 +160,7 @@ function vendorPattern(vendor: readonly string[], template: string, part: string
   const words = vendor.map((word) => escapeRegex(word).replace(/_|\\\.|-/g, "[_.\\- ]?"));
   const sameLine = "(?:[^A-Za-z\\n][^\\n]{0,60}?)?";
   const opening = "[\"'\\])]{0,2}[ \\t]{0,4}[:=]?[ \\t]{0,4}[{(\\[]{0,2}[ \\t]{0,4}\\r?\\n";
-  const nested = `${opening}(?:[^\\n]{0,80}\\n){0,3}?[ \\t]{1,24}["']?[A-Za-z_-]{0,16}?`;
+  const nested = `${opening}(?:[ \\t][^\\n]{0,120}\\n){0,3}?[ \\t]{1,24}["']?[A-Za-z_-]{0,16}?`;
   const keyLike = "(?:(?i:key|token|secret|passw(?:or)?d|[_.-]pat|credentials?|authorization|bearer)|Pat|PAT)";
   const plain = `${start}(?i:${words.join("|")})(?i:api|ai)?(?:${sameLine}|${nested})`;
   const camel = `(?:${start}(?:${camelCased(vendor, (word) => word)})|[a-z0-9]?(?:${camelCased(vendor)}))(?:[A-Z][A-Za-z0-9]{0,40}?)?`;
