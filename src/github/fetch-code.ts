@@ -1,0 +1,92 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { argument, git, gitText } from "../git.ts";
+
+/** A repository on GitHub as git fetches it. The token goes through the environment, never into argv or a config file. */
+export interface CodeRemote {
+  readonly url: string;
+  readonly token: string;
+  readonly loopback: boolean;
+}
+
+const limits = { firstDepth: 50, doublings: 8, timeout: 300_000, blob: "128m" };
+
+/** An empty bare repository that is gone when `use` has ended. */
+export async function withBareRepository<T>(use: (gitDir: string) => Promise<T>): Promise<T> {
+  const folder = await mkdtemp(join(tmpdir(), "rekey-code-"));
+  try {
+    await git(["init", "--bare", "--quiet", folder], { cwd: tmpdir() });
+    return await use(folder);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/**
+ * Fetches base and head without blobs, deep enough to judge what the head adds (contracts.md §6): until no listed commit stands at
+ * the edge of the clone and their number is GitHub's `ahead_by`. Returns whether that was reached within the bound.
+ */
+export async function fetchBothSides(
+  gitDir: string,
+  remote: CodeRemote,
+  sides: { base: string; head: string; aheadBy: number },
+): Promise<boolean> {
+  const { base, head } = { base: argument(sides.base), head: argument(sides.head) };
+  let depth = Math.max(limits.firstDepth, sides.aheadBy + 1);
+  for (let attempt = 0; attempt <= limits.doublings; attempt++, depth *= 2) {
+    const reach = attempt === limits.doublings ? ["--unshallow"] : [`--depth=${depth}`];
+    await fetchInto(gitDir, remote, [...reach, "--filter=blob:none"], [base, head]);
+    if (await judgeable(gitDir, base, head, sides.aheadBy)) return true;
+  }
+  return judgeable(gitDir, base, head, sides.aheadBy);
+}
+
+/** The blobs of both sides in one request. */
+export async function fetchBlobs(gitDir: string, remote: CodeRemote, blobs: readonly string[]): Promise<void> {
+  for (let at = 0; at < blobs.length; at += 5000) {
+    await fetchInto(gitDir, remote, [`--filter=blob:limit=${limits.blob}`, "--stdin"], [], `${blobs.slice(at, at + 5000).join("\n")}\n`);
+  }
+}
+
+/** One commit with its files, for the default branch's inventory or for reading one file again. */
+export async function fetchCommit(gitDir: string, remote: CodeRemote, commit: string): Promise<void> {
+  await fetchInto(gitDir, remote, ["--depth=1"], [argument(commit)]);
+}
+
+async function fetchInto(
+  gitDir: string,
+  { url, token, loopback }: CodeRemote,
+  options: readonly string[],
+  wants: readonly string[],
+  input?: string,
+): Promise<void> {
+  await git(
+    [
+      "-c",
+      "fetch.negotiationAlgorithm=noop",
+      "-c",
+      "transfer.fsckObjects=true",
+      "fetch",
+      "--quiet",
+      "--no-tags",
+      "--no-write-fetch-head",
+      ...options,
+      url,
+      ...wants,
+    ],
+    {
+      cwd: gitDir,
+      timeout: limits.timeout,
+      remote: { url, token, loopback },
+      ...(input === undefined ? {} : { input }),
+    },
+  );
+}
+
+async function judgeable(gitDir: string, base: string, head: string, aheadBy: number): Promise<boolean> {
+  const listed = (await gitText(["rev-list", head, "--not", base], { cwd: gitDir })).split("\n").filter(Boolean);
+  const edge = new Set((await gitText(["rev-list", "--max-parents=0", head, base], { cwd: gitDir })).split("\n").filter(Boolean));
+  const shallow = (await gitText(["rev-parse", "--is-shallow-repository"], { cwd: gitDir })).trim() === "true";
+  return listed.length === aheadBy && !(shallow && listed.some((commit) => edge.has(commit)));
+}

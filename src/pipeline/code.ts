@@ -1,0 +1,89 @@
+import type { Locator } from "../document.ts";
+import { git } from "../git.ts";
+import { call, type RepositoryClient } from "../github/client.ts";
+import type { CodeRemote } from "../github/fetch-code.ts";
+import { fetchCommit, withBareRepository } from "../github/fetch-code.ts";
+import type { EventRepository } from "../github/handlers.ts";
+import { valueAt } from "../scan/scan.ts";
+import { type Keyring, type Secret, scopeSalt } from "../secret.ts";
+import { listOccurrences } from "../store/incidents.ts";
+import { githubHost, type Rekey } from "./context.ts";
+
+export type RepositoryRef = Pick<EventRepository, "installation" | "fullName">;
+
+export async function remoteOf(rekey: Rekey, repository: RepositoryRef): Promise<CodeRemote> {
+  const { github } = rekey.config;
+  if (github === undefined || rekey.app === undefined) throw new Error("GitHub is not configured");
+  return {
+    url: `${github.web}/${repository.fullName}.git`,
+    token: await rekey.app.token(repository.installation),
+    loopback: new URL(github.web).protocol === "http:",
+  };
+}
+
+export async function clientOf(rekey: Rekey, repository: RepositoryRef): Promise<RepositoryClient> {
+  if (rekey.app === undefined) throw new Error("GitHub is not configured");
+  const [owner = "", repo = ""] = repository.fullName.split("/");
+  return { client: await rekey.app.client(repository.installation), owner, repo };
+}
+
+/** `host/owner/name` in lower case: the scope of ids and salts. */
+export function scopeOf(rekey: Rekey, fullName: string): string {
+  return `${githubHost(rekey)}/${fullName}`.toLowerCase();
+}
+
+export function keyringOf(rekey: Rekey, fullName: string, salts: Keyring["salts"] = [scopeSalt(scopeOf(rekey, fullName))]): Keyring {
+  return { tenant: rekey.fingerprintKeys, salts };
+}
+
+/** Where the occurrence's repository can be reached: what the occurrence's row knows beside the locator. */
+export interface Recoverable {
+  readonly incident: string;
+  readonly fingerprint: string;
+}
+
+/**
+ * The leaked value, read again from where it leaked (contracts.md §1): the blob of the commit that held it, which GitHub keeps
+ * also after a force-push. Counts only if its HMAC matches. The caller wipes it.
+ */
+export async function recover(rekey: Rekey, { incident, fingerprint }: Recoverable): Promise<Secret | undefined> {
+  for (const occurrence of await listOccurrences(rekey.database.db, incident)) {
+    const { locator, location } = occurrence.finding;
+    const repository = await repositoryOf(rekey, occurrence.repository);
+    if (repository === undefined || location.commit === undefined || locator.blob === undefined) continue;
+    const value = await occurrenceValue(rekey, repository, location.commit, locator, fingerprint).catch((error: unknown) => {
+      rekey.log.warn({ incident, error: error instanceof Error ? error.name : "unknown" }, "an occurrence could not be read again");
+      return undefined;
+    });
+    if (value !== undefined) return value;
+  }
+  return undefined;
+}
+
+async function occurrenceValue(
+  rekey: Rekey,
+  repository: RepositoryRef,
+  commit: string,
+  locator: Locator,
+  fingerprint: string,
+): Promise<Secret | undefined> {
+  return withBareRepository(async (gitDir) => {
+    await fetchCommit(gitDir, await remoteOf(rekey, repository), commit);
+    const bytes = await git(["cat-file", "blob", locator.blob ?? ""], { cwd: gitDir });
+    return valueAt(bytes, locator, fingerprint, rekey.ruleset, keyringOf(rekey, repository.fullName));
+  });
+}
+
+async function repositoryOf(rekey: Rekey, fullName: string | undefined): Promise<RepositoryRef | undefined> {
+  if (fullName === undefined) return undefined;
+  const row = await rekey.database.db
+    .selectFrom("repository")
+    .select(["installation_id", "full_name"])
+    .where("full_name", "=", fullName)
+    .executeTakeFirst();
+  return row === undefined ? undefined : { installation: row.installation_id, fullName: row.full_name };
+}
+
+export async function readPull(repository: RepositoryClient, number: number): Promise<unknown> {
+  return call(repository, "GET /repos/{owner}/{repo}/pulls/{pull_number}", { pull_number: number });
+}

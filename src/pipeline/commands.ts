@@ -1,0 +1,296 @@
+import { z } from "zod";
+import { RefusedError } from "../errors.ts";
+import { call, type RepositoryClient } from "../github/client.ts";
+import { type Command, parseCommand, verbs } from "../github/command.ts";
+import type { EventRepository } from "../github/handlers.ts";
+import { atLeast, roleOf } from "../github/permission.ts";
+import type { Incident } from "../incident/fold.ts";
+import { judgeApprovals } from "../incident/policy.ts";
+import type { Plan } from "../playbook/plan.ts";
+import { startRun } from "../rotation/run.ts";
+import { giveApproval, openApprovals, useApprovals } from "../store/evidence.ts";
+import { listOccurrences, recordEvents } from "../store/incidents.ts";
+import { getPullRequest, incidentsOfPullRequest, type PullRequestKey } from "../store/pull-requests.ts";
+import { clientOf } from "./code.ts";
+import { githubHost, type Rekey } from "./context.ts";
+import { keptPlan } from "./planning.ts";
+import { rotationDeps } from "./rotation.ts";
+import { redraw } from "./surfaces.ts";
+
+const Comment = z.object({
+  id: z.number(),
+  body: z.string(),
+  created_at: z.string(),
+  updated_at: z.string(),
+  user: z.object({ login: z.string(), type: z.string() }),
+});
+
+/** Who said what, where: what slash command, box and button have in common. */
+export interface Request {
+  readonly repository: EventRepository;
+  readonly number: number;
+  readonly by: string;
+  /** When it was said, ISO 8601 UTC with whole seconds. */
+  readonly at: string;
+  /** Unique: the same request is carried out once. */
+  readonly source: string;
+  readonly command: Command;
+}
+
+/** A new comment: reads it again, and carries it out if its first line is a command. Edited comments and bots are ignored. */
+export async function onComment(
+  rekey: Rekey,
+  repository: EventRepository,
+  number: number,
+  event: { comment: number; sender: string; bot: boolean },
+): Promise<void> {
+  if (event.bot) return;
+  const client = await clientOf(rekey, repository);
+  const read = Comment.safeParse(
+    await call(client, "GET /repos/{owner}/{repo}/issues/comments/{comment_id}", { comment_id: event.comment }),
+  );
+  if (!read.success || read.data.user.type !== "User" || read.data.updated_at !== read.data.created_at) return;
+  const parsed = parseCommand(read.data.body);
+  if (parsed === undefined) return;
+  const key = keyOf(rekey, repository, number);
+  if ("unknown" in parsed) {
+    await react(client, event.comment, "confused");
+    return redraw(rekey, key, `That command is not known; did you mean \`/rekey ${parsed.closest}\`?`);
+  }
+  await react(client, event.comment, "eyes");
+  const note = await carryOut(rekey, {
+    repository,
+    number,
+    by: read.data.user.login,
+    at: read.data.created_at,
+    source: `comment-${event.comment}`,
+    command: parsed.command,
+  });
+  await react(client, event.comment, note.ok ? "rocket" : "-1");
+  await redraw(rekey, key, note.text);
+}
+
+/** A box of our own comment that somebody ticked: `rotate` with the plan hash that stands beside it. */
+export async function onTicked(
+  rekey: Rekey,
+  repository: EventRepository,
+  number: number,
+  event: { boxes: readonly { incident: string; plan: string }[]; comment: number; sender: string; bot: boolean },
+): Promise<void> {
+  const key = keyOf(rekey, repository, number);
+  const row = await getPullRequest(rekey.database.db, key);
+  if (event.bot || row?.comment_id !== event.comment) return;
+  for (const { incident, plan } of event.boxes) {
+    const command: Command = { verb: "rotate", incident, hash: plan };
+    const note = await carryOut(rekey, {
+      repository,
+      number,
+      by: event.sender,
+      at: new Date().toISOString(),
+      source: `box-${event.comment}-${incident}-${plan}`,
+      command,
+    });
+    await redraw(rekey, key, note.text);
+  }
+}
+
+interface Note {
+  readonly ok: boolean;
+  readonly text?: string;
+}
+
+/** Carries a command out, or says in one sentence why not. */
+export async function carryOut(rekey: Rekey, request: Request): Promise<Note> {
+  const client = await clientOf(rekey, request.repository);
+  const role = await roleOf(client, request.by);
+  const { verb } = request.command;
+  if (!atLeast(role, "read")) return { ok: false, text: "You may not command Rekey in this repository." };
+  if (verb === "help")
+    return {
+      ok: true,
+      text: Object.entries(verbs)
+        .map(([name, what]) => `\`/rekey ${name}\`: ${what}`)
+        .join("; "),
+    };
+  if (verb === "plan" || verb === "status") return { ok: true };
+  if (!atLeast(role, "write")) return { ok: false, text: `\`${verb}\` needs write access to this repository.` };
+  if (verb === "rescan") {
+    await rekey.queue.enqueue("judge", {
+      repository: request.repository,
+      number: request.number,
+      sender: request.by,
+      receivedAt: new Date().toISOString(),
+    });
+    return { ok: true };
+  }
+  const incident = await incidentOf(rekey, request);
+  if (typeof incident === "string") return { ok: false, text: incident };
+  try {
+    if (verb === "rotate" || verb === "approve") return await rotate(rekey, request, incident);
+    if (verb === "verify") {
+      await rekey.queue.enqueue("verify", { incident: incident.id }, { singletonKey: incident.id });
+      return { ok: true, text: `Looking whether ${incident.id} is dead.` };
+    }
+    if (verb === "cancel") return await cancel(rekey, incident);
+    if (verb === "revoked") return await state(rekey, request, incident);
+    if (verb === "contain") return { ok: false, text: "Containment alone is part of a `contain-first` plan (policy.mode in rekey.yml)." };
+    return await decide(rekey, request, incident);
+  } catch (error) {
+    if (error instanceof RefusedError) return { ok: false, text: `${error.message}.` };
+    throw error;
+  }
+}
+
+/** The incident that is named, or the only open one. A string says what to write instead. */
+async function incidentOf(rekey: Rekey, { repository, number, command }: Request): Promise<Incident | string> {
+  const shown = await incidentsOfPullRequest(rekey.database.db, keyOf(rekey, repository, number));
+  if (command.incident !== undefined)
+    return (
+      shown.find(({ incident }) => incident.id === command.incident)?.incident ??
+      `${command.incident} does not belong to this pull request.`
+    );
+  const open = shown.filter(({ incident }) => incident.state === "open");
+  const [only] = open;
+  if (only !== undefined && open.length === 1) return only.incident;
+  return open.length === 0
+    ? "Nothing is open here."
+    : `Several are open: name one of ${open.map(({ incident }) => incident.id).join(", ")}.`;
+}
+
+async function rotate(rekey: Rekey, request: Request, incident: Incident): Promise<Note> {
+  const plan = await keptPlan(rekey, incident.id);
+  if (incident.state === "resolved") return { ok: false, text: `${incident.id} is closed already.` };
+  if (plan === undefined)
+    return {
+      ok: false,
+      text: `No playbook serves this type. Revoke it by hand, then \`/rekey verify ${incident.id}\` or \`/rekey revoked ${incident.id} "how"\`.`,
+    };
+  const stale = await staleBinding(rekey, request, incident, plan);
+  if (stale !== undefined) return { ok: false, text: stale };
+  if (plan.blockers.length > 0) return { ok: false, text: `This plan cannot run by itself: ${plan.blockers.join("; ")}.` };
+
+  const { db } = rekey.database;
+  const owners = plan.facts.identity?.owner === undefined ? [] : [plan.facts.identity.owner.replace(/^@/, "")];
+  const eligible = [...owners, ...rekey.config.security_team].some((login) => login.toLowerCase() === request.by.toLowerCase());
+  if (eligible)
+    await db.transaction().execute((trx) =>
+      giveApproval(trx, {
+        incident: incident.id,
+        planHash: plan.hash,
+        by: request.by,
+        role: owners.includes(request.by) ? "owner" : "security team",
+        source: request.source,
+      }),
+    );
+  const approvals = await openApprovals(db, incident.id, plan.hash);
+  const leakers = (await listOccurrences(db, incident.id)).flatMap(({ pushedBy, authors }) => [
+    ...authors,
+    ...(pushedBy === undefined ? [] : [pushedBy]),
+  ]);
+  const answer = judgeApprovals(
+    {
+      risk: "graceful",
+      environment: plan.facts.identity?.environment,
+      requester: request.by,
+      requesterHasWrite: true,
+      leakers,
+      owners,
+      securityTeam: rekey.config.security_team,
+      approvals,
+    },
+    new Date().toISOString(),
+  );
+  if (answer.state !== "granted") return { ok: false, text: answer.sentence };
+
+  const deps = rotationDeps(rekey);
+  if ((await deps.journal.startedWithin(3_600_000)) >= rekey.config.policy.caps.runs_per_hour)
+    return { ok: false, text: "The cap of rotations an hour is reached; try again later." };
+  const held = incident.run?.state === "held" ? incident.run.id : undefined;
+  const run = held ?? (await startRun(deps, plan));
+  if (held !== undefined) await deps.journal.reopen(held);
+  else
+    await db.transaction().execute((trx) =>
+      useApprovals(
+        trx,
+        approvals.map(({ id }) => id),
+        run,
+      ),
+    );
+  await rekey.queue.enqueue("rotation", { run }, { singletonKey: run });
+  return { ok: true };
+}
+
+/** contracts.md §6: bound to the plan hash of our last write, which must be older than the comment. */
+async function staleBinding(rekey: Rekey, request: Request, incident: Incident, plan: Plan): Promise<string | undefined> {
+  const row = await getPullRequest(rekey.database.db, keyOf(rekey, request.repository, request.number));
+  const shown = row?.comment_plans?.[incident.id];
+  const repeat = `Repeat it with the plan's hash: \`/rekey rotate ${incident.id} ${plan.hash}\`.`;
+  if (request.command.hash !== undefined)
+    return request.command.hash === plan.hash ? undefined : `The plan has changed to \`${plan.hash}\`. ${repeat}`;
+  if (request.command.verb === "approve") return `Name the plan that you approve: \`/rekey approve ${incident.id} ${plan.hash}\`.`;
+  if (shown !== plan.hash || row?.comment_updated_at == null) return `The plan has changed. ${repeat}`;
+  return row.comment_updated_at.getTime() < Date.parse(request.at)
+    ? undefined
+    : `The plan was written in the same second as your comment. ${repeat}`;
+}
+
+async function cancel(rekey: Rekey, incident: Incident): Promise<Note> {
+  if (incident.run === undefined || !["running", "held"].includes(incident.run.state))
+    return { ok: false, text: "No rotation is under way." };
+  await rotationDeps(rekey).journal.cancel(incident.run.id);
+  await rekey.queue.enqueue("rotation", { run: incident.run.id });
+  return { ok: true, text: "Cancelling; nothing is undone once the old credential is revoked." };
+}
+
+async function state(rekey: Rekey, request: Request, incident: Incident): Promise<Note> {
+  const how = request.command.text;
+  if (how === undefined) return { ok: false, text: `Say how: \`/rekey revoked ${incident.id} "deleted it in the console"\`.` };
+  await rekey.database.db
+    .transaction()
+    .execute((trx) => recordEvents(trx, incident.id, [{ type: "revoked-by-statement", by: request.by, how }]));
+  return { ok: true };
+}
+
+/** False positive and accepted risk: a decision of the security team; from others it is a request. */
+async function decide(rekey: Rekey, request: Request, incident: Incident): Promise<Note> {
+  const { verb, text, until } = request.command;
+  if (text === undefined)
+    return {
+      ok: false,
+      text: `Give a reason: \`/rekey ${verb} ${incident.id} "reason"${verb === "accept" ? " --until YYYY-MM-DD" : ""}\`.`,
+    };
+  if (!rekey.config.security_team.some((login) => login.toLowerCase() === request.by.toLowerCase())) {
+    return {
+      ok: false,
+      text: `Somebody of the security team must decide that (${rekey.config.security_team.join(", ") || "security_team in rekey.yml is empty"}).`,
+    };
+  }
+  if (verb === "accept") {
+    if (until === undefined || Number.isNaN(Date.parse(until)) || Date.parse(until) < Date.now())
+      return { ok: false, text: "An accepted risk needs an end: `--until YYYY-MM-DD` in the future." };
+    await rekey.database.db.transaction().execute((trx) =>
+      recordEvents(trx, incident.id, [
+        { type: "accepted", by: request.by, reason: text, until: new Date(until).toISOString() },
+        { type: "closed", resolution: "wont_fix" },
+      ]),
+    );
+    return { ok: true };
+  }
+  await rekey.database.db.transaction().execute((trx) =>
+    recordEvents(trx, incident.id, [
+      { type: "false-positive", by: request.by, reason: text },
+      { type: "closed", resolution: "false_positive" },
+    ]),
+  );
+  return { ok: true };
+}
+
+async function react(client: RepositoryClient, comment: number, content: string): Promise<void> {
+  await call(client, "POST /repos/{owner}/{repo}/issues/comments/{comment_id}/reactions", { comment_id: comment, content }).catch(
+    () => undefined,
+  );
+}
+
+function keyOf(rekey: Rekey, repository: EventRepository, number: number): PullRequestKey {
+  return { host: githubHost(rekey), repositoryId: repository.id, number };
+}

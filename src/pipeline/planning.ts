@@ -1,0 +1,118 @@
+import type { Driver } from "../driver.ts";
+import type { Finding } from "../finding.ts";
+import { consumersOf, type DeclaredIdentities, sinksOf } from "../identity/declared.ts";
+import type { Incident } from "../incident/fold.ts";
+import { type Mode, makePlan, type Plan, type PlanFacts } from "../playbook/plan.ts";
+import { latestPlan, savePlan } from "../store/evidence.ts";
+import { getIncident, listOccurrences } from "../store/incidents.ts";
+import { recover } from "./code.ts";
+import { connectionOf, contextOf, driverOf, type Rekey } from "./context.ts";
+
+/** Makes and keeps the plan of an incident; undefined where no playbook serves its type. `declared` is the default branch's word. */
+export async function planFor(rekey: Rekey, id: string, declared: DeclaredIdentities | undefined): Promise<Plan | undefined> {
+  const incident = await getIncident(rekey.database.db, id);
+  if (incident === undefined || incident.state === "resolved") return undefined;
+  const { detector } = incident.credential;
+  const driver = driverOf(rekey, detector);
+  const playbook = rekey.playbooks.find(({ match }) => match.credential.includes(detector));
+  if (driver === undefined || playbook === undefined) return undefined;
+  const [occurrence] = await listOccurrences(rekey.database.db, id);
+  if (occurrence === undefined) return undefined;
+
+  const connection = connectionOf(rekey, driver);
+  const mode: Mode = playbook.policy.modes.includes(rekey.config.policy.mode)
+    ? rekey.config.policy.mode
+    : (playbook.policy.modes[0] ?? "graceful");
+  const named = await nameRecord(rekey, driver, connection, incident, occurrence.finding);
+  const facts: PlanFacts = {
+    incident: id,
+    credential: incident.credential,
+    attributes: publicAttributes(occurrence.finding),
+    ...identityFacts(incident, declared, detector, rekey),
+    mode,
+    ...(connection === undefined ? {} : { connection }),
+    ...(named === undefined ? {} : { named }),
+    timeouts: { consumers: rekey.config.policy.consumers.timeout, soak: rekey.config.policy.soak },
+  };
+  const plan = makePlan(playbook, driver.manifest, facts);
+  await rekey.database.db
+    .transaction()
+    .execute((trx) => savePlan(trx, { incident: id, hash: plan.hash, playbook: `${playbook.name}@${playbook.version}`, body: plan }));
+  return plan;
+}
+
+/** The plan that was kept last, as it was made. */
+export async function keptPlan(rekey: Rekey, incident: string): Promise<Plan | undefined> {
+  return (await latestPlan(rekey.database.db, incident))?.body as Plan | undefined;
+}
+
+/** Of the identities that are linked, the strongest one that declares this credential says where it is stored and who uses it. */
+function identityFacts(
+  incident: Incident,
+  declared: DeclaredIdentities | undefined,
+  detector: string,
+  rekey: Rekey,
+): Pick<PlanFacts, "identity" | "sinks" | "consumers"> {
+  const declaring = incident.identities.find(
+    ({ id }) => sinksOf(id, detector, declared).length > 0 || consumersOf(id, detector, declared).kind !== "unknown",
+  );
+  const identity = declaring ?? incident.identities[0];
+  if (identity === undefined) return { sinks: [], consumers: "unknown" };
+  const consumers = consumersOf(identity.id, detector, declared);
+  const sinks = sinksOf(identity.id, detector, declared).flatMap((place) => {
+    const type = rekey.config.connections[place.connection]?.type;
+    const sink = type === undefined ? undefined : rekey.sinkFor(type);
+    return sink === undefined
+      ? []
+      : [
+          {
+            connection: place.connection,
+            sink: sink.manifest.name,
+            path: place.path,
+            ...(place.field === undefined ? {} : { field: place.field }),
+          },
+        ];
+  });
+  return {
+    identity: {
+      id: identity.id,
+      kind: identity.kind,
+      name: identity.name,
+      environment: identity.environment ?? "production",
+      ...(identity.owner === undefined ? {} : { owner: identity.owner }),
+    },
+    sinks,
+    consumers: consumers.kind === "declared" ? consumers.consumers : consumers.kind,
+  };
+}
+
+/** contracts.md §8: confirmed, or strong with exactly one candidate; anything less is nobody's name. */
+async function nameRecord(
+  rekey: Rekey,
+  driver: Driver,
+  connection: string | undefined,
+  incident: Incident,
+  finding: Finding,
+): Promise<PlanFacts["named"]> {
+  if (connection === undefined || driver.match === undefined) return undefined;
+  const secret = await recover(rekey, { incident: incident.id, fingerprint: incident.credential.fingerprint });
+  if (secret === undefined) return undefined;
+  try {
+    const { records, grade } = await driver.match(contextOf(rekey, connection), { attributes: publicAttributes(finding), secret });
+    const [only] = records;
+    return only === undefined || records.length !== 1 || grade === "weak" ? undefined : { id: only.id, grade };
+  } catch (error) {
+    rekey.log.warn(
+      { incident: incident.id, error: error instanceof Error ? error.name : "unknown" },
+      "the vendor could not say which credential this is",
+    );
+    return undefined;
+  } finally {
+    secret.wipe();
+  }
+}
+
+function publicAttributes(finding: Finding): Record<string, string> {
+  const { headLine: _, ...attributes } = finding.attributes;
+  return attributes;
+}

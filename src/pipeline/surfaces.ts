@@ -1,0 +1,173 @@
+import { queued } from "../github/check-run.ts";
+import type { RepositoryClient } from "../github/client.ts";
+import { type Published, publish, publishCheck, publishReview } from "../github/publish.ts";
+import type { IncidentState, IncidentView, PullRequestView } from "../github/view.ts";
+import type { Incident } from "../incident/fold.ts";
+import type { Plan } from "../playbook/plan.ts";
+import { openApprovals } from "../store/evidence.ts";
+import {
+  getPullRequest,
+  incidentsOfPullRequest,
+  type PullRequestIncident,
+  type PullRequestKey,
+  type PullRequestRow,
+  pullRequestsOfIncident,
+  savePullRequest,
+} from "../store/pull-requests.ts";
+import { clientOf } from "./code.ts";
+import type { Rekey } from "./context.ts";
+import { keptPlan } from "./planning.ts";
+
+/** Redraws of one pull request never overlap in a process; the last one wins. */
+const chains = new Map<string, Promise<unknown>>();
+
+/** Brings check run, comment and inline notes of a pull request to the state of its incidents. Nothing is written in `observe`. */
+export async function redraw(rekey: Rekey, key: PullRequestKey, note?: string): Promise<void> {
+  await inTurn(key, async () => {
+    const row = await getPullRequest(rekey.database.db, key);
+    if (row === undefined || rekey.config.policy.rollout === "observe") return;
+    const view = await viewOf(rekey, key, row, note);
+    const repository = await clientOf(rekey, { installation: row.installation_id, fullName: row.repository });
+    const known = knownOf(row);
+    const after = rekey.config.policy.rollout === "check" ? known : await publish(repository, view, known);
+    const review = row.review_id === null && view.disclosure === "full" ? await publishReview(repository, view) : undefined;
+    await save(rekey, key, after, review);
+  });
+}
+
+/** Every pull request that shows this incident. */
+export async function redrawIncident(rekey: Rekey, incident: string): Promise<void> {
+  for (const row of await pullRequestsOfIncident(rekey.database.db, incident)) {
+    await redraw(rekey, { host: row.host, repositoryId: row.repository_id, number: row.number });
+  }
+}
+
+/** The check exists within seconds, before anything is fetched. */
+export async function queueCheck(rekey: Rekey, repository: RepositoryClient, key: PullRequestKey, headSha: string): Promise<void> {
+  await inTurn(key, async () => {
+    const row = await getPullRequest(rekey.database.db, key);
+    if (row === undefined || rekey.config.policy.rollout === "observe" || row.check_sha === headSha) return;
+    await save(rekey, key, await publishCheck(repository, { number: key.number, headSha }, queued, knownOf(row)), undefined);
+  });
+}
+
+async function inTurn<T>(key: PullRequestKey, work: () => Promise<T>): Promise<T> {
+  const name = `${key.host}/${key.repositoryId}/${key.number}`;
+  const before = chains.get(name) ?? Promise.resolve();
+  const now = before.catch(() => undefined).then(work);
+  chains.set(name, now);
+  try {
+    return await now;
+  } finally {
+    if (chains.get(name) === now) chains.delete(name);
+  }
+}
+
+async function viewOf(rekey: Rekey, key: PullRequestKey, row: PullRequestRow, note: string | undefined): Promise<PullRequestView> {
+  const shown = await incidentsOfPullRequest(rekey.database.db, key);
+  const incidents = await Promise.all(shown.map((entry) => incidentView(rekey, entry)));
+  return {
+    number: key.number,
+    headSha: row.head_sha,
+    disclosure: rekey.config.policy.disclosure ?? (row.private ? "full" : "private"),
+    incidents,
+    complete: row.scan_complete ?? false,
+    commits: 0,
+    ...(row.scan_reason === null ? {} : { reason: row.scan_reason }),
+    ...(note === undefined ? {} : { note }),
+  };
+}
+
+async function incidentView(rekey: Rekey, { incident, findings }: PullRequestIncident): Promise<IncidentView> {
+  const [place] = findings;
+  const finding = place?.finding;
+  const plan = await keptPlan(rekey, incident.id);
+  const approvals = plan === undefined ? [] : await openApprovals(rekey.database.db, incident.id, plan.hash);
+  const run = incident.run === undefined ? undefined : { ...incident.run, done: await confirmedSteps(rekey, incident.run.id) };
+  // the identity that declares the credential is the one that a rotation is about
+  const identity = plan?.facts.identity ?? incident.identities[0];
+  const reason = incident.acceptance?.reason ?? incident.dismissal?.reason;
+  const headLine = finding?.attributes["headLine"];
+  return {
+    id: incident.id,
+    title: incident.credential.title,
+    severity: incident.severity,
+    confidence: finding?.confidence ?? "low",
+    state: stateOf(incident),
+    validity: incident.validity,
+    ...(identity === undefined ? {} : { identity }),
+    ...(finding?.location.path === undefined ? {} : { path: finding.location.path, line: finding.location.startLine }),
+    ...(finding?.location.commit === undefined ? {} : { commit: finding.location.commit }),
+    ...(headLine === undefined || place?.present !== true ? {} : { headLine: Number(headLine) }),
+    evidence: [...new Set(finding?.evidence.map(({ text }) => text) ?? [])],
+    revoke: finding?.revoke ?? "none: revoke it at its issuer",
+    ...(plan === undefined ? {} : { plan }),
+    approvals: approvals.map(({ by }) => by),
+    ...(run === undefined || plan === undefined
+      ? {}
+      : { run: { state: run.state, steps: stepsOf(plan, run.done), ...(run.message === undefined ? {} : { message: run.message }) } }),
+    ...(incident.statement === undefined ? {} : { statement: incident.statement }),
+    ...(reason === undefined ? {} : { reason }),
+    exposedAt: incident.clock.exposed,
+    detectedAt: incident.clock.detected,
+    ...(incident.clock.dead === undefined ? {} : { deadAt: incident.clock.dead }),
+  };
+}
+
+function stateOf(incident: Incident): IncidentState {
+  if (incident.death !== undefined) return incident.death.whenFound ? "dead-when-found" : "dead";
+  if (incident.dismissal !== undefined && incident.state === "resolved") return "false-positive";
+  if (incident.acceptance !== undefined && incident.state === "resolved") return "accepted";
+  if (incident.statement !== undefined) return "stated";
+  if (incident.run?.state === "running") return "rotating";
+  if (incident.run?.state === "held") return "held";
+  return incident.validity === "active" ? "live" : "unverified";
+}
+
+/** Which journal entry shows that a step is done. */
+const traces: Readonly<Record<string, string>> = {
+  "sinks/promote@1": "promote-0",
+  "consumers/converged@1": "converged",
+  "credential/recover@1": "recover",
+  "proof/dead@1": "dead",
+};
+
+function stepsOf(plan: Plan, done: ReadonlySet<string>): { title: string; done: boolean }[] {
+  return plan.steps.map((step, index) => {
+    const key = step.uses.includes("/issue@") ? "issue" : (traces[step.uses] ?? step.id);
+    const probed = step.uses.includes("/probe@") && plan.steps.slice(index + 1).some((later) => done.has(traces[later.uses] ?? later.id));
+    return { title: step.title, done: done.has(key) || probed };
+  });
+}
+
+async function confirmedSteps(rekey: Rekey, run: string): Promise<ReadonlySet<string>> {
+  const { sqlJournal } = await import("../store/journal.ts");
+  const effects = await sqlJournal(rekey.database.db, (message) => new Error(message)).effects(run);
+  return new Set(effects.filter(({ state }) => state === "confirmed").map(({ key }) => key));
+}
+
+function knownOf(row: PullRequestRow): Published {
+  return {
+    ...(row.check_run_id === null ? {} : { checkRunId: row.check_run_id }),
+    ...(row.check_sha === null ? {} : { checkSha: row.check_sha }),
+    ...(row.check_hash === null ? {} : { checkHash: row.check_hash }),
+    ...(row.comment_id === null ? {} : { commentId: row.comment_id }),
+    ...(row.comment_hash === null ? {} : { commentHash: row.comment_hash }),
+    ...(row.comment_plans === null ? {} : { plans: row.comment_plans }),
+    ...(row.comment_updated_at === null ? {} : { commentUpdatedAt: row.comment_updated_at.toISOString() }),
+  };
+}
+
+async function save(rekey: Rekey, key: PullRequestKey, after: Published, review: number | undefined): Promise<void> {
+  await savePullRequest(rekey.database.db, key, {
+    check_run_id: after.checkRunId ?? null,
+    check_sha: after.checkSha ?? null,
+    check_hash: after.checkHash ?? null,
+    ...(after.status === undefined ? {} : { check_status: after.status, check_conclusion: after.conclusion ?? null }),
+    comment_id: after.commentId ?? null,
+    comment_hash: after.commentHash ?? null,
+    comment_plans: after.plans === undefined ? null : JSON.stringify(after.plans),
+    comment_updated_at: after.commentUpdatedAt ?? null,
+    ...(review === undefined ? {} : { review_id: review }),
+  });
+}

@@ -1,0 +1,98 @@
+import type { Driver, ProbeResult } from "../driver.ts";
+import type { Finding } from "../finding.ts";
+import { listReceipts, saveReceipt } from "../store/evidence.ts";
+import { getIncident, listOccurrences, recordEvents } from "../store/incidents.ts";
+import { recover } from "./code.ts";
+import { connectionOf, contextOf, driverOf, type Rekey } from "./context.ts";
+
+/** One read-only call to the pinned host: is the leaked credential accepted? Kept as a receipt, which later controls a proof of death. */
+export async function observeValidity(rekey: Rekey, incident: string, finding: Finding): Promise<ProbeResult | undefined> {
+  const driver = driverOf(rekey, finding.detector);
+  const known = await getIncident(rekey.database.db, incident);
+  if (driver === undefined || known === undefined || known.state === "resolved") return undefined;
+  const result = await probeOnce(rekey, driver, incident, known.credential.fingerprint, finding);
+  if (result === undefined) return undefined;
+  await saveReceipt(rekey.database.db, {
+    incident,
+    round: 0,
+    subject: "old",
+    answer: result.answer,
+    code: result.code,
+    control: "none",
+    via: "probe",
+  });
+  const validity = result.answer === "alive" ? "active" : result.answer === "invalid" ? "inactive" : "unknown";
+  if (validity !== known.validity || known.validityCode === undefined) {
+    await rekey.database.db
+      .transaction()
+      .execute((trx) => recordEvents(trx, incident, [{ type: "validity-observed", validity, code: result.code, control: "none" }]));
+  }
+  return result;
+}
+
+export type Verdict = { readonly dead: true; readonly whenFound: boolean } | { readonly dead: false; readonly sentence: string };
+
+/**
+ * Looks whether a credential that somebody ended by hand is dead (contracts.md §8): three refusals spaced over the propagation time.
+ * The control is a receipt of this incident that the vendor accepted the value before; without one it was inactive when found.
+ */
+export async function verifyDead(rekey: Rekey, incident: string, sleep: (milliseconds: number) => Promise<void>): Promise<Verdict> {
+  const known = await getIncident(rekey.database.db, incident);
+  const [occurrence] = await listOccurrences(rekey.database.db, incident);
+  if (known === undefined || occurrence === undefined) return { dead: false, sentence: "This incident is not known." };
+  const driver = driverOf(rekey, known.credential.detector);
+  if (driver === undefined)
+    return {
+      dead: false,
+      sentence: `There is no safe probe for this type; say how you revoked it with \`/rekey revoked ${incident} "how"\`.`,
+    };
+  const before = (await listReceipts(rekey.database.db, incident)).some(({ subject, answer }) => subject === "old" && answer === "alive");
+  const rounds = 3;
+  for (let round = 1; round <= rounds; round++) {
+    const result = await probeOnce(rekey, driver, incident, known.credential.fingerprint, occurrence.finding);
+    if (result === undefined)
+      return { dead: false, sentence: "The value could not be read again from where it leaked, so nothing can be proven." };
+    await saveReceipt(rekey.database.db, {
+      incident,
+      round,
+      subject: "old",
+      answer: result.answer,
+      code: result.code,
+      control: before ? "receipt" : "none",
+      via: "probe",
+    });
+    if (result.answer === "alive")
+      return { dead: false, sentence: `It is still accepted (${result.code}). Revoke it at ${driver.manifest.pages.revoke}.` };
+    if (result.answer !== "invalid")
+      return { dead: false, sentence: `The provider did not say whether it is dead (${result.code}); try again later.` };
+    if (round < rounds) await sleep(Math.ceil(driver.manifest.propagation.revoke / (rounds - 1)));
+  }
+  if (!before && !driver.manifest.invalidMeansDead)
+    return { dead: false, sentence: "It is refused, but nobody ever saw it accepted, so its death is not proven." };
+  await rekey.database.db.transaction().execute((trx) =>
+    recordEvents(trx, incident, [
+      { type: "validity-observed", validity: "inactive", code: "three refusals", control: before ? "receipt" : "none" },
+      { type: "dead", proof: "probe", receipts: rounds, whenFound: !before },
+      { type: "closed", resolution: "revoked" },
+    ]),
+  );
+  return { dead: true, whenFound: !before };
+}
+
+async function probeOnce(
+  rekey: Rekey,
+  driver: Driver,
+  incident: string,
+  fingerprint: string,
+  finding: Finding,
+): Promise<ProbeResult | undefined> {
+  const secret = await recover(rekey, { incident, fingerprint });
+  if (secret === undefined) return undefined;
+  try {
+    return await driver.probe(contextOf(rekey, connectionOf(rekey, driver), driver), { attributes: finding.attributes, secret });
+  } catch (error) {
+    return { answer: "unknown", code: error instanceof Error ? error.name : "no answer" };
+  } finally {
+    secret.wipe();
+  }
+}
