@@ -1,5 +1,5 @@
 import type { Readable } from "node:stream";
-import { argument, collected, GitError, notInstalled, startGit } from "../git.ts";
+import { argument, collected, GitError, gitText, notInstalled, startGit } from "../git.ts";
 
 /**
  * One object of a repository. `bytes` is absent where the object is missing (partial clone), damaged, or larger than the cap;
@@ -25,16 +25,17 @@ export interface CatFileOptions {
 export async function* readObjects(cwd: string, ids: Iterable<string>, { maxBytes, env = {} }: CatFileOptions): AsyncGenerator<GitObject> {
   const source = ids[Symbol.iterator]();
   let asked: string[] = [];
+  let present: ReadonlySet<string> | undefined;
   for (let restarts = 0; ; restarts++) {
     const batch = openBatch(cwd, env);
     try {
       batch.ask(asked);
       for (;;) {
-        const more = take(source, window - asked.length);
-        batch.ask(more);
-        asked.push(...more);
-        const id = asked[0];
-        if (id === undefined) return;
+        for (const id of take(source, window - asked.length)) {
+          if (present?.has(id) === false) yield { id, type: "missing", size: 0 };
+          else asked.push(batch.ask([id]));
+        }
+        if (asked.length === 0) return;
         const object = await batch.answer(maxBytes);
         if (object === undefined) break;
         asked.shift();
@@ -43,11 +44,19 @@ export async function* readObjects(cwd: string, ids: Iterable<string>, { maxByte
     } finally {
       batch.close();
     }
-    const [damaged = "", ...rest] = asked;
+    if (batch.problem("start")) throw new GitError("git cat-file could not start; is this a git repository?", null);
     if (restarts >= maxRestarts) throw new GitError(`git cat-file stopped ${maxRestarts} times; run git fsck`, null);
-    if (batch.failed()) throw new GitError("git cat-file could not start; is this a git repository?", null);
-    yield { id: damaged, type: "damaged", size: 0 };
-    asked = rest;
+    if (present === undefined && batch.problem("promised")) {
+      // older git dies on an object that a partial clone does not have, since it may not fetch it
+      present = await presentObjects(cwd, env);
+      const known = present;
+      for (const id of asked) if (!known.has(id)) yield { id, type: "missing", size: 0 };
+      asked = asked.filter((id) => known.has(id));
+    } else {
+      const [damaged = "", ...rest] = asked;
+      yield { id: damaged, type: "damaged", size: 0 };
+      asked = rest;
+    }
   }
 }
 
@@ -56,11 +65,12 @@ const window = 128;
 const maxRestarts = 100;
 
 interface Batch {
-  ask(ids: readonly string[]): void;
+  /** Gives the last id back. */
+  ask(ids: readonly string[]): string;
   /** The next answer; undefined where git has ended. */
   answer(maxBytes: number): Promise<GitObject | undefined>;
-  /** Whether git ended before it answered anything at all, for a reason that is not an object. */
-  failed(): boolean;
+  /** Why git ended: it could not start at all, or it wanted an object from a promisor remote. */
+  problem(kind: "start" | "promised"): boolean;
   close(): void;
 }
 
@@ -69,16 +79,22 @@ function openBatch(cwd: string, env: Readonly<Record<string, string>>): Batch {
   const reader = new ByteReader(child.stdout);
   const stderr = collected(child.stderr);
   let problem: unknown;
-  child.on("error", (error) => {
-    problem = notInstalled(error);
+  const ended = new Promise<void>((resolve) => {
+    child.on("close", () => resolve());
+    child.on("error", (error) => {
+      problem = notInstalled(error);
+      resolve();
+    });
   });
   child.stdin.on("error", () => undefined); // git has ended: its missing answer says so
   return {
     ask(ids) {
       if (ids.length > 0) child.stdin.write(`${ids.map(objectId).join("\n")}\n`);
+      return ids.at(-1) ?? "";
     },
     async answer(maxBytes) {
       const header = await reader.line();
+      if (header === undefined) await ended;
       if (problem !== undefined) throw problem;
       if (header === undefined) return undefined;
       const [id = "", type = "missing", length = "0"] = header.split(" ");
@@ -89,12 +105,18 @@ function openBatch(cwd: string, env: Readonly<Record<string, string>>): Batch {
       const bytes = await reader.bytes(size);
       return bytes !== undefined && (await reader.skip(1)) ? { id, type: kind, size, bytes } : undefined;
     },
-    failed: () => /not a git repository|unsupported|unknown option/i.test(stderr()),
+    problem: (kind) => (kind === "start" ? /not a git repository|unsupported|unknown option/i : /promisor|not allowed/i).test(stderr()),
     close() {
       child.stdin.end();
       child.kill("SIGKILL");
     },
   };
+}
+
+/** Ids of all objects that the repository has, reachable or not; nothing is fetched for it. */
+async function presentObjects(cwd: string, env: Readonly<Record<string, string>>): Promise<Set<string>> {
+  const args = ["cat-file", "--batch-all-objects", "--unordered", "--batch-check=%(objectname)"];
+  return new Set((await gitText(args, { cwd, env })).split("\n"));
 }
 
 function objectId(id: string): string {
