@@ -1,5 +1,5 @@
-import { statSync } from "node:fs";
-import { dirname, relative, resolve, sep } from "node:path";
+import { existsSync, statSync } from "node:fs";
+import { dirname, join, relative, resolve, sep } from "node:path";
 import { loadRuleset } from "../config/detectors.ts";
 import { hookEnvironment } from "../config/git-environment.ts";
 import { loadRepositoryConfig, type RepositoryConfig, scopeOfAddress } from "../config/repository.ts";
@@ -7,6 +7,7 @@ import type { Ruleset } from "../detector/compile.ts";
 import type { Document } from "../document.ts";
 import { UsageError } from "../errors.ts";
 import type { Finding } from "../finding.ts";
+import { readObjects } from "../git/cat-file.ts";
 import { gitText } from "../git.ts";
 import type { SourceFile } from "../identity/graph.ts";
 import { isInventoryPath, largestInventoryFile } from "../identity/inventory.ts";
@@ -44,6 +45,8 @@ export interface LocalScan {
   readonly prefix: string;
   /** The files that the identity graph is made of, from the working tree or from a remote repository's HEAD. */
   readonly files: readonly SourceFile[];
+  /** Text of the blobs that findings of other versions stand in, by blob id. */
+  readonly versions: ReadonlyMap<string, string>;
 }
 
 /** Scans what a person named, with the repository's own rules. What `scan`, `baseline` and `ignore` have in common. */
@@ -61,7 +64,7 @@ async function scanHere(target: Target, ruleset: Ruleset): Promise<LocalScan> {
   const { kept, suppressed } = suppress(findings, { ...repository, today: today(), aliases: seen.aliases });
   const wanted = new Set(kept.flatMap(({ location }) => location.path ?? []));
   const files = kept.length === 0 || path === "-" ? [] : inventoryFiles(repository.top, wanted);
-  return { kept, suppressed, stats, repository, prefix, files };
+  return { kept, suppressed, stats, repository, prefix, files, versions: await textsOf(repository.top, kept) };
 }
 
 async function read(
@@ -70,7 +73,7 @@ async function read(
   repository: RepositoryConfig,
 ): Promise<Result & { prefix: string }> {
   if (path === "-") return { ...scanStdin({ scan, progress }), prefix: "" };
-  if (!history && !staged && range === undefined) {
+  if (!history && !staged && range === undefined && !isBare(path)) {
     const prefix = prefixOf(path, repository.top);
     return { ...scanTree(path, { scan, progress, prefix }), prefix };
   }
@@ -78,9 +81,9 @@ async function read(
   const env = within(cwd) ? absolute(hookEnvironment()) : {};
   const scope = repository.scope === "." ? undefined : repository.scope;
   const options = { cwd, scan, progress, env, repository: scope };
-  if (history) return { ...(await scanHistory(options)), prefix: "" };
   if (staged) return { ...(await scanStaged(options)), prefix: "" };
-  return { ...(await scanPush({ ...options, ...(await resolveRange(range ?? "", cwd)) })), prefix: "" };
+  if (range !== undefined) return { ...(await scanPush({ ...options, ...(await resolveRange(range, cwd)) })), prefix: "" };
+  return { ...(await scanHistory(options)), prefix: "" };
 }
 
 /** A remote repository's own rules are a stranger's: only what the person gave with `--baseline` silences anything. */
@@ -92,7 +95,8 @@ async function scanRemote(target: Target, ruleset: Ruleset): Promise<LocalScan> 
     const { findings, stats } = await scanHistory({ cwd, scan: seen.scan, progress: target.progress, repository: repository.scope });
     const rules = { ...repository, baseline: target.baseline === undefined ? new Set<string>() : own.baseline };
     const { kept, suppressed } = suppress(findings, { ...rules, today: today(), aliases: seen.aliases });
-    return { kept, suppressed, stats, repository, prefix: "", files: kept.length === 0 ? [] : await filesOfHead(cwd) };
+    const files = kept.length === 0 ? [] : await filesOfHead(cwd);
+    return { kept, suppressed, stats, repository, prefix: "", files, versions: await textsOf(cwd, kept) };
   });
 }
 
@@ -127,6 +131,20 @@ async function filesOfHead(cwd: string): Promise<SourceFile[]> {
   return files;
 }
 
+/** A line of an old version says nothing about the file of today: identities are looked for in the version itself. */
+async function textsOf(cwd: string, findings: readonly Finding[]): Promise<Map<string, string>> {
+  const blobs = [...new Set(findings.flatMap(({ locator }) => locator.blob ?? []))].slice(0, mostVersions);
+  const texts = new Map<string, string>();
+  if (blobs.length === 0) return texts;
+  const env = within(cwd) ? absolute(hookEnvironment()) : {};
+  for await (const { id, bytes } of readObjects(cwd, blobs, { maxBytes: largestInventoryFile, env })) {
+    if (bytes !== undefined) texts.set(id, bytes.toString("utf8"));
+  }
+  return texts;
+}
+
+const mostVersions = 200;
+
 function check({ path, history, staged, range }: Target): void {
   if ([history, staged, range].filter((mode) => mode !== undefined && mode !== false).length > 1)
     throw new UsageError("expected at most one of --history, --staged and --range");
@@ -134,6 +152,11 @@ function check({ path, history, staged, range }: Target): void {
     throw new UsageError("what is piped in has no history; expected a repository with --history, --staged and --range");
   if (isAddress(path) && (staged || range !== undefined))
     throw new UsageError("--staged and --range need a repository on this machine; clone it and scan it there");
+}
+
+/** A bare repository has no files of its own: its history is what there is to scan. */
+function isBare(path: string): boolean {
+  return existsSync(join(path, "HEAD")) && existsSync(join(path, "objects")) && existsSync(join(path, "refs"));
 }
 
 /** git is asked from the folder itself, so that a repository of its own inside another one is the one that counts. */

@@ -48,7 +48,7 @@ async function run(path: string, options: Options): Promise<void> {
   progress?.clear();
   for (const warning of scanned.repository.warnings) process.stderr.write(`rekey scan: ${printable(warning)}\n`);
 
-  const findings = await identified(scanned.kept, { scope: scanned.repository.scope, files: scanned.files });
+  const findings = await identified(scanned.kept, { ...scanned, scope: scanned.repository.scope });
   const report = await render(findings, scanned, path, options.format);
   if (options.output === undefined) process.stdout.write(report);
   else writeReport(options.output, report);
