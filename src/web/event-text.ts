@@ -1,0 +1,49 @@
+import type { IncidentEvent } from "../incident/event.ts";
+
+/** One event as a sentence for the timeline. Plain text: whoever shows it escapes it. */
+export function describeEvent(event: IncidentEvent): string {
+  switch (event.type) {
+    case "opened":
+      return `Found: ${event.credential.title}, ${event.severity}${event.preExisting ? ", already in history" : ""}`;
+    case "occurrence-added":
+      return `Seen at ${event.place}${event.pullRequest === undefined ? "" : ` in pull request ${event.pullRequest}`}${event.pushedBy === undefined ? "" : `, pushed by ${event.pushedBy}`}`;
+    case "identity-linked":
+      return `Belongs to ${event.kind} ${event.name} (${event.grade})${event.owner === undefined ? "" : `, owned by ${event.owner}`}`;
+    case "validity-observed":
+      return `${{ active: "Accepted", inactive: "Refused", unknown: "No clear answer" }[event.validity]} when probed: ${event.code}`;
+    case "acknowledged":
+      return `Acknowledged by ${event.by}`;
+    case "planned":
+      return `Planned with ${event.playbook}: ${event.planHash}`;
+    case "approved":
+      return `Plan ${event.planHash} approved by ${event.by} (${event.role})`;
+    case "run-started":
+      return `Rotation ${event.run} started`;
+    case "run-held":
+      return `Rotation waits for a person (${event.code}): ${event.message}`;
+    case "run-ended":
+      return `Rotation ${event.run} ended: ${event.result}`;
+    case "contained":
+      return "Contained: it can no longer be used, and can be enabled again";
+    case "replaced":
+      return "Replaced: the new credential is in use by every consumer";
+    case "revoked":
+      return `Revoked${event.by === undefined ? "" : ` by ${event.by}`}`;
+    case "revoked-by-statement":
+      return `${event.by} says that it is revoked: ${event.how}`;
+    case "dead":
+      return event.whenFound ? "Dead when found" : `Proven dead by ${event.proof}, ${event.receipts} receipts`;
+    case "false-positive":
+      return `Dismissed as a false positive by ${event.by}: ${event.reason}`;
+    case "used-in-tests":
+      return `Dismissed as used in tests by ${event.by}: ${event.reason}`;
+    case "accepted":
+      return `Risk accepted by ${event.by} until ${event.until.slice(0, 10)}: ${event.reason}`;
+    case "acceptance-expired":
+      return "The acceptance expired";
+    case "reopened":
+      return `Reopened: ${event.why}`;
+    case "closed":
+      return `Closed: ${event.resolution.replaceAll("_", " ")}`;
+  }
+}

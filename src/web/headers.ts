@@ -1,0 +1,36 @@
+import type { MiddlewareHandler } from "hono";
+
+/** No exceptions and no nonces: the pages have neither scripts nor inline styles. */
+const policy = [
+  "default-src 'none'",
+  "style-src 'self'",
+  "img-src 'self'",
+  "form-action 'self'",
+  "frame-ancestors 'none'",
+  "base-uri 'none'",
+].join("; ");
+
+export const securityHeaders: MiddlewareHandler = async (context, next) => {
+  await next();
+  const { headers } = context.res;
+  headers.set("content-security-policy", policy);
+  headers.set("x-content-type-options", "nosniff");
+  headers.set("referrer-policy", "no-referrer");
+  headers.set("cross-origin-opener-policy", "same-origin");
+  headers.set("cross-origin-resource-policy", "same-origin");
+  headers.set("permissions-policy", "camera=(), geolocation=(), microphone=()");
+  if (!headers.has("cache-control")) headers.set("cache-control", "no-store");
+};
+
+/** Refuses requests that name another host: a page elsewhere whose name was pointed at this address (DNS rebinding). */
+export function onlyHosts(hosts: readonly string[]): MiddlewareHandler {
+  const known = new Set(hosts.map((host) => host.toLowerCase()));
+  return async (context, next) => {
+    const name = (context.req.header("host") ?? "").toLowerCase().replace(/:\d+$/, "");
+    if (!known.has(name)) return context.text("this server does not answer to that host name\n", 421);
+    return next();
+  };
+}
+
+/** For a server that listens on loopback only. */
+export const loopbackHosts: readonly string[] = ["127.0.0.1", "localhost", "[::1]"];

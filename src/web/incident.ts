@@ -1,0 +1,137 @@
+import { html } from "hono/html";
+import type { IncidentEvent, Recorded } from "../incident/event.ts";
+import type { Incident } from "../incident/fold.ts";
+import { formatDuration } from "../metric/duration.ts";
+import { describeEvent } from "./event-text.ts";
+import { type Html, join, nothing, page, time } from "./layout.ts";
+import { planSection } from "./plan.ts";
+import type { OccurrenceView, ReceiptView } from "./readers.ts";
+import { statusBadge } from "./status.ts";
+
+export interface IncidentView {
+  readonly incident: Incident;
+  readonly timeline: readonly Recorded<IncidentEvent>[];
+  readonly occurrences: readonly OccurrenceView[];
+  readonly receipts: readonly ReceiptView[];
+  readonly plan: { readonly hash: string; readonly playbook: string; readonly body: unknown } | undefined;
+  readonly now: string;
+}
+
+export function incidentPage(view: IncidentView): Html {
+  const { incident, now } = view;
+  return page(
+    `${incident.id} ${incident.credential.title}`,
+    join([
+      html`<p class="crumb"><a href="/">Overview</a></p>
+<h1><span class="id">${incident.id}</span> <bdi>${incident.credential.title}</bdi></h1>
+<p class="state">${statusBadge(incident)}<span class="severity">${incident.severity}</span><span class="age">${elapsed(incident, now)}</span></p>`,
+      held(incident),
+      facts(view),
+      steps(incident),
+      places(view.occurrences),
+      planSection(view.plan),
+      receipts(view.receipts),
+      timeline(view.timeline),
+      html`<footer>As of ${time(now)}. <a href="/api/v1/incidents/${incident.id}">This incident as JSON</a>.</footer>`,
+    ]),
+  );
+}
+
+function elapsed({ clock, state }: Incident, now: string): string {
+  const since = (to: string, from: string) => formatDuration(Math.max(0, Date.parse(to) - Date.parse(from)));
+  if (clock.dead !== undefined)
+    return `dead ${since(clock.dead, clock.detected)} after detection, ${since(clock.dead, clock.exposed)} after exposure`;
+  if (state === "open") return `open for ${since(now, clock.detected)}`;
+  return `closed ${since(clock.closed ?? now, clock.detected)} after detection`;
+}
+
+function held({ run, state }: Incident): Html {
+  if (state !== "open" || run?.state !== "held") return nothing;
+  return html`<p class="held"><strong>The rotation waits for a person.</strong> <bdi>${run.message ?? ""}</bdi> <code>${run.code ?? ""}</code></p>`;
+}
+
+function facts({ incident, occurrences }: IncidentView): Html {
+  const { identities, owner, environment, repository, credential, statement, acceptance, dismissal } = incident;
+  const revoke = occurrences[0]?.finding.revoke;
+  const rows: [string, Html][] = [
+    [
+      "Identity",
+      identities.length === 0
+        ? html`unknown`
+        : html`<ul class="plain">${identities.map((one) => html`<li><bdi>${one.name}</bdi> (${one.kind}, ${one.grade})</li>`)}</ul>`,
+    ],
+    ["Owner", owner === undefined ? html`<strong class="missing">no owner</strong>` : html`<bdi>${owner}</bdi>`],
+    ["Environment", html`<bdi>${environment ?? "not declared, counts as production"}</bdi>`],
+    ...(repository === undefined ? [] : ([["Repository", html`<bdi>${repository}</bdi>`]] as [string, Html][])),
+    ["Type", html`<code>${credential.detector}</code>`],
+    ...(credential.subject === undefined ? [] : ([["Subject", html`<bdi>${credential.subject}</bdi>`]] as [string, Html][])),
+    ["Fingerprint", html`<code class="long">${credential.fingerprint}</code>`],
+    ...(revoke === undefined ? [] : ([["Where to revoke it", revokePlace(revoke)]] as [string, Html][])),
+    ...(statement === undefined
+      ? []
+      : ([["Statement", html`<bdi>${statement.by}</bdi>: <bdi>${statement.how}</bdi>`]] as [string, Html][])),
+    ...(acceptance === undefined
+      ? []
+      : ([["Accepted", html`until ${acceptance.until.slice(0, 10)} by <bdi>${acceptance.by}</bdi>: <bdi>${acceptance.reason}</bdi>`]] as [
+          string,
+          Html,
+        ][])),
+    ...(dismissal === undefined
+      ? []
+      : ([["Dismissed", html`<bdi>${dismissal.by}</bdi>: <bdi>${dismissal.reason}</bdi>`]] as [string, Html][])),
+  ];
+  return html`<section aria-labelledby="facts"><h2 id="facts">What it is</h2><dl class="facts">${rows.map(
+    ([term, value]) => html`<div><dt>${term}</dt><dd>${value}</dd></div>`,
+  )}</dl></section>`;
+}
+
+/** Comes from a detector, which an organisation can write: a link only where it is a web page. */
+function revokePlace(revoke: string): Html {
+  return /^https:\/\/[^\s"'<>]+$/.test(revoke) ? html`<a rel="noreferrer" href="${revoke}">${revoke}</a>` : html`<bdi>${revoke}</bdi>`;
+}
+
+const stamps = ["exposed", "detected", "acknowledged", "contained", "replaced", "revoked", "dead", "closed"] as const;
+
+function steps({ clock }: Incident): Html {
+  const reached = stamps.flatMap((stamp) => {
+    const at = clock[stamp];
+    return at === undefined ? [] : [{ stamp, at }];
+  });
+  const ordered = reached.toSorted((a, b) => Date.parse(a.at) - Date.parse(b.at));
+  return html`<section aria-labelledby="clock"><h2 id="clock">Clock</h2><ol class="clock">${ordered.map(({ stamp, at }, index) => {
+    const before = ordered[index - 1];
+    const after = before === undefined ? "" : `+ ${formatDuration(Date.parse(at) - Date.parse(before.at))}`;
+    return html`<li class="${stamp}"><span class="stamp">${stamp}</span> ${time(at)} <span class="after">${after}</span></li>`;
+  })}</ol></section>`;
+}
+
+function places(occurrences: readonly OccurrenceView[]): Html {
+  if (occurrences.length === 0) return nothing;
+  const first = occurrences[0]?.finding.evidence ?? [];
+  return html`<section aria-labelledby="places"><h2 id="places">Where it was found, and why we think so</h2>
+<ul class="plain">${occurrences.slice(0, 50).map(
+    ({ repository, path, commit, pullRequest, finding, seenAt }) =>
+      html`<li><code class="long"><bdi>${path ?? finding.location.kind}</bdi>:${finding.location.startLine}</code>
+<span class="where">${repository === undefined ? nothing : html`<bdi>${repository}</bdi>, `}${commit === undefined ? nothing : html`commit <code>${commit.slice(0, 10)}</code>, `}${pullRequest === undefined ? nothing : html`pull request ${pullRequest}, `}seen ${time(seenAt)}</span></li>`,
+  )}</ul>
+${occurrences.length > 50 ? html`<p class="note">and ${occurrences.length - 50} more places</p>` : nothing}
+${first.length === 0 ? nothing : html`<ul class="evidence">${first.map(({ grade, text }) => html`<li><span class="grade">${grade}</span> <bdi>${text}</bdi></li>`)}</ul>`}</section>`;
+}
+
+function receipts(list: readonly ReceiptView[]): Html {
+  if (list.length === 0) return nothing;
+  return html`<section aria-labelledby="receipts"><h2 id="receipts">Receipts</h2>
+<p class="note">A refusal counts only beside an accepted control in the same round.</p>
+<div class="scroll" role="region" aria-labelledby="receipts" tabindex="0"><table>
+<thead><tr><th scope="col">Round</th><th scope="col">Credential</th><th scope="col">Answer</th><th scope="col">Code</th><th scope="col">By</th><th scope="col">At</th></tr></thead>
+<tbody>${list.map(
+    ({ round, subject, answer, code, via, control, at }) =>
+      html`<tr><td>${round}</td><td>${subject === "old" ? "leaked" : `control (${control})`}</td><td>${answer}</td><td><code>${code}</code></td><td>${via}</td><td>${time(at)}</td></tr>`,
+  )}</tbody></table></div></section>`;
+}
+
+function timeline(events: readonly Recorded<IncidentEvent>[]): Html {
+  return html`<section aria-labelledby="timeline"><h2 id="timeline">Everything that happened</h2><ol class="timeline">${events.map(
+    ({ at, event }) => html`<li>${time(at)} <span>${describeEvent(event)}</span></li>`,
+  )}</ol></section>`;
+}

@@ -1,0 +1,40 @@
+import { html } from "hono/html";
+
+/** A piece of HTML, escaped where it holds text. */
+export type Html = ReturnType<typeof html>;
+
+export const nothing: Html = html``;
+
+export function page(title: string, body: Html): Html {
+  return html`<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>${title} · Rekey</title>
+<link rel="icon" href="/icon.svg" type="image/svg+xml">
+<link rel="stylesheet" href="/style.css">
+</head>
+<body>
+<header class="top"><a class="brand" href="/">Rekey</a><span class="motto">leaked credentials, until they are proven dead</span></header>
+<main>
+${body}
+</main>
+</body>
+</html>
+`;
+}
+
+export function messagePage(title: string, text: string): Html {
+  return page(title, html`<h1>${title}</h1><p class="lead">${text}</p><p><a href="/">Back to the overview</a></p>`);
+}
+
+/** A moment, in UTC for everybody. */
+export function time(iso: string): Html {
+  return html`<time datetime="${iso}">${iso.slice(0, 10)} ${iso.slice(11, 19)} UTC</time>`;
+}
+
+export function join(parts: readonly Html[]): Html {
+  return html`${parts}`;
+}
