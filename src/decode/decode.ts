@@ -1,3 +1,4 @@
+import { isUtf8 } from "node:buffer";
 import type { DecodeStep } from "../document.ts";
 
 /** An encoded stretch of a text: 0-based byte offsets, end exclusive, and what it says. */
@@ -93,14 +94,14 @@ function unescaped(text: string): string {
   });
 }
 
-/** Random bytes decode from anything; a credential inside is text, so nearly all of it is printable. */
+/** Random bytes decode from anything; a credential inside is text: valid UTF-8, with hardly a control character. */
 function textual(bytes: Uint8Array): Uint8Array | undefined {
-  if (bytes.length < 8) return undefined;
+  if (bytes.length < 8 || !isUtf8(bytes)) return undefined;
   const sample = Math.min(bytes.length, 4096);
-  let printable = 0;
+  let controls = 0;
   for (let at = 0; at < sample; at++) {
     const byte = bytes[at] ?? 0;
-    if ((byte >= 32 && byte < 127) || byte === 9 || byte === 10 || byte === 13 || byte >= 0xc3) printable++;
+    if ((byte < 32 && byte !== 9 && byte !== 10 && byte !== 13) || byte === 127) controls++;
   }
-  return printable >= sample * 0.95 ? bytes : undefined;
+  return controls <= sample * 0.05 ? bytes : undefined;
 }

@@ -24,12 +24,13 @@ function isSequence(text: string): boolean {
 }
 
 /**
- * Whether a value reads as a name in a program (`loadKeyFromVault`, `chroma_cloud_api_key`, `MAX_KEY_BYTES_V2`): letters only, in
- * words of three letters or more on average, or a constant. A random value changes case every other letter, and nearly always has a digit.
+ * Whether a value reads as a name in a program (`loadKeyFromVault`, `chroma_cloud_api_key`, `MAX_KEY_BYTES_V2`): a constant, or
+ * letters in words, most of them of three letters or more. A random value changes case every other letter, and nearly always
+ * has a digit.
  */
 export function isIdentifier(text: string): boolean {
   if (/^[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+$/.test(text)) return true;
   if (!/^[_.:/-]*(?:[A-Za-z]+|[A-Za-z]+\d?(?:[_.:/-]+[A-Za-z]+\d?)+)$/.test(text)) return false;
-  const words = text.replace(/([a-z])([A-Z])/g, "$1 $2").split(/[ _.:/-]+/);
-  return text.length / words.length >= 4 || (words.length > 1 && words.every((word) => word.length >= 3));
+  const words = text.match(/[A-Z]+(?![a-z])|[A-Z]?[a-z]+/g) ?? [];
+  return words.filter((word) => word.length >= 3).length >= words.length * 0.8;
 }
