@@ -122,7 +122,7 @@ function receipts(list: readonly ReceiptView[]): Html {
   if (list.length === 0) return nothing;
   return html`<section aria-labelledby="receipts"><h2 id="receipts">Receipts</h2>
 <p class="note">A refusal counts only beside an accepted control in the same round.</p>
-<div class="scroll" role="region" aria-labelledby="receipts" tabindex="0"><table>
+<div class="scroll" role="region" aria-label="Table of receipts" tabindex="0"><table>
 <thead><tr><th scope="col">Round</th><th scope="col">Credential</th><th scope="col">Answer</th><th scope="col">Code</th><th scope="col">By</th><th scope="col">At</th></tr></thead>
 <tbody>${list.map(
     ({ round, subject, answer, code, via, control, at }) =>

@@ -1,0 +1,104 @@
+import { AxeBuilder } from "@axe-core/playwright";
+import type { Browser } from "playwright-core";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { createWeb } from "../../src/web/app.ts";
+import { incident, opened } from "../incident/build.ts";
+import { launchBrowser, serveOnLoopback } from "./browser.ts";
+import { alive, mixed, now, readersOf, triage } from "./sample.ts";
+
+let browser: Browser;
+beforeAll(async () => {
+  browser = await launchBrowser();
+});
+afterAll(async () => browser?.close());
+
+const long = "a".repeat(300);
+const awkward = incident(
+  "RK-10NG",
+  ["10:01", { ...opened, repository: long, credential: { ...opened.credential, title: long, subject: long, fingerprint: long } }],
+  ["10:01", { type: "identity-linked", identity: "x", kind: "agent", name: long, owner: `@${long}`, grade: "weak" }],
+  ["10:01", alive],
+  ["10:02", { type: "run-held", run: "r", code: "sink-conflict", message: long }],
+);
+
+test.each([
+  ["first page with a curve", "/", mixed(24)],
+  ["first page with a list", "/", mixed(3)],
+  ["first page without incidents", "/", []],
+  ["first page with endless words", "/", [awkward]],
+  ["incident", "/incidents/RK-7F3K", mixed(3)],
+  ["incident with endless words", "/incidents/RK-10NG", [awkward]],
+  ["address that is not there", "/x", []],
+])("%s: readable by everybody, from 360 to 1920 pixels, in light and dark", async (_, path, incidents) => {
+  const { url, stop } = await serveOnLoopback(createWeb({ readers: readersOf(incidents), now: () => now }));
+  const context = await browser.newContext({ javaScriptEnabled: true });
+  const page = await context.newPage();
+  const complaints: string[] = [];
+  page.on("console", (message) => {
+    // The browser itself reports the status of a page that is not there.
+    if (path !== "/x") complaints.push(message.text());
+  });
+  page.on("requestfailed", (request) => complaints.push(request.url()));
+  try {
+    for (const colorScheme of ["light", "dark"] as const) {
+      await page.emulateMedia({ colorScheme });
+      for (const width of [360, 768, 1920]) {
+        await page.setViewportSize({ width, height: 900 });
+        await page.goto(url + path);
+        expect(await page.evaluate("document.documentElement.scrollWidth"), `${width} px`).toBeLessThanOrEqual(width);
+      }
+      const { violations } = await new AxeBuilder({ page })
+        .withTags(["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"])
+        .analyze();
+      expect(violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" ")}`)).toEqual([]);
+    }
+    expect(complaints).toEqual([]);
+  } finally {
+    await context.close();
+    await stop();
+  }
+});
+
+test("the first page shows a live credential and its owner first, also without JavaScript and by keyboard", async () => {
+  const { url, stop } = await serveOnLoopback(createWeb({ readers: readersOf(mixed(24)), now: () => now }));
+  const context = await browser.newContext({ javaScriptEnabled: false, viewport: { width: 1280, height: 720 } });
+  const page = await context.newPage();
+  try {
+    await page.goto(url);
+    expect(await page.locator("h2").allTextContents()).toEqual([
+      "Open credentials and their owners",
+      "What became of the rest",
+      "Time until a leaked credential is dead",
+      "Open by age",
+    ]);
+    const first = page.locator(".incidents li").first();
+    expect(await first.innerText()).toContain("triage-agent (agent), owned by @mara");
+    expect((await first.boundingBox())?.y).toBeLessThan(400);
+    expect(await page.locator("svg.survival").filter({ visible: true }).count()).toBe(1);
+
+    await page.keyboard.press("Tab");
+    await page.keyboard.press("Tab");
+    await page.keyboard.press("Enter");
+    await page.waitForURL("**/incidents/RK-7F3K");
+    expect(await page.locator("h1").innerText()).toBe("RK-7F3K OpenRouter API key");
+  } finally {
+    await context.close();
+    await stop();
+  }
+});
+
+test("the style sheet is applied under the strict policy and an inline style is not", async () => {
+  const { url, stop } = await serveOnLoopback(
+    createWeb({ readers: readersOf([incident("RK-7F3K", ["10:01", opened], ["10:01", triage])]), now: () => now }),
+  );
+  const page = await browser.newPage();
+  try {
+    await page.goto(url);
+    expect(await page.evaluate("getComputedStyle(document.querySelector('section')).borderRadius")).toBe("10px");
+    await page.evaluate("document.body.insertAdjacentHTML('beforeend', '<p id=x style=\"color: rgb(1, 2, 3)\">x</p>')");
+    expect(await page.evaluate("getComputedStyle(document.querySelector('#x')).color")).not.toBe("rgb(1, 2, 3)");
+  } finally {
+    await page.close();
+    await stop();
+  }
+});
