@@ -148,6 +148,12 @@ const hostile: [name: string, path: string, text: string][] = [
   ["deep YAML map", ".continue/config.yaml", Array.from({ length: 900 }, (_, depth) => `${" ".repeat(depth)}a:`).join("\n")],
   ["YAML alias bomb", ".continue/config.yaml", `${bomb}\nmcpServers: *i\n`],
   ["YAML alias of itself", ".continue/config.yaml", "mcpServers: &a\n  - *a\n"],
+  [
+    "many aliases of one anchor",
+    ".continue/config.yaml",
+    `a: &a x\n${Array.from({ length: 25_000 }, (_, index) => `k${index}: *a`).join("\n")}`,
+  ],
+  ["many broken TOML lines", ".codex/config.toml", "=\n".repeat(200_000)],
   ["a huge file", ".mcp.json", " ".repeat(5 << 20)],
   ["many references without an end", ".mcp.json", JSON.stringify({ mcpServers: { s: { env: { K: `\${A:-`.repeat(3000) } } } })],
   [

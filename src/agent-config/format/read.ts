@@ -6,7 +6,7 @@ import { readYaml } from "./yaml.ts";
 export type FileFormat = "json" | "yaml" | "toml" | "front-matter";
 
 /** What a strange file may cost: no real agent config comes near. */
-export const limits = { characters: 4 << 20, yamlCharacters: 1 << 20, depth: 100, nodes: 200_000 };
+export const limits = { characters: 4 << 20, yamlCharacters: 1 << 19, depth: 100, nodes: 200_000 };
 
 export interface ReadTree {
   /** Absent where nothing could be read. */

@@ -19,13 +19,17 @@ export function readToml(text: string): ReadTree {
       endOfLine(state);
     } catch (error) {
       if (!(error instanceof TomlError)) throw error;
-      if (state.problems.length < 20) state.problems.push({ message: `not valid TOML: ${error.message}`, offset: state.at });
+      state.problems.push({ message: `not valid TOML: ${error.message}`, offset: state.at });
+      if (state.problems.length === mostProblems) break;
       const next = text.indexOf("\n", Math.max(state.at, start));
       state.at = next === -1 ? text.length : next + 1;
     }
   }
   return { root: treeOf(root, text.length), problems: state.problems };
 }
+
+/** A file with more is no TOML; what came before them is kept. */
+const mostProblems = 100;
 
 interface State {
   readonly text: string;

@@ -1,4 +1,4 @@
-import { type Document, isAlias, isMap, isPair, isScalar, isSeq, parseAllDocuments } from "yaml";
+import { type Document, isAlias, isMap, isNode, isPair, isScalar, isSeq, type Node, parseAllDocuments } from "yaml";
 import { limits, type ReadTree } from "./read.ts";
 import type { Tree } from "./tree.ts";
 
@@ -12,7 +12,7 @@ export function readYaml(text: string, base: number): ReadTree {
     .slice(0, 20)
     .map((error) => ({ message: `not valid YAML: ${error.code}`, offset: base + error.pos[0] }));
   const budget = { nodes: limits.nodes };
-  const roots = documents.map((document) => treeOf(document.contents, { document, text, base, budget }, 0));
+  const roots = documents.map((document) => treeOf(document.contents, { text, base, budget, anchors: new Map() }, 0));
   if (budget.nodes < 0) problems.push({ message: `the file expands to more than ${limits.nodes} values`, offset: base });
   const [first] = roots;
   if (first === undefined) return { problems };
@@ -39,21 +39,24 @@ function flowDepth(text: string): number {
 }
 
 interface Reading {
-  readonly document: Document;
   readonly text: string;
   readonly base: number;
   readonly budget: { nodes: number };
+  /** What an alias means is what its anchor last stood at, in the order of the file. */
+  readonly anchors: Map<string, Node>;
 }
 
 function treeOf(node: unknown, reading: Reading, depth: number): Tree {
-  const { base, text, budget, document } = reading;
+  const { base, text, budget, anchors } = reading;
   const other: Tree = { kind: "other", start: base, end: base };
   if (--budget.nodes < 0 || depth > limits.depth) return other;
   if (isAlias(node)) {
     // An alias shows the anchor's places. The budget is what an alias bomb runs into.
-    const target = node.resolve(document);
+    // (The library's own `resolve` walks the whole document for each alias.)
+    const target = anchors.get(node.source);
     return target === undefined ? other : treeOf(target, reading, depth + 1);
   }
+  if (isNode(node) && "anchor" in node && typeof node.anchor === "string") anchors.set(node.anchor, node);
   if (isMap(node)) {
     const [start, end] = placed(node.range, base);
     const entries = node.items.flatMap((pair) => {
