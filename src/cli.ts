@@ -19,6 +19,8 @@ const commands: Record<string, Entry> = {
   ignore: { summary: "Silence one finding, with a reason", load: () => import("./cli/ignore.ts") },
   baseline: { summary: "Write down what is known, so that scans report only what is new", load: () => import("./cli/baseline.ts") },
   report: { summary: "Show open leaked credentials and the time until they are dead", load: () => import("./cli/report.ts") },
+  serve: { summary: "Run the GitHub App: webhooks, workers and the dashboard", load: () => import("./cli/serve.ts") },
+  demo: { summary: "Show the whole chain on this machine: a leaked key from push to verified dead", load: () => import("./cli/demo.ts") },
   check: { summary: "Prove detectors, playbooks and configuration files", load: () => import("./cli/check.ts") },
 };
 

@@ -1,0 +1,156 @@
+import { timingSafeEqual } from "node:crypto";
+import { chmodSync, rmSync } from "node:fs";
+import { createServer, type Server } from "node:http";
+import { join } from "node:path";
+import { getRequestListener } from "@hono/node-server";
+import type { Hono } from "hono";
+import { loadRuleset } from "../config/detectors.ts";
+import { loadPlaybooks } from "../config/playbooks.ts";
+import { tenantKeys } from "../config/repository.ts";
+import { readReference, type ServerConfig } from "../config/server.ts";
+import { UsageError } from "../errors.ts";
+import type { Log } from "../log.ts";
+import type { Rekey } from "../pipeline/context.ts";
+import { createPipeline } from "../pipeline.ts";
+import { drivers } from "../provider/index.ts";
+import { fingerprintKey, type Secret } from "../secret.ts";
+import { sinkFor } from "../secret-manager/index.ts";
+import { saveConsumerReport } from "../store/consumers.ts";
+import { type Database, openDatabase } from "../store/database.ts";
+import { latestPlan, listReceipts } from "../store/evidence.ts";
+import { getIncident, listIncidents, listOccurrences, readTimeline } from "../store/incidents.ts";
+import { openQueue } from "../store/queue.ts";
+import { accessToken } from "../web/access.ts";
+import { createWeb } from "../web/app.ts";
+import type { Readers } from "../web/readers.ts";
+
+export interface RunningServer {
+  /** `http://127.0.0.1:PORT` */
+  readonly url: string;
+  readonly rekey: Rekey;
+  stop(): Promise<void>;
+}
+
+export interface ServerOptions {
+  readonly config: ServerConfig;
+  readonly environment: NodeJS.ProcessEnv;
+  readonly dataDir: string;
+  readonly log: Log;
+  /** Needed to see the dashboard; without it only loopback may be listened on. */
+  readonly access?: Secret;
+}
+
+/** Database, queue, pipeline and web server of one process. Everything that was started is stopped again if a later part fails. */
+export async function startServer(options: ServerOptions): Promise<RunningServer> {
+  const { config, environment, log } = options;
+  const loopback = ["127.0.0.1", "::1", "localhost"].includes(config.listen.host);
+  if (!loopback && options.access === undefined)
+    throw new UsageError(
+      `listen.host is ${config.listen.host}; the dashboard then needs REKEY_ACCESS_TOKEN, since everybody who reaches it sees every incident`,
+    );
+  const url = config.database.url === undefined ? undefined : readReference(config.database.url, environment).reveal();
+  const database = await openDatabase(url === undefined ? { dataDir: options.dataDir, log } : { url, log });
+  const queue = await openQueue(database, { log, queues: ["delivery"] });
+  try {
+    const credential = (reference: string) => readReference(reference, environment);
+    const rekey: Rekey = {
+      config,
+      database,
+      queue,
+      ruleset: await loadRuleset(),
+      playbooks: loadPlaybooks(),
+      fingerprintKeys:
+        config.fingerprint.key === undefined
+          ? tenantKeys({ ...environment, CI: "" })
+          : [fingerprintKey(Buffer.from(credential(config.fingerprint.key).reveal(), "hex"))],
+      drivers,
+      sinkFor,
+      credential,
+      log,
+    };
+    const pipeline = createPipeline(rekey);
+    const web = createWeb({
+      readers: readersOf(database),
+      log,
+      consumers: {
+        verify: (name, token) =>
+          config.consumers.some((consumer) => consumer.name === name && same(credential(consumer.token).reveal(), token)),
+        report: (report) => saveConsumerReport(database.db, report),
+      },
+      ...(options.access === undefined ? {} : { guard: accessToken(options.access) }),
+    });
+    const listener = getRequestListener((request) =>
+      new URL(request.url).pathname === "/api/github/webhooks" && request.method === "POST"
+        ? pipeline.webhook(request)
+        : web.fetch(request),
+    );
+    const server = await listen(createServer(listener), config.listen);
+    await pipeline.start();
+    const socket = await ownSocket(database, options.dataDir, createWeb({ readers: readersOf(database), log }));
+    const address = server.address();
+    return {
+      url: `http://${config.listen.host}:${typeof address === "object" && address !== null ? address.port : config.listen.port}`,
+      rekey,
+      async stop() {
+        await closed(server);
+        if (socket !== undefined) await closed(socket);
+        await queue.close(5000);
+        await database.close();
+      },
+    };
+  } catch (error) {
+    await queue.close(1000);
+    await database.close();
+    throw error;
+  }
+}
+
+function readersOf({ db }: Database): Readers {
+  return {
+    incidents: (filter) => listIncidents(db, filter),
+    incident: (id) => getIncident(db, id),
+    timeline: (id) => readTimeline(db, id),
+    occurrences: (id) => listOccurrences(db, id),
+    receipts: (id) => listReceipts(db, id),
+    plan: (id) => latestPlan(db, id),
+    ready: async () => {
+      await db.selectFrom("incident").select("id").limit(1).execute();
+    },
+  };
+}
+
+/** Other commands of this machine's user ask the owner of the embedded database here (contracts.md §9). */
+async function ownSocket(database: Database, dataDir: string, web: Hono): Promise<Server | undefined> {
+  if (database.kind !== "embedded") return undefined;
+  const path = join(dataDir, "api.sock");
+  rmSync(path, { force: true });
+  const server = createServer(getRequestListener(web.fetch));
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(path, () => resolve());
+  });
+  chmodSync(path, 0o600);
+  database.lock.announce(path);
+  return server;
+}
+
+async function listen(server: Server, { host, port }: ServerConfig["listen"]): Promise<Server> {
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", (cause) =>
+      reject(new UsageError(`cannot listen on ${host}:${port}: ${cause.message}; choose another port (listen.port)`, { cause })),
+    );
+    server.listen(port, host, () => resolve());
+  });
+  return server;
+}
+
+function closed(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve());
+    server.closeAllConnections();
+  });
+}
+
+function same(a: string, b: string): boolean {
+  return a.length === b.length && timingSafeEqual(Buffer.from(a), Buffer.from(b));
+}
