@@ -7,7 +7,7 @@ import { ConfigError, UsageError } from "../errors.ts";
 import { identitiesDocument } from "../identity/document.ts";
 import { forTerminal } from "../identity/escape.ts";
 import { buildGraph, type Graph, type SourceFile } from "../identity/graph.ts";
-import { isForeignFolder, isInventoryPath, largestInventoryFile } from "../identity/inventory.ts";
+import { inventoryPaths, isForeignFolder, largestInventoryFile } from "../identity/inventory.ts";
 import { mermaid } from "../identity/mermaid.ts";
 import { explainText, identitiesText } from "../identity/text.ts";
 import { scan } from "../scan/scan.ts";
@@ -59,16 +59,16 @@ function report({ problems }: Graph): void {
 
 /** Every file below a folder that can say something about identities, with `/` separated paths. Links are not followed. */
 export function inventoryFiles(top: string, also: ReadonlySet<string> = new Set()): SourceFile[] {
-  const files: SourceFile[] = [];
+  const paths: string[] = [];
   const pending = [""];
   for (let folder = pending.pop(); folder !== undefined; folder = pending.pop()) {
     for (const entry of entriesOf(join(top, folder))) {
       const path = folder === "" ? entry.name : `${folder}/${entry.name}`;
       if (entry.isDirectory() && !isForeignFolder(path)) pending.push(path);
-      else if (entry.isFile() && (isInventoryPath(path) || also.has(path))) files.push(...textOf(top, path));
+      else if (entry.isFile()) paths.push(path);
     }
   }
-  return files.toSorted((a, b) => (a.path < b.path ? -1 : 1));
+  return inventoryPaths(paths, also).flatMap((path) => textOf(top, path));
 }
 
 /** A folder that cannot be read has no identities that we could name; the scan reports it as skipped. */

@@ -8,10 +8,30 @@ export const largestInventoryFile = 1 << 20;
 /** Folders of other people's code: what is configured there is not this repository's identity. */
 const foreign = /(?:^|\/)(?:\.git|node_modules|\.venv|venv|site-packages|vendor|__pycache__)\//;
 
+/** At most so many files are read only because they could name a variable; a monorepo has a hundred times as many. */
+const mostCodeFiles = 3000;
+
+/** Of all paths of a repository those that its inventory reads: every configuration, and of the code what stands nearest to the top. */
+export function inventoryPaths(paths: readonly string[], also: ReadonlySet<string> = new Set()): string[] {
+  const wanted = paths.filter((path) => also.has(path) || isInventoryPath(path));
+  const [core, code] = [wanted.filter((path) => also.has(path) || isCore(path)), wanted.filter((path) => !also.has(path) && !isCore(path))];
+  const near =
+    code.length <= mostCodeFiles ? code : code.toSorted((a, b) => depth(a) - depth(b) || (a < b ? -1 : 1)).slice(0, mostCodeFiles);
+  return [...core, ...near].toSorted();
+}
+
 /** Whether a file of this path can say anything about identities: what an inventory job reads, per blob. */
 export function isInventoryPath(path: string): boolean {
   if (foreign.test(path)) return false;
-  return grants(path) || isManifest(path) || clientFor(path) !== undefined || namesVariables(path);
+  return isCore(path) || namesVariables(path);
+}
+
+function isCore(path: string): boolean {
+  return grants(path) || isManifest(path) || clientFor(path) !== undefined;
+}
+
+function depth(path: string): number {
+  return path.split("/").length;
 }
 
 /** Whether a folder need not be entered at all. */

@@ -9,6 +9,7 @@ import { type Leaf, readTranscript } from "../transcript/index.ts";
 import { estimatedBits } from "./entropy.ts";
 import { LineIndex } from "./locate.ts";
 import { type Match, matchBytes } from "./match.ts";
+import { selfDescription } from "./self-description.ts";
 import { slotMatches } from "./slot.ts";
 
 const maxDepth = 3;
@@ -214,7 +215,7 @@ function toFinding({ match, start, end, decode }: Placed, { document, index, key
     occurrences: 1,
     ...(slot === undefined ? {} : { slot: slotOf(slot) }),
     identities: [],
-    attributes: { ...match.attributes },
+    attributes: { ...selfDescription(match.secret, match.attributes["id"]), ...match.attributes },
     evidence: evidenceOf(match),
     ...(allowed === null ? {} : { allowed: allowed[1]?.trim() ?? "" }),
   };

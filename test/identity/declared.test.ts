@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import { ConfigError } from "../../src/errors.ts";
 import { consumersOf, parseIdentitiesFile } from "../../src/identity/declared.ts";
 import { buildGraph, overlay } from "../../src/identity/graph.ts";
+import { inventoryPaths } from "../../src/identity/inventory.ts";
 
 const path = ".rekey/identities.yml";
 const entry = (more: string) => `version: 1\nidentities:\n  - kind: agent\n    name: a\n${more}`;
@@ -75,4 +76,14 @@ test("a pull request that deletes a config takes its servers with it", () => {
   const base = { scope: ".", files: [{ path: ".mcp.json", text: '{"mcpServers":{"s":{"command":"x"}}}' }], findings: [], storeMatches: [] };
   expect(buildGraph(base).identities.map(({ name }) => name)).toEqual(["Claude Code", "s"]);
   expect(buildGraph(overlay(base, [{ path: ".mcp.json", text: undefined }])).identities).toEqual([]);
+});
+
+test("an inventory reads every configuration, and of a monorepo's code what is nearest to the top", () => {
+  const code = Array.from({ length: 5000 }, (_, index) => `packages/p${index}/src/a.ts`);
+  const paths = ["node_modules/x/.mcp.json", "docs/a.md", "deep/er/.mcp.json", "main.ts", ".rekey/identities.yml", ...code, "docs/leak.md"];
+  const chosen = inventoryPaths(paths, new Set(["docs/leak.md"]));
+  expect(chosen).toHaveLength(3003);
+  expect(chosen).toEqual(chosen.toSorted());
+  for (const path of ["deep/er/.mcp.json", "main.ts", ".rekey/identities.yml", "docs/leak.md"]) expect(chosen).toContain(path);
+  for (const path of ["node_modules/x/.mcp.json", "docs/a.md"]) expect(chosen).not.toContain(path);
 });

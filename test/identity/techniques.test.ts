@@ -2,8 +2,8 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { Finding } from "../../src/finding.ts";
 import { buildGraph, type GraphInput, linksFor, type SourceFile } from "../../src/identity/graph.ts";
-import { awsAccount, selfDescription } from "../../src/identity/self-description.ts";
 import { assignedName } from "../../src/identity/variable.ts";
+import { awsAccount, selfDescription } from "../../src/scan/self-description.ts";
 import { findingAt, openRouterKey } from "./finding.ts";
 
 const input = (files: SourceFile[], findings: Finding[] = []): GraphInput => ({ scope: "h/o/r", files, findings, storeMatches: [] });
@@ -169,6 +169,7 @@ test("claims, key files and AWS key ids are decoded without a network", () => {
   });
   // The public sample of identity.md 3.3, of which only ten characters count.
   expect(awsAccount(`AKIA${"QNZGKIQY56"}`)).toBe("029608264753");
+  expect(selfDescription("the secret part", `AKIA${"QNZGKIQY56"}ABCDEF`)).toEqual({ account_id: "029608264753" });
   for (const junk of ["", "{", "eyJhbGciOiJ9.eyJxxxxx.sig", "plain", "AKIA"]) expect(selfDescription(junk)).toEqual({});
 });
 

@@ -3,7 +3,7 @@ import { type Contribution, credentialNode, type GraphNode, type Technique } fro
 
 const method = "self-describing";
 
-/** What the credential says of itself (identity.md 3.3), from the finding's attributes: `selfDescription` makes them while the value is in memory. */
+/** What the credential says of itself (identity.md 3.3), from the finding's attributes, which the scan decodes while the value is in memory. */
 export const selfDescribing: Technique = {
   method,
   find({ findings }) {

@@ -1,10 +1,10 @@
 /**
  * Non-secret facts that a credential holds about itself, for `Finding.attributes` (identity.md 3.3). Called while the value is in
- * memory; gives an empty object where there is nothing to read. Claims are decoded, their signature is not checked.
+ * memory; gives an empty object where there is nothing to read. `id` is the key id beside the value, where the detector has one.
+ * Claims are decoded, their signature is not checked.
  */
-export function selfDescription(value: string): Readonly<Record<string, string>> {
-  const keyId = /(?<![A-Z0-9])(?:AKIA|ASIA)[A-Z2-7]{16}(?![A-Z0-9])/.exec(value.slice(0, 200))?.[0];
-  if (keyId !== undefined) return { key_id: keyId, account_id: awsAccount(keyId) };
+export function selfDescription(value: string, id = ""): Readonly<Record<string, string>> {
+  if (/^(?:AKIA|ASIA)[A-Z2-7]{16}$/.test(id)) return { account_id: awsAccount(id) };
   const text = value.trim();
   if (text.startsWith("{")) return keyFile(text);
   if (/^eyJ[\w-]{5,}\.eyJ[\w-]{5,}\./.test(text) && text.length < 16_384) return claims(text.split(".")[1] ?? "");
