@@ -65,10 +65,12 @@ function result(finding: Finding, ruleIndex: number): object {
     endLine: location.endLine,
     endColumn: location.endColumn,
   };
-  const place =
-    location.path === undefined
-      ? { logicalLocations: [{ name: location.kind, kind: "resource" }] }
-      : { physicalLocation: { artifactLocation: { uri: uri(location.path), uriBaseId: "SRCROOT" }, region } };
+  const artifact = location.path === undefined ? { uri: location.kind } : { uri: uri(location.path), uriBaseId: "SRCROOT" };
+  // code scanning wants a physical place of every result, also of one in a commit message
+  const place = {
+    physicalLocation: { artifactLocation: artifact, region },
+    ...(location.path === undefined ? { logicalLocations: [{ name: location.kind, kind: "resource" }] } : {}),
+  };
   return {
     ruleId: finding.detector,
     ruleIndex,
