@@ -41,7 +41,7 @@ async function check(paths: readonly string[]): Promise<{ problems: string[]; de
     }
   });
   if (problems.length > 0) return { problems, detectors: 0, files: files.length };
-  const ruleset = await loadRuleset({ folders: own });
+  const ruleset = await loadRuleset({ folders: own, prove: true });
   const claims: Claims = (text) =>
     matchBytes(Buffer.from(text), ruleset).map(({ rule, candidates, secret }) => ({
       detector: rule.detector.id,

@@ -3,15 +3,20 @@ import { mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { compileDetectors, type Ruleset } from "../detector/compile.ts";
-import { loadRegexEngine } from "../detector/regex.ts";
+import { lazily, loadRegexEngine } from "../detector/regex.ts";
 import { type DetectorFile, parseDetectorFile } from "../detector/schema.ts";
 import { ConfigError } from "../errors.ts";
 
 export const builtInDetectors = fileURLToPath(new URL("../../detectors", import.meta.url));
 const cache = fileURLToPath(new URL("../../.cache/rekey", import.meta.url));
 
-/** The built-in detectors and the user's own folders, compiled. Throws ConfigError with file and line. */
-export async function loadRuleset(options: { folders?: readonly string[]; engine?: "re2" | "re2js" } = {}): Promise<Ruleset> {
+/**
+ * The built-in detectors and the user's own folders, compiled; with `prove`, every pattern at once instead of when it is first run.
+ * Throws ConfigError with file and line.
+ */
+export async function loadRuleset(
+  options: { folders?: readonly string[]; engine?: "re2" | "re2js"; prove?: boolean } = {},
+): Promise<Ruleset> {
   const own = (options.folders ?? []).flatMap((folder) => {
     const files = readDetectorFolder(folder).map(({ path, text }) => parseDetectorFile(text, path));
     for (const detector of files.flatMap((file) => file.detectors)) {
@@ -23,7 +28,10 @@ export async function loadRuleset(options: { folders?: readonly string[]; engine
     }
     return files;
   });
-  return compileDetectors([...builtIn(), ...own], await loadRegexEngine(options.engine));
+  const engine = await loadRegexEngine(options.engine);
+  // a broken pattern of a user's own is an error now, not in the middle of a scan
+  if (own.length > 0) await compileDetectors(own, engine);
+  return compileDetectors([...builtIn(), ...own], options.prove === true ? engine : lazily(engine));
 }
 
 export function readDetectorFolder(folder: string): { path: string; text: string }[] {

@@ -38,6 +38,22 @@ export async function loadRegexEngine(prefer: "re2" | "re2js" = "re2"): Promise<
   };
 }
 
+/** The same engine, compiling each pattern when it is first run: most scans touch a few of many hundred. For proven rules only. */
+export function lazily(engine: RegexEngine): RegexEngine {
+  return {
+    name: engine.name,
+    compile(source, flags) {
+      let compiled: LinearRegex | undefined;
+      return {
+        exec(text, from) {
+          compiled ??= engine.compile(source, flags);
+          return compiled.exec(text, from);
+        },
+      };
+    },
+  };
+}
+
 function native(regex: RegExp): LinearRegex {
   return {
     exec(text, from = 0) {

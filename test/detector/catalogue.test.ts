@@ -24,7 +24,7 @@ test("the native engine is the one that is loaded", async () => {
 describe.each(["re2", "re2js"] as const)("the built-in detectors on %s", (engine) => {
   let ruleset: Ruleset;
   beforeAll(async () => {
-    ruleset = await loadRuleset({ engine });
+    ruleset = await loadRuleset({ engine, prove: true });
   });
 
   test("prove themselves by their own examples", () => {

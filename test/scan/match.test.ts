@@ -139,7 +139,7 @@ describe("the search by anchors", () => {
       const show = (rule: Ruleset, text: string) =>
         matches(text, rule).map((match) => `${match.rule.detector.id} at ${match.start}-${match.end}`);
       // groups of samples, so that the brute force stays affordable and neighbours differ
-      const all = shuffle(engine);
+      const all = shuffle(engine).slice(0, engine === "re2" ? undefined : 300);
       for (let at = 0; at < all.length; at += 60) {
         const text = all
           .slice(at, at + 60)
