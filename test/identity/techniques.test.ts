@@ -144,16 +144,18 @@ test("what the credential says of itself names who it is", () => {
   const links = (finding: Finding) =>
     linksFor(finding, buildGraph(input([], [finding]))).identities.map(({ id, relation, grade }) => `${id} ${relation} ${grade}`);
   expect(links(at({ client_email: "bot@p.iam.gserviceaccount.com" }))).toEqual([
-    "service-account:bot@p.iam.gserviceaccount.com authenticates_as strong",
+    "service-account:bot@p.iam.gserviceaccount.com authenticates_as weak",
   ]);
   expect(links(at({ iss: "https://i", sub: "system:serviceaccount:ns:bot" }))).toEqual([
     "service-account:https://i#system:serviceaccount:ns:bot authenticates_as strong",
   ]);
   expect(links(at({ sub: "repo:o/r:ref:refs/heads/main" }))).toEqual(["ci-job:repo:o/r:ref:refs/heads/main authenticates_as strong"]);
   expect(links(at({ user: "app", host: "db", port: "5432", database: "d" }))).toEqual([
-    "service-account:app@db:5432 authenticates_as strong",
+    "service-account:app@db:5432 authenticates_as weak",
   ]);
-  expect(links(at({ key_id: "id", account_id: "000000000001" }))).toEqual(["service-account:aws:000000000001:id authenticates_as strong"]);
+  expect(links(at({ key_id: "id", account_id: "000000000001" }))).toEqual(["service-account:aws:000000000001:id authenticates_as weak"]);
+  // A name beside the value counts once the vendor has accepted the two.
+  expect(links(at({ user: "app", host: "db" }, { validity: "active" }))).toEqual(["service-account:app@db authenticates_as strong"]);
   expect(links(at({ host: "db" }))).toEqual([]);
   // The kind that a detector gives is not an identity.
   expect(links(at({}, { identity: "model-api-key" }))).toEqual([]);

@@ -1,4 +1,4 @@
-import type { Finding, IdentityKind } from "../../finding.ts";
+import type { Evidence, Finding, Grade, IdentityKind } from "../../finding.ts";
 import { type Contribution, credentialNode, type GraphNode, type Technique } from "../model.ts";
 
 const method = "self-describing";
@@ -16,7 +16,12 @@ export const selfDescribing: Technique = {
   },
 };
 
+/**
+ * `inside`: the name is a part of the value. A name that only stands beside it is `weak` until the vendor accepted the pair
+ * (contracts.md §8): anybody can write a production key id next to junk.
+ */
 interface Self {
+  readonly inside: boolean;
   readonly kind: IdentityKind;
   readonly native: string;
   readonly name: string;
@@ -30,15 +35,16 @@ function ofFinding(finding: Finding): Contribution {
   const credential = credentialNode(finding);
   const { path, startLine } = finding.location;
   const id = `${self.kind}:${self.native}`;
-  const evidence = [{ method, grade: "strong" as const, text: self.text, ...(path === undefined ? {} : { path, line: startLine }) }];
+  const grade: Grade = self.inside || finding.validity === "active" ? "strong" : "weak";
+  const evidence: Evidence[] = [{ method, grade, text: self.text, ...(path === undefined ? {} : { path, line: startLine }) }];
   const resource: GraphNode[] =
     self.resource === undefined ? [] : [{ id: `resource:${self.resource}`, type: "resource", name: self.resource }];
   return {
     identities: [{ id, kind: self.kind, name: self.name, locations: path === undefined ? [] : [{ path, startLine }] }],
     nodes: [credential, ...resource],
     edges: [
-      { from: credential.id, to: id, relation: "authenticates_as", method, grade: "strong", evidence },
-      ...resource.map((node) => ({ from: id, to: node.id, relation: "can_access" as const, method, grade: "strong" as const, evidence })),
+      { from: credential.id, to: id, relation: "authenticates_as", method, grade, evidence },
+      ...resource.map((node) => ({ from: id, to: node.id, relation: "can_access" as const, method, grade, evidence })),
     ],
   };
 }
@@ -46,10 +52,11 @@ function ofFinding(finding: Finding): Contribution {
 function describe({ attributes, identity, title }: Finding): Self | undefined {
   const { client_email: email, sub, iss, user, host, database, account_id: account } = attributes;
   if (email !== undefined)
-    return { kind: "service-account", native: email, name: email, text: `The key file names the service account ${email}.` };
+    return { inside: false, kind: "service-account", native: email, name: email, text: `The key file names the service account ${email}.` };
   if (sub !== undefined) {
     const native = iss === undefined ? sub : `${iss}#${sub}`;
     return {
+      inside: true,
       kind: kindOfSubject(sub, identity),
       native,
       name: sub,
@@ -59,6 +66,7 @@ function describe({ attributes, identity, title }: Finding): Self | undefined {
   const keyId = attributes["key_id"] ?? attributes["id"];
   if (account !== undefined && keyId !== undefined) {
     return {
+      inside: false,
       kind: "service-account",
       native: `aws:${account}:${keyId}`,
       name: keyId,
@@ -70,6 +78,7 @@ function describe({ attributes, identity, title }: Finding): Self | undefined {
     const place = `${host}${attributes["port"] === undefined ? "" : `:${attributes["port"]}`}`;
     const resource = `${place}${database === undefined || database === "" ? "" : `/${database}`}`;
     return {
+      inside: false,
       kind: "service-account",
       native: `${user}@${place}`,
       name: `${user}@${place}`,
