@@ -30,7 +30,12 @@ function isSequence(text: string): boolean {
  */
 export function isIdentifier(text: string): boolean {
   if (/^[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+$/.test(text)) return true;
+  const pieces = text.split(/[_.:/-]+/);
+  if (pieces.length > 1 && pieces.some((piece) => keyLike.test(piece)) && pieces.every((piece) => /^[A-Za-z]*\d?[A-Za-z]*\d?$/.test(piece)))
+    return true;
   if (!/^[_.:/-]*(?:[A-Za-z]+|[A-Za-z]+\d?(?:[_.:/-]+[A-Za-z]+\d?)+)$/.test(text)) return false;
   const words = text.match(/[A-Z]+(?![a-z])|[A-Z]?[a-z]+/g) ?? [];
   return words.filter((word) => word.length >= 3).length >= words.length * 0.8;
 }
+
+const keyLike = /^(?:api|key|token|secret|password|passwd|pwd|auth)$/i;

@@ -45,6 +45,8 @@ describe("an identifier", () => {
     "configService",
     "/properties/AuthConfig",
     "auth.tokens.current",
+    "sa_password",
+    "db2-api-key",
   ])("is recognised: %s", (text) => expect(isIdentifier(text)).toBe(true));
 
   test("is hardly ever what a random value looks like", () => {
