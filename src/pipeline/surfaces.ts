@@ -30,8 +30,10 @@ export async function redraw(rekey: Rekey, key: PullRequestKey, note?: string): 
     const repository = await clientOf(rekey, { installation: row.installation_id, fullName: row.repository });
     const known = knownOf(row);
     const after = rekey.config.policy.rollout === "check" ? known : await publish(repository, view, known);
-    const review = row.review_id === null && view.disclosure === "full" ? await publishReview(repository, view) : undefined;
-    await save(rekey, key, after, review);
+    await save(rekey, key, after);
+    if (row.review_id !== null || view.disclosure !== "full" || rekey.config.policy.rollout === "check") return;
+    const review = await publishReview(repository, view);
+    if (review !== undefined) await savePullRequest(rekey.database.db, key, { review_id: review });
   });
 }
 
@@ -47,7 +49,7 @@ export async function queueCheck(rekey: Rekey, repository: RepositoryClient, key
   await inTurn(key, async () => {
     const row = await getPullRequest(rekey.database.db, key);
     if (row === undefined || rekey.config.policy.rollout === "observe" || row.check_sha === headSha) return;
-    await save(rekey, key, await publishCheck(repository, { number: key.number, headSha }, queued, knownOf(row)), undefined);
+    await save(rekey, key, await publishCheck(repository, { number: key.number, headSha }, queued, knownOf(row)));
   });
 }
 
@@ -158,7 +160,7 @@ function knownOf(row: PullRequestRow): Published {
   };
 }
 
-async function save(rekey: Rekey, key: PullRequestKey, after: Published, review: number | undefined): Promise<void> {
+async function save(rekey: Rekey, key: PullRequestKey, after: Published): Promise<void> {
   await savePullRequest(rekey.database.db, key, {
     check_run_id: after.checkRunId ?? null,
     check_sha: after.checkSha ?? null,
@@ -168,6 +170,5 @@ async function save(rekey: Rekey, key: PullRequestKey, after: Published, review:
     comment_hash: after.commentHash ?? null,
     comment_plans: after.plans === undefined ? null : JSON.stringify(after.plans),
     comment_updated_at: after.commentUpdatedAt ?? null,
-    ...(review === undefined ? {} : { review_id: review }),
   });
 }

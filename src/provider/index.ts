@@ -1,0 +1,10 @@
+import type { Driver } from "../driver.ts";
+import { openrouter } from "./openrouter.ts";
+
+/** Every provider; a new one is one file and one line here. */
+export const drivers: readonly Driver[] = [openrouter];
+
+/** The driver that serves a detector's credentials; undefined = no API, a manual step. */
+export function driverFor(detector: string): Driver | undefined {
+  return drivers.find(({ manifest }) => manifest.detectors.includes(detector));
+}
