@@ -17,7 +17,11 @@ export interface GitOptions {
   readonly accept?: readonly number[];
   /** Without it git may not speak to anybody. */
   readonly remote?: Remote;
+  /** Ends git. With a remote a signal from the terminal does not reach it by itself. */
+  readonly signal?: AbortSignal;
 }
+
+type Child = ChildProcessByStdio<Writable, Readable, Readable>;
 
 /** Whom git may call. Only https and ssh, unless `loopback` or `file` say that the caller has checked it. */
 export interface Remote {
@@ -66,7 +70,9 @@ export async function* gitStream(args: readonly string[], options: GitOptions): 
   const child = startGit(args, options);
   const closed = once(child, "close") as Promise<[number | null]>;
   closed.catch(() => undefined); // seen below, or of no interest any more when the caller has left
-  const timer = options.timeout === undefined ? undefined : setTimeout(() => child.kill("SIGKILL"), options.timeout);
+  const stop = () => end(child, options.remote);
+  options.signal?.addEventListener("abort", stop, { once: true });
+  const timer = options.timeout === undefined ? undefined : setTimeout(stop, options.timeout);
   const stderr = collected(child.stderr);
   child.stdin.on("error", () => undefined); // git may close its input early: its exit code tells
   child.stdin.end(options.input ?? "");
@@ -79,16 +85,30 @@ export async function* gitStream(args: readonly string[], options: GitOptions): 
     throw notInstalled(error);
   } finally {
     clearTimeout(timer);
-    if (child.exitCode === null) child.kill("SIGKILL");
+    options.signal?.removeEventListener("abort", stop);
+    if (child.exitCode === null) stop();
+  }
+}
+
+/** With a remote, git has helpers that speak to the network for it and hold its pipes: they are of one process group. */
+function end(child: Child, remote: Remote | undefined): void {
+  if (remote === undefined || child.pid === undefined || process.platform === "win32") child.kill("SIGKILL");
+  else {
+    try {
+      process.kill(-child.pid, "SIGKILL");
+    } catch {
+      // the group has ended by itself
+    }
   }
 }
 
 /** Starts git, hardened, with pipes. For callers in this module that talk with it: `cat-file --batch`. */
-export function startGit(args: readonly string[], options: GitOptions): ChildProcessByStdio<Writable, Readable, Readable> {
+export function startGit(args: readonly string[], options: GitOptions): Child {
   return spawn("git", [...hardening, ...protocols(options.remote), ...args], {
     cwd: options.cwd,
     env: environment(options),
     stdio: ["pipe", "pipe", "pipe"],
+    detached: options.remote !== undefined,
   });
 }
 

@@ -1,3 +1,4 @@
+import { rmSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -17,17 +18,28 @@ export function isAddress(text: string): boolean {
 export async function withClone<T>(address: string, use: (gitDir: string) => Promise<T>): Promise<T> {
   refuse(address);
   const folder = await mkdtemp(join(tmpdir(), "rekey-clone-"));
+  const stop = new AbortController();
+  const leave = () => {
+    stop.abort();
+    rmSync(folder, { recursive: true, force: true });
+    process.exit(130);
+  };
+  for (const signal of signals) process.once(signal, leave);
   try {
     await git(["clone", "--mirror", "--quiet", "--no-local", "--template=", "--", address, "repository.git"], {
       cwd: folder,
       timeout: 3_600_000,
+      signal: stop.signal,
       remote: { url: address, userConfig: true, loopback: true, file: /^file:/i.test(address) },
     });
     return await use(join(folder, "repository.git"));
   } finally {
+    for (const signal of signals) process.off(signal, leave);
     await rm(folder, { recursive: true, force: true });
   }
 }
+
+const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
 function refuse(address: string): void {
   if (!URL.canParse(address)) {
