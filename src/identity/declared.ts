@@ -1,6 +1,6 @@
 import { isMap, isScalar, isSeq, LineCounter, parseDocument } from "yaml";
 import { z } from "zod";
-import type { IdentityKind } from "../finding.ts";
+import type { IdentityKind, IdentityLink } from "../finding.ts";
 import { parseStrictYaml } from "../strict-yaml.ts";
 
 /** Where people correct the inventory; read from the default branch only. */
@@ -39,7 +39,7 @@ const credential = z.strictObject({
 
 const identity = z.strictObject({
   kind: z.enum(kinds),
-  name: word,
+  name: z.string().regex(/^[^#\p{Cc}\p{Cf}]{1,200}$/u, "expected a name of at most 200 characters without '#'"),
   /** The id that Rekey gave an inferred identity: what is declared here is about that one. */
   id: word.optional(),
   owner: z
@@ -95,16 +95,44 @@ export type Consumers =
   | { readonly kind: "none" }
   | { readonly kind: "unknown" };
 
-export function consumersOf(identityId: string, detector: string, declared: DeclaredIdentities | undefined): Consumers {
-  const found = credentialsOf(identityId, detector, declared).map(({ consumers }) => consumers);
-  if (found.length === 0 || found.some((consumers) => consumers === undefined)) return { kind: "unknown" };
-  const consumers = found.flatMap((entry) => (entry === undefined || entry === "none" ? [] : entry));
-  return consumers.length === 0 ? { kind: "none" } : { kind: "declared", consumers };
+/** `variable` is the finding's; it tells two credentials of one type apart by the field that they are stored in. */
+export function consumersOf(identityId: string, detector: string, declared: DeclaredIdentities | undefined, variable?: string): Consumers {
+  const consumers = credentialOf(identityId, detector, declared, variable)?.consumers;
+  if (consumers === undefined) return { kind: "unknown" };
+  return consumers === "none" ? { kind: "none" } : { kind: "declared", consumers };
 }
 
-/** The places in secret managers that hold this identity's credential of that type; an empty list where none is declared. */
-export function sinksOf(identityId: string, detector: string, declared: DeclaredIdentities | undefined): readonly DeclaredPlace[] {
-  return credentialsOf(identityId, detector, declared).flatMap(({ stored_in }) => stored_in);
+/** The places in secret managers that hold this identity's credential of that type; empty where none, or more than one such credential, is declared. */
+export function sinksOf(
+  identityId: string,
+  detector: string,
+  declared: DeclaredIdentities | undefined,
+  variable?: string,
+): readonly DeclaredPlace[] {
+  return credentialOf(identityId, detector, declared, variable)?.stored_in ?? [];
+}
+
+/**
+ * What is declared of the identity that a credential authenticates as. Only a link of the grade `confirmed` or `strong` counts: a
+ * declaration that fits by its type alone must neither lower the approvals nor name the place that a new value is written to.
+ */
+export function declarationOf(
+  links: readonly IdentityLink[],
+  detector: string,
+  declared: DeclaredIdentities | undefined,
+  variable?: string,
+): { link: IdentityLink; environment: string; consumers: Consumers; sinks: readonly DeclaredPlace[] } | undefined {
+  const link = links.find(
+    ({ id, relation, grade }) =>
+      relation === "authenticates_as" && (grade === "confirmed" || grade === "strong") && environmentOf(id, declared) !== undefined,
+  );
+  if (link === undefined) return undefined;
+  return {
+    link,
+    environment: environmentOf(link.id, declared) ?? "production",
+    consumers: consumersOf(link.id, detector, declared, variable),
+    sinks: sinksOf(link.id, detector, declared, variable),
+  };
 }
 
 /** `production` unless the declaration says otherwise; undefined where the identity is not declared. */
@@ -118,17 +146,26 @@ export function declaredId({ id, kind, name }: Pick<DeclaredIdentity, "id" | "ki
   return id ?? `${kind}:${scope}#${path}#${name}`;
 }
 
-function credentialsOf(identityId: string, detector: string, declared: DeclaredIdentities | undefined): DeclaredCredential[] {
+/** The one credential that is meant; undefined where the declaration leaves a choice. */
+function credentialOf(
+  identityId: string,
+  detector: string,
+  declared: DeclaredIdentities | undefined,
+  variable: string | undefined,
+): DeclaredCredential | undefined {
   const found = declared?.identities.filter((entry) => isId(entry, identityId, declared.path)) ?? [];
-  return found.flatMap(({ credentials }) => credentials.filter((entry) => entry.detector === detector));
+  const all = found.flatMap(({ credentials }) => credentials.filter((entry) => entry.detector === detector));
+  const meant =
+    all.length < 2 ? all : all.filter(({ stored_in }) => stored_in.some(({ field }) => field !== undefined && field === variable));
+  return meant.length === 1 ? meant[0] : undefined;
 }
 
-/** Whatever the scope: one file declares for one repository. */
+/** Whatever the scope, which has no `#`: a name that a stranger chose cannot end in our path. */
 function isId(entry: DeclaredIdentity, id: string, path: string): boolean {
   if (entry.id !== undefined) return entry.id === id;
-  return (
-    id.startsWith(`${entry.kind}:`) && id.endsWith(`#${path}#${entry.name}`) && id.length > `${entry.kind}:#${path}#${entry.name}`.length
-  );
+  const [start, end] = [`${entry.kind}:`, `#${path}#${entry.name}`];
+  if (!id.startsWith(start) || !id.endsWith(end)) return false;
+  return /^[^#]+$/.test(id.slice(start.length, id.length - end.length));
 }
 
 function linesOf(text: string): number[] {

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { ConfigError } from "../../src/errors.ts";
-import { consumersOf, parseIdentitiesFile } from "../../src/identity/declared.ts";
+import { consumersOf, declarationOf, environmentOf, parseIdentitiesFile, sinksOf } from "../../src/identity/declared.ts";
 import { buildGraph, overlay } from "../../src/identity/graph.ts";
 import { inventoryPaths } from "../../src/identity/inventory.ts";
 
@@ -86,4 +86,48 @@ test("an inventory reads every configuration, and of a monorepo's code what is n
   expect(chosen).toEqual(chosen.toSorted());
   for (const path of ["deep/er/.mcp.json", "main.ts", ".rekey/identities.yml", "docs/leak.md"]) expect(chosen).toContain(path);
   for (const path of ["node_modules/x/.mcp.json", "docs/a.md"]) expect(chosen).not.toContain(path);
+});
+
+test("two credentials of one type are told apart by the variable, or not at all", () => {
+  const place = (field: string, consumers: string) =>
+    `      - detector: d\n        stored_in: [{ connection: c, path: p/${field}, field: ${field} }]\n        consumers: ${consumers}\n`;
+  const declared = parseIdentitiesFile(
+    entry(`    credentials:\n${place("A_KEY", "none")}${place("B_KEY", "[{ name: x, report: version }]")}`),
+    path,
+  );
+  const id = `agent:h/o/r#${path}#a`;
+  expect(sinksOf(id, "d", declared)).toEqual([]);
+  expect(consumersOf(id, "d", declared)).toEqual({ kind: "unknown" });
+  expect(sinksOf(id, "d", declared, "B_KEY")).toEqual([{ connection: "c", path: "p/B_KEY", field: "B_KEY" }]);
+  expect(consumersOf(id, "d", declared, "A_KEY")).toEqual({ kind: "none" });
+  expect(sinksOf(id, "d", declared, "C_KEY")).toEqual([]);
+});
+
+test("a name in a pull request cannot pass for a declared identity", () => {
+  const declared = parseIdentitiesFile("version: 1\nidentities:\n  - kind: mcp-server\n    name: s\n    environment: staging\n", path);
+  expect(environmentOf(`mcp-server:h/o/r#${path}#s`, declared)).toBe("staging");
+  expect(environmentOf(`mcp-server:h/o/r#.mcp.json#x#${path}#s`, declared)).toBeUndefined();
+  expect(environmentOf(`agent:h/o/r#${path}#s`, declared)).toBeUndefined();
+});
+
+test("a declaration that fits by its type alone decides nothing", () => {
+  const text =
+    "version: 1\nidentities:\n  - kind: agent\n    name: a\n    environment: staging\n    credentials: [{ detector: d, consumers: none }]\n";
+  const declared = parseIdentitiesFile(text, path);
+  const link = { id: `agent:h/o/r#${path}#a`, kind: "agent" as const, name: "a", relation: "authenticates_as" as const };
+  expect(declarationOf([{ ...link, grade: "strong" }], "d", declared)).toMatchObject({
+    environment: "staging",
+    consumers: { kind: "none" },
+    sinks: [],
+  });
+  expect(declarationOf([{ ...link, grade: "moderate" }], "d", declared)).toBeUndefined();
+  expect(declarationOf([{ ...link, grade: "strong", relation: "used_by" }], "d", declared)).toBeUndefined();
+});
+
+test("who owns the declarations does not own what they declare", () => {
+  const files = [
+    { path, text: entry("") },
+    { path: "CODEOWNERS", text: "* @acme/security\n" },
+  ];
+  expect(buildGraph({ scope: ".", files, findings: [], storeMatches: [] }).identities[0]).not.toHaveProperty("owner");
 });

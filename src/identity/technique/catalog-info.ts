@@ -2,6 +2,7 @@ import { readTree } from "../../agent-config/format/read.ts";
 import { select } from "../../agent-config/format/tree.ts";
 import { basename, dirname } from "../mention/path.ts";
 import { type GraphEdge, ownerNode, type Technique } from "../model.ts";
+import { owningPlaces } from "./codeowners.ts";
 
 const method = "catalog-info";
 
@@ -14,7 +15,7 @@ export const catalogInfo: Technique = {
     );
     if (owners.size === 0) return {};
     const edges = known.flatMap((identity) =>
-      identity.locations.flatMap(({ path }): GraphEdge[] => {
+      owningPlaces(identity).flatMap((path): GraphEdge[] => {
         const found = foldersAbove(path).flatMap((folder) => owners.get(folder) ?? [])[0];
         if (found?.owner === undefined) return [];
         const text = `${found.path} names ${found.owner} as the owner of its folder.`;

@@ -22,7 +22,7 @@ export const codeowners: Technique = {
 };
 
 function ownersOf(identity: GraphIdentity, ruleFor: (path: string) => OwnerRule | undefined, file: string): GraphEdge[] {
-  return identity.locations.flatMap(({ path }) => {
+  return owningPlaces(identity).flatMap((path) => {
     const rule = ruleFor(path);
     return (rule?.owners ?? []).map((owner): GraphEdge => {
       const text = `${file} names ${owner} as the owner of ${path}.`;
@@ -30,4 +30,9 @@ function ownersOf(identity: GraphIdentity, ruleFor: (path: string) => OwnerRule 
       return { from: identity.id, to: ownerNode(owner).id, relation: "owned_by", method, grade: "strong", evidence };
     });
   });
+}
+
+/** Who owns `.rekey/` owns the declarations, not what they declare; and nobody owns a session by its transcript. */
+export function owningPlaces({ kind, locations }: GraphIdentity): string[] {
+  return kind === "agent-instance" ? [] : locations.map(({ path }) => path).filter((path) => !path.startsWith(".rekey/"));
 }

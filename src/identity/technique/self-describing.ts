@@ -40,7 +40,7 @@ function ofFinding(finding: Finding): Contribution {
   const resource: GraphNode[] =
     self.resource === undefined ? [] : [{ id: `resource:${self.resource}`, type: "resource", name: self.resource }];
   return {
-    identities: [{ id, kind: self.kind, name: self.name, locations: path === undefined ? [] : [{ path, startLine }] }],
+    identities: [{ id, kind: self.kind, name: self.name, locations: [] }],
     nodes: [credential, ...resource],
     edges: [
       { from: credential.id, to: id, relation: "authenticates_as", method, grade, evidence },
