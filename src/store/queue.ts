@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { sql, type Transaction } from "kysely";
-import { fromKysely, type JobResult, PgBoss } from "pg-boss";
+import { fromKysely, type JobResult, type JobWithMetadata, PgBoss } from "pg-boss";
 import { HoldError, RefusedError, RetryError, UnknownOutcomeError, UsageError } from "../errors.ts";
 import { describeError, type Log, silentLog } from "../log.ts";
 import type { Database } from "./database.ts";
@@ -31,7 +31,8 @@ export interface Queue {
   enqueue(name: string, data: object, options?: EnqueueOptions): Promise<string | undefined>;
   /**
    * Runs `handler` for each job. A thrown HoldError, RefusedError or UsageError ends the job at once in the dead letter queue;
-   * anything else is tried again. What is stored of an error is its code and a fixed sentence.
+   * anything else is tried again, a RetryError not before its `afterMs`. A job may run twice (at least once is the promise).
+   * What is stored of an error is its code and a fixed sentence.
    */
   work<T extends object>(name: string, handler: (job: Job<T>) => Promise<void>, options?: { concurrency?: number }): Promise<void>;
   /** What could not be done, newest first. */
@@ -111,7 +112,7 @@ export async function openQueue(database: Database, options: { log?: Log; queues
       const later = due !== undefined && due.getTime() > Date.now();
       const key = singletonKey ?? randomUUID();
       const id = await boss.send(name, data, {
-        singletonKey: later ? `${key} at ${due.toISOString().slice(0, 19)}` : key,
+        singletonKey: later ? deferredKey(key, due) : key,
         ...(singletonKey === undefined ? {} : { group: { id: singletonKey } }),
         ...(due === undefined ? {} : { startAfter: due }),
         ...(retryLimit === undefined ? {} : { retryLimit }),
@@ -122,10 +123,11 @@ export async function openQueue(database: Database, options: { log?: Log; queues
 
     async work<T extends object>(name: string, handler: (job: Job<T>) => Promise<void>, { concurrency = 1 } = {}) {
       await ensure(name);
-      await boss.work<T>(
+      await boss.work(
         name,
         {
           perJobResults: true,
+          includeMetadata: true,
           batchSize: 1,
           localConcurrency: concurrency,
           groupConcurrency: 1,
@@ -133,7 +135,7 @@ export async function openQueue(database: Database, options: { log?: Log; queues
           // Retries and deferred jobs raise no NOTIFY, so polling stays short (pg-boss 12.38).
           notifyPollingIntervalSeconds: embedded ? 0.5 : 1,
         },
-        async (jobs) => Promise.all(jobs.map((job) => attempt(name, job, handler, log))),
+        async (jobs: JobWithMetadata<T>[]) => Promise.all(jobs.map((job) => attempt(boss, job, handler, log))),
       );
     },
 
@@ -161,19 +163,40 @@ async function releaseOrphans(boss: PgBoss, { db }: Database, log: Log): Promise
 }
 
 async function attempt<T extends object>(
-  queue: string,
-  { id, data }: Job<T>,
+  boss: PgBoss,
+  job: JobWithMetadata<T>,
   handler: (job: Job<T>) => Promise<void>,
   log: Log,
 ): Promise<JobResult> {
+  const { id, name, data } = job;
   try {
     await handler({ id, data });
     return { id, status: "completed" };
   } catch (error) {
     const final = error instanceof HoldError || error instanceof RefusedError || error instanceof UsageError;
-    log.warn({ queue, job: id, final, error: describeError(error) }, "a job failed");
+    log.warn({ queue: name, job: id, final, error: describeError(error) }, "a job failed");
+    if (error instanceof RetryError && error.afterMs !== undefined && job.retryCount < job.retryLimit) {
+      await sendLater(boss, job, error.afterMs);
+      return { id, status: "completed", output: storedError(error) };
+    }
     return { id, status: final ? "deadletter" : "failed", output: storedError(error) };
   }
+}
+
+/** pg-boss spaces retries by itself; where the other side said when to come back, a job of its own waits for that moment. */
+async function sendLater<T extends object>(boss: PgBoss, job: JobWithMetadata<T>, afterMs: number): Promise<void> {
+  const due = new Date(Date.now() + afterMs);
+  const { groupId } = job;
+  await boss.send(job.name, job.data, {
+    singletonKey: deferredKey(groupId ?? randomUUID(), due),
+    ...(groupId === null || groupId === undefined ? {} : { group: { id: groupId } }),
+    startAfter: due,
+    retryLimit: job.retryLimit - job.retryCount - 1,
+  });
+}
+
+function deferredKey(key: string, due: Date): string {
+  return `${key} at ${due.toISOString().slice(0, 19)}`;
 }
 
 /** What may be kept of an error: messages can quote what they were given. */

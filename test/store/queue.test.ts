@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { sql } from "kysely";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
-import { HoldError } from "../../src/errors.ts";
+import { HoldError, RetryError } from "../../src/errors.ts";
 import { openQueue, type Queue } from "../../src/store/queue.ts";
 import { onEachDatabase } from "./databases.ts";
 
@@ -74,6 +74,26 @@ onEachDatabase((open) => {
     expect(rows[0]?.text).not.toContain("hunter2");
   });
 
+  test("a retry waits as long as the other side asked for, and counts", async () => {
+    await queue.work("limited", async () => {
+      throw new RetryError("429", { afterMs: 3_600_000 });
+    });
+    await queue.enqueue("limited", { n: 1 }, { singletonKey: "k", retryLimit: 3 });
+    const waiting = () =>
+      sql<{ minutes: number; left: number; data: unknown }>`
+        select extract(epoch from start_after - now())::int / 60 as minutes, retry_limit as left, data
+        from pgboss.job where name = 'limited' and state = 'created'`.execute(open().db);
+    await vi.waitFor(async () => expect((await waiting()).rows).toEqual([{ minutes: 59, left: 2, data: { n: 1 } }]), 10_000);
+    await queue.enqueue("limited", { n: 2 }, { singletonKey: "last", retryLimit: 0 });
+    await vi.waitFor(
+      async () =>
+        expect((await queue.deadLetters()).filter(({ queue: name }) => name === "limited")).toMatchObject([
+          { data: { n: 2 }, error: { code: "retry" } },
+        ]),
+      10_000,
+    );
+  });
+
   test("what a person must decide goes to the dead letters at once", async () => {
     let tries = 0;
     await queue.work("held", async () => {
@@ -83,7 +103,7 @@ onEachDatabase((open) => {
     await queue.enqueue("held", { incident: "RK-7F3K" });
     await vi.waitFor(
       async () =>
-        expect(await queue.deadLetters()).toMatchObject([
+        expect((await queue.deadLetters()).filter(({ queue: name }) => name === "held")).toMatchObject([
           { queue: "held", data: { incident: "RK-7F3K" }, error: { code: "sink-conflict", message: "stopped until a person decides" } },
         ]),
       10_000,
