@@ -90,7 +90,7 @@ export function withEntry(text: string, entry: IgnoreEntry): string {
   const list = document.get("ignore");
   if (typeof list === "object" && list !== null && "flow" in list) list.flow = false;
   document.addIn(["ignore"], document.createNode(entry));
-  const written = document.toString({ lineWidth: 0 });
+  const written = document.toString({ lineWidth: 0, flowCollectionPadding: false });
   parseIgnore(written, ".rekey/ignore.yml");
   return written;
 }
