@@ -1,3 +1,4 @@
+import { isPlainName } from "../agent-config/slot/mask.ts";
 import type { Finding } from "../finding.ts";
 
 /** The variable that a finding's value is given to: by its slot, or by the text before it on its line. */
@@ -7,7 +8,8 @@ export function variableOf(finding: Finding, { textOf }: { textOf: ReadonlyMap<s
   const text = path === undefined ? undefined : textOf.get(path);
   if (text === undefined) return undefined;
   const line = lineAt(text, startLine);
-  return line === undefined ? undefined : assignedName(line.slice(0, startColumn - 1));
+  const name = line === undefined ? undefined : assignedName(line.slice(0, startColumn - 1));
+  return name !== undefined && isPlainName(name) ? name : undefined;
 }
 
 /** `export X=`, `"X": "`, `X = '`, `--set X=`: the name right before the operator, in capitals, as variables of the environment are. */

@@ -1,3 +1,4 @@
+import { withoutValues } from "../agent-config/slot/mask.ts";
 import type { Leaf, Reading, Role } from "./leaf.ts";
 import { type JsonString, jsonStrings } from "./strings.ts";
 
@@ -169,6 +170,7 @@ export function at(value: unknown, path: readonly string[]): unknown {
   return found;
 }
 
+/** A key of an object can be a value that somebody pasted: pointers are kept, values are not. */
 function pointerOf(path: readonly string[]): string {
-  return path.map((part) => `/${part.replaceAll("~", "~0").replaceAll("/", "~1")}`).join("");
+  return withoutValues(path.map((part) => `/${part.replaceAll("~", "~0").replaceAll("/", "~1")}`).join(""));
 }

@@ -92,3 +92,29 @@ mcp-server  x"] --> y\\u{1b}[31m\\u{202e}<script>\`  owner @acme/platform  .mcp.
 test("explaining what is not there says so", () => {
   expect(explainText("nobody", graph)).toBeUndefined();
 });
+
+test("a key that somebody took for a name is in no output", () => {
+  const value = openRouterKey();
+  const run = value.replace(/^sk-or-v1-/, "");
+  const mcp = JSON.stringify({
+    mcpServers: {
+      [`s ${value}`]: {
+        command: "x",
+        env: { [`K_${run}`]: "v", A: `\${X${run}}`, B: `op://vault/${value}/field` },
+        headers: { [`H-${run}`]: `\${Y_${run}}` },
+      },
+      t: { url: `https://${run}.example.com/x`, args: ["-e", `E_${run}`, `--token-${run}`, "v"] },
+    },
+  });
+  const toml = `[mcp_servers.s]\ncommand = "x"\nbearer_token_env_var = "K${run}"\n`;
+  const workflow = `jobs:\n  a${run}:\n    env: { K: '\${{ secrets.S_${run} }} \${{ secrets.PLAIN }}' }\n`;
+  const files = [
+    { path: ".mcp.json", text: mcp },
+    { path: ".codex/config.toml", text: toml },
+    { path: ".github/workflows/a.yml", text: workflow },
+    { path: ".env", text: `K_${run}=v\n` },
+  ];
+  const made = buildGraph({ scope: ".", files, findings: [findingAt(".mcp.json", mcp, value)], storeMatches: [] });
+  for (const output of [identitiesDocument(made), mermaid(made), identitiesText(made)]) expect(output).not.toContain(run);
+  expect(made.identities.length).toBeGreaterThan(3);
+});

@@ -4,6 +4,7 @@ import { field, type ListNode, type MapNode, pointerOf, rangeOf, type Selected, 
 import { classify, classifyName, type Reading } from "./classify.ts";
 import { argumentParts, assignmentPart, type Part, urlParts } from "./decompose.ts";
 import type { Grammar } from "./grammar.ts";
+import { isPlainName, withoutValues } from "./mask.ts";
 
 /** No real file has more; past it the rest is a problem, not work. */
 const mostSlots = 5000;
@@ -62,8 +63,8 @@ function serverOf(
     if (nameField === undefined && !looksLikeServer(node)) return [];
   }
   const server: ConfigServer = {
-    name: name.slice(0, 200),
-    pointer: pointerOf(path),
+    name: withoutValues(name.slice(0, 200)),
+    pointer: withoutValues(pointerOf(path)),
     startLine: places.lineOf(node.start),
     endLine: places.lineOf(Math.max(node.start, node.end - 1)),
     byteStart: places.byteOf(node.start),
@@ -97,7 +98,7 @@ function programOf(node: MapNode): string | undefined {
 
 function hostOf(url: string | undefined): string | undefined {
   const match = /^([a-z][a-z0-9+.-]{0,30}:\/\/)(?:[^/?#]*@)?([\w.:[\]-]{1,253})/i.exec(url ?? "");
-  return match === null ? undefined : `${match[1]}${match[2]}`;
+  return match === null ? undefined : `${match[1]}${withoutValues(match[2] ?? "")}`;
 }
 
 function slotsAt(root: Tree, wanted: readonly Place[], from: readonly string[], context: Context): ConfigSlot[] {
@@ -116,7 +117,7 @@ function siblingName(root: Tree, path: readonly string[], named: string): string
 }
 
 function renamed(slot: ConfigSlot, role: SlotRole, name: string | undefined): ConfigSlot {
-  if (name === undefined) return slot;
+  if (name === undefined || !isPlainName(name)) return slot;
   return role === "variable" ? { ...slot, name, variable: name } : { ...slot, name };
 }
 
@@ -200,18 +201,20 @@ function toSlot(
   { client, text, places, server }: Context,
 ): ConfigSlot {
   const range = rangeOf(text, node, reading.start, reading.end);
-  const named = reference ?? reading.reference;
+  const given = reference ?? reading.reference;
+  const named = given !== undefined && isPlainName(given) ? given : undefined;
   // A header sets no variable, so what it names is the variable; in `env` the key is.
-  const about = variable ?? reading.variable ?? (named !== undefined && /^[A-Za-z_]\w*$/.test(named) ? named : undefined);
+  const set = [variable, reading.variable].find((one) => one !== undefined && isPlainName(one));
+  const about = set ?? (named !== undefined && /^[A-Za-z_]\w*$/.test(named) ? named : undefined);
   return {
     client,
-    pointer: pointerOf(path),
+    pointer: withoutValues(pointerOf(path)),
     kind: reading.kind,
     ...(about === undefined ? {} : { variable: about }),
     ...(server === undefined ? {} : { server }),
-    name: name.slice(0, 200),
+    name: withoutValues(name.slice(0, 200)),
     ...(named === undefined ? {} : { reference: named }),
-    ...(reading.store === undefined ? {} : { store: reading.store }),
+    ...(reading.store === undefined || !isPlainName(reading.store) ? {} : { store: reading.store }),
     byteStart: places.byteOf(range.start),
     byteEnd: places.byteOf(range.end),
     line: places.lineOf(range.start),

@@ -1,3 +1,4 @@
+import { isPlainName, withoutValues } from "../../agent-config/slot/mask.ts";
 import type { Finding, Grade } from "../../finding.ts";
 import { code } from "../mention/code.ts";
 import { compose } from "../mention/compose.ts";
@@ -51,7 +52,10 @@ export function namesVariables(path: string): boolean {
 function ofFile({ path, text }: SourceFile, view: View): Contribution {
   const reader = readers.find((one) => one.takes(path));
   if (reader === undefined || text.length > 1 << 20) return {};
-  const mentions = reader.read(path, text, view.scope).map((mention) => ({ ...mention, user: userOf(mention, path, view) }));
+  const plain = reader
+    .read(path, text, view.scope)
+    .filter(({ variable, from }) => isPlainName(variable) && (from === undefined || isPlainName(from.name)));
+  const mentions = plain.map((mention) => ({ ...mention, user: userOf(mention, path, view) }));
   return {
     identities: mentions.flatMap(({ user }) => (user === undefined ? [] : [user])),
     nodes: mentions.flatMap(({ variable, from }) => [variableNode(view.scope, variable), ...(from === undefined ? [] : [from])]),
@@ -63,7 +67,8 @@ function ofFile({ path, text }: SourceFile, view: View): Contribution {
 function userOf({ by }: Mention, path: string, view: View): GraphIdentity | undefined {
   if (by === undefined) return undefined;
   if (by !== "program") {
-    return { id: identityId(by.kind, view.scope, path, by.name), kind: by.kind, name: by.name, locations: [{ path, startLine: by.line }] };
+    const name = withoutValues(by.name);
+    return { id: identityId(by.kind, view.scope, path, name), kind: by.kind, name, locations: [{ path, startLine: by.line }] };
   }
   const manifest = manifestOf(path, view) ?? path;
   const name = manifest === path ? basename(path) : basename(dirname(manifest)) || (view.scope === "." ? manifest : basename(view.scope));
