@@ -44,6 +44,10 @@ export async function openEmbedded(options: { directory: string; log: Log; templ
   let timer: NodeJS.Timeout | undefined;
   try {
     const data = join(directory, "pgdata");
+    for (const name of readdirSync(directory)) {
+      // What a first start left that was killed half way.
+      if (name.startsWith("pgdata.new-")) rmSync(join(directory, name), { recursive: true, force: true });
+    }
     if (!existsSync(data)) await create(data, template);
     const { database, files } = await start(data);
     const session = createSession(database);
@@ -56,7 +60,9 @@ export async function openEmbedded(options: { directory: string; log: Log; templ
       async close() {
         clearInterval(timer);
         try {
-          await session.exclusive(() => database.close());
+          await session.exclusive(async () => {
+            if (!database.closed) await database.close();
+          });
         } finally {
           lock.release();
         }

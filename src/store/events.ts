@@ -132,16 +132,6 @@ export async function writeCheckpoint(db: Kysely<Schema>): Promise<void> {
   });
 }
 
-/** Forgets who a person is: their events stay and say "erased". Returns whether the name was known. */
-export async function erasePerson(db: Kysely<Schema>, name: string): Promise<boolean> {
-  const { numUpdatedRows } = await db
-    .updateTable("actor")
-    .set({ name: null, salt: null, erased_at: new Date() })
-    .where("name", "=", name)
-    .executeTakeFirst();
-  return numUpdatedRows > 0n;
-}
-
 async function verifyCheckpoints(
   db: Kysely<Schema>,
   hashes: ReadonlyMap<string, ReadonlyMap<number, string>>,

@@ -50,7 +50,7 @@ export async function openOrAddOccurrence(
 
   const added = await insertOccurrence(trx, known, sighted);
   if (added) await appendEvents<IncidentEvent>(trx, known, [occurrenceEvent(sighted)]);
-  return { incident: await project(trx, known), opened: id !== undefined, added };
+  return { incident: await projectIncident(trx, known), opened: id !== undefined, added };
 }
 
 /** Appends events to an incident and brings its row up to date, in the caller's transaction. */
@@ -58,7 +58,33 @@ export async function recordEvents(trx: Transaction<Schema>, id: string, events:
   const known = await trx.selectFrom("incident").select("id").where("id", "=", id).executeTakeFirst();
   if (known === undefined) throw new Error(`there is no incident ${id}`);
   await appendEvents(trx, id, events);
-  return project(trx, id);
+  return projectIncident(trx, id);
+}
+
+/** Folds an incident's events again and writes its row. */
+export async function projectIncident(trx: Transaction<Schema>, id: string): Promise<Incident> {
+  const incident = fold(await readEvents<IncidentEvent>(trx, id));
+  await trx
+    .updateTable("incident")
+    .set({
+      severity: incident.severity,
+      state: incident.state,
+      resolution: incident.resolution ?? null,
+      validity: incident.validity,
+      owner: incident.owner ?? null,
+      repository: incident.repository ?? null,
+      pre_existing: incident.preExisting,
+      exposed_at: incident.clock.exposed,
+      detected_at: incident.clock.detected,
+      dead_at: incident.clock.dead ?? null,
+      closed_at: incident.clock.closed ?? null,
+      accepted_until: incident.acceptance?.until ?? null,
+      seq: incident.seq,
+      body: json(incident),
+    })
+    .where("id", "=", id)
+    .execute();
+  return incident;
 }
 
 export async function getIncident(db: Kysely<Schema>, id: string): Promise<Incident | undefined> {
@@ -143,6 +169,12 @@ export async function listOccurrences(db: Kysely<Schema>, id: string): Promise<O
   }));
 }
 
+/** Names and addresses of git authors are not needed here: accounts stand in `authors`, where they can be erased. */
+export function withoutAuthor(finding: Finding): Finding {
+  const { author: _, ...location } = finding.location;
+  return { ...finding, location };
+}
+
 export function readTimeline(db: Kysely<Schema>, id: string): Promise<Recorded<IncidentEvent>[]> {
   return readEvents<IncidentEvent>(db, id);
 }
@@ -214,9 +246,9 @@ async function insertOccurrence(trx: Transaction<Schema>, id: string, sighted: S
       pull_request: sighted.pullRequest ?? null,
       pushed_by: sighted.pushedBy ?? null,
       authors: json(sighted.authors ?? []),
-      location: json(location),
+      location: json(withoutAuthor(finding).location),
       locator: json(locator),
-      finding: json(finding),
+      finding: json(withoutAuthor(finding)),
       exposed_at: sighted.exposedAt,
     })
     .onConflict((conflict) => conflict.columns(["incident_id", "place"]).doNothing())
@@ -246,29 +278,4 @@ function occurrenceEvent({ finding, pullRequest, pushedBy }: Sighted): IncidentE
     ...(pullRequest === undefined ? {} : { pullRequest }),
     ...(pushedBy === undefined ? {} : { pushedBy }),
   };
-}
-
-async function project(trx: Transaction<Schema>, id: string): Promise<Incident> {
-  const incident = fold(await readEvents<IncidentEvent>(trx, id));
-  await trx
-    .updateTable("incident")
-    .set({
-      severity: incident.severity,
-      state: incident.state,
-      resolution: incident.resolution ?? null,
-      validity: incident.validity,
-      owner: incident.owner ?? null,
-      repository: incident.repository ?? null,
-      pre_existing: incident.preExisting,
-      exposed_at: incident.clock.exposed,
-      detected_at: incident.clock.detected,
-      dead_at: incident.clock.dead ?? null,
-      closed_at: incident.clock.closed ?? null,
-      accepted_until: incident.acceptance?.until ?? null,
-      seq: incident.seq,
-      body: json(incident),
-    })
-    .where("id", "=", id)
-    .execute();
-  return incident;
 }

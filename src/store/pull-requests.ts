@@ -1,6 +1,7 @@
 import type { Kysely, Selectable, Transaction, Updateable } from "kysely";
 import type { Finding } from "../finding.ts";
 import type { Incident } from "../incident/fold.ts";
+import { withoutAuthor } from "./incidents.ts";
 import { json } from "./json.ts";
 import type { Schema } from "./schema.ts";
 
@@ -64,7 +65,7 @@ export async function savePullRequestFindings(
     .where("number", "=", key.number)
     .execute();
   for (const { finding, incident } of found) {
-    const seen = { incident_id: incident, head_sha: head, finding: json(finding), present: true, seen_at: new Date() };
+    const seen = { incident_id: incident, head_sha: head, finding: json(withoutAuthor(finding)), present: true, seen_at: new Date() };
     await trx
       .insertInto("pull_request_finding")
       .values({ host: key.host, repository_id: key.repositoryId, number: key.number, finding_id: finding.id, ...seen })

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -87,6 +87,14 @@ test("of many that find a stale lock at once, one gets it", async () => {
   writeFileSync(join(directory, "lock"), JSON.stringify({ pid: process.pid, started: "12345", host: hostname(), nonce: "old" }));
   const results = await Promise.allSettled(Array.from({ length: 6 }, () => acquireLock(directory)));
   expect(results.filter(({ status }) => status === "fulfilled")).toHaveLength(1);
+});
+
+test("what a first start left half made is removed, and closing twice is closing once", async () => {
+  mkdirSync(join(directory, "pgdata.new-abc"));
+  const database = await openDatabase({ dataDir: directory });
+  expect(readdirSync(directory).toSorted()).toEqual(["lock", "pgdata"]);
+  await database.close();
+  await database.close();
 });
 
 test("a query outside the open transaction is refused inside it and works beside it", async () => {

@@ -2,7 +2,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { sql } from "kysely";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { HoldError, RetryError } from "../../src/errors.ts";
+import { openDatabase } from "../../src/store/database.ts";
 import { openQueue, type Queue } from "../../src/store/queue.ts";
+import { startPostgres } from "../servers/postgres.ts";
 import { onEachDatabase } from "./databases.ts";
 
 onEachDatabase((open) => {
@@ -118,4 +120,16 @@ onEachDatabase((open) => {
     if (open().kind === "embedded") await expect(attempt).rejects.toThrow("name it in openQueue's option 'queues'");
     else expect(await attempt).toBeTypeOf("string");
   });
+});
+
+test("replicas that start together on an empty PostgreSQL all come up", async () => {
+  const server = await startPostgres();
+  try {
+    const databases = await Promise.all([1, 2, 3].map(() => openDatabase({ url: server.url })));
+    const queues = await Promise.all(databases.map((database) => openQueue(database, { queues: ["any"] })));
+    await Promise.all(queues.map((queue) => queue.close(1000)));
+    await Promise.all(databases.map((database) => database.close()));
+  } finally {
+    await server.stop();
+  }
 });
