@@ -41,7 +41,7 @@ export function rig(of: {
     context: async () => ({ host: of.provider.url, credential: Secret.from(of.provider.managementKey), timeout: 2000 }),
     sink: async () => ({ sink: of.sink, context: of.store }),
     recover: async () => Secret.from(of.leaked),
-    reports: of.reports ?? (async () => [{ version: (await of.sink.read(of.store, place))?.version ?? "", at: Date.now() }]),
+    reports: of.reports ?? (async (_consumer, sink) => [{ version: (await of.sink.read(of.store, sink))?.version ?? "", at: Date.now() }]),
     emit: async (_incident, emitted) => {
       events.push(...emitted);
     },

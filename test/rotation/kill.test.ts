@@ -1,0 +1,92 @@
+import { spawn } from "node:child_process";
+import { createHash } from "node:crypto";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { vault } from "../../src/secret-manager/vault.ts";
+import { type OpenBao, startOpenBao } from "../../src/stand-in/openbao.ts";
+import { type OpenRouter, startOpenRouter } from "../../src/stand-in/openrouter.ts";
+import { openDatabase } from "../../src/store/database.ts";
+import { sqlJournal } from "../../src/store/journal.ts";
+import { startPostgres } from "../servers/postgres.ts";
+import { place } from "./rig.ts";
+
+const child = fileURLToPath(new URL("./child.ts", import.meta.url));
+const folder = mkdtempSync(join(tmpdir(), "rekey-kill-"));
+let provider: OpenRouter;
+let store: OpenBao;
+let postgres: Awaited<ReturnType<typeof startPostgres>>;
+beforeAll(async () => {
+  [provider, store, postgres] = await Promise.all([startOpenRouter(), startOpenBao(), startPostgres()]);
+});
+afterAll(async () => {
+  await Promise.allSettled([provider.stop(), store.stop(), postgres.stop()]);
+  rmSync(folder, { recursive: true, force: true });
+});
+
+type Location = { dataDir: string } | { url: string };
+
+/** Awaited, not `spawnSync`: the stand-in of this process must answer meanwhile. */
+async function work(order: object): Promise<{ lines: string[]; signal: string | null; stderr: string }> {
+  const running = spawn(process.execPath, [child], {
+    env: { ...process.env, ORDER: JSON.stringify(order) },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  let [stdout, stderr] = ["", ""];
+  running.stdout.on("data", (chunk: Buffer) => {
+    stdout += chunk;
+  });
+  running.stderr.on("data", (chunk: Buffer) => {
+    stderr += chunk;
+  });
+  const signal = await new Promise<string | null>((resolve) => running.once("close", (_code, by) => resolve(by)));
+  return { lines: stdout.trim().split("\n"), signal, stderr };
+}
+
+/** Boundaries of the steps: after the issue is intended, sent and settled; after the promotion; at the gate; around the destroy; at the proof. */
+const boundaries = [2, 5, 6, 7, 10, 13, 15, 17, 19, 21, 23, 25];
+
+test.each(["embedded", "postgresql"] as const)(
+  "kill -9 at the boundaries of the steps, state on %s: one live key, known to the journal",
+  { timeout: 300_000 },
+  async (kind) => {
+    for (const dieAt of boundaries) {
+      const database: Location = kind === "embedded" ? { dataDir: join(folder, `db-${dieAt}`) } : { url: postgres.url };
+      const key = provider.createKey(`triage-${kind}-${dieAt}`);
+      const at = { ...place, path: `secret/agents/${key.hash.slice(0, 12)}` };
+      const context = { host: store.url, credential: store.token, timeout: 5000 };
+      await vault.pend(context, at, "seed", { [place.field]: key.secret });
+      await vault.promote(context, at, "seed", "0");
+      await vault.drop(context, at, "seed");
+      const before = new Set(provider.keys().map(({ hash }) => hash));
+      const order = {
+        database,
+        provider: { url: provider.url, managementKey: provider.managementKey.reveal() },
+        store: { url: store.url, token: store.token.reveal() },
+        leaked: { hash: key.hash, value: key.secret.reveal() },
+      };
+
+      const first = await work({ ...order, dieAt });
+      const [run = ""] = first.lines;
+      if (first.signal !== "SIGKILL") throw new Error(`the child ended by itself at ${dieAt}: ${first.lines.join(" ")} ${first.stderr}`);
+      const second = await work({ ...order, run, dieAt: 0 });
+      expect(second.lines[1], `${dieAt}: ${second.stderr}`).toBe("done");
+
+      const after = provider.keys().filter(({ hash }) => !before.has(hash) || hash === key.hash);
+      expect(after, `killed at ${dieAt}: the new key and nothing else`).toHaveLength(1);
+      const current = await vault.read(context, at);
+      expect(
+        createHash("sha256")
+          .update(current?.fields[place.field]?.reveal() ?? "")
+          .digest("hex"),
+      ).toBe(after[0]?.hash);
+      const opened = await openDatabase(database);
+      const issued = (await sqlJournal(opened.db, (message) => new Error(message)).effects(run)).find(({ key: name }) => name === "issue");
+      await opened.close();
+      expect(issued?.result).toMatchObject({ record: { id: after[0]?.hash } });
+      expect(await vault.readPending(context, at, run)).toBeUndefined();
+    }
+  },
+);
