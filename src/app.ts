@@ -2,25 +2,19 @@ import { createProbot, type Probot, ProbotOctokit } from "probot";
 import type { GitHubClient } from "./github/client.ts";
 import type { Fields } from "./github/envelope.ts";
 import type { EventRepository, Handlers } from "./github/handlers.ts";
+import type { RekeyApp } from "./pipeline/context.ts";
 
-/** The Probot app: router and authentication, nothing else. Ingest, queue and logic are elsewhere. */
-export interface RekeyApp {
-  /** Hands a stored envelope to the handlers. */
-  receive(envelope: { guid: string; event: string; fields: Fields; receivedAt: string }): Promise<void>;
-  /** The client of one installation: its own throttle, never one for all tenants. */
-  client(installation: number): Promise<GitHubClient>;
-  /** A token for git over HTTP. */
-  token(installation: number): Promise<string>;
+export interface AppOptions {
+  readonly appId: number;
+  readonly privateKey: string;
+  readonly api: string;
+  readonly webhookSecret: string;
+  readonly fetch: typeof fetch;
+  readonly handlers: Handlers;
 }
 
-export function createApp(options: {
-  appId: number;
-  privateKey: string;
-  api: string;
-  webhookSecret: string;
-  fetch: typeof fetch;
-  handlers: Handlers;
-}): RekeyApp {
+/** The Probot app: router and authentication, nothing else. Ingest, queue and logic are elsewhere. */
+export function createApp(options: AppOptions): RekeyApp {
   const probot = createProbot({
     env: {},
     overrides: {

@@ -1,11 +1,10 @@
-import { createApp } from "./app.ts";
 import type { ServerConfig } from "./config/server.ts";
 import type { Fields } from "./github/envelope.ts";
 import type { EventRepository, Handlers } from "./github/handlers.ts";
 import { checkSecrets, ingest } from "./github/ingest.ts";
 import { pinnedFetch, pinOf } from "./http.ts";
 import { carryOut, onComment, onTicked } from "./pipeline/commands.ts";
-import type { Rekey } from "./pipeline/context.ts";
+import type { Rekey, RekeyApp } from "./pipeline/context.ts";
 import { judgePullRequest, saveRepository } from "./pipeline/judge.ts";
 import { rotationDeps } from "./pipeline/rotation.ts";
 import { redraw, redrawIncident } from "./pipeline/surfaces.ts";
@@ -25,7 +24,17 @@ export interface Pipeline {
   start(): Promise<void>;
 }
 
-export function createPipeline(rekey: Rekey): Pipeline {
+/** How `app.ts` is made, handed in by whoever starts the server. */
+export type CreateApp = (options: {
+  appId: number;
+  privateKey: string;
+  api: string;
+  webhookSecret: string;
+  fetch: typeof fetch;
+  handlers: Handlers;
+}) => RekeyApp;
+
+export function createPipeline(rekey: Rekey, createApp: CreateApp): Pipeline {
   const { github } = rekey.config;
   const secrets = github === undefined ? [] : webhookSecrets(github, rekey.credential);
   if (github !== undefined) {

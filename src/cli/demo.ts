@@ -88,7 +88,13 @@ async function story(world: DemoWorld, say: (text: string) => void, quiet: boole
       async () => world.github.state.checks.at(-1),
       (latest) => latest?.status === "completed" && latest.conclusion === "success",
     ).catch(() => world.github.state.checks.at(-1));
-    await new Promise((resolve) => setTimeout(resolve, 500));
+    if (check?.conclusion === "success")
+      await until(
+        "the comment says so",
+        30_000,
+        () => commentOf(world),
+        (body) => body.includes("**verified dead**"),
+      );
     await agent.stop();
     const result = await resultOf(world, incident, check?.conclusion ?? null, agent);
     const dead = incident?.clock.dead !== undefined && !liveKeys(world).includes(world.leakedHash);

@@ -4,6 +4,7 @@ import { createServer, type Server } from "node:http";
 import { join } from "node:path";
 import { getRequestListener } from "@hono/node-server";
 import type { Hono } from "hono";
+import { createApp } from "../app.ts";
 import { loadRuleset } from "../config/detectors.ts";
 import { loadPlaybooks } from "../config/playbooks.ts";
 import { tenantKeys } from "../config/repository.ts";
@@ -68,7 +69,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       credential,
       log,
     };
-    const pipeline = createPipeline(rekey);
+    const pipeline = createPipeline(rekey, createApp);
     const web = createWeb({
       readers: readersOf(database),
       log,

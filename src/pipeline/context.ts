@@ -1,12 +1,23 @@
-import type { RekeyApp } from "../app.ts";
 import type { ServerConfig } from "../config/server.ts";
 import type { Ruleset } from "../detector/compile.ts";
 import type { Driver, DriverContext, Sink } from "../driver.ts";
+import type { GitHubClient } from "../github/client.ts";
+import type { Fields } from "../github/envelope.ts";
 import type { Log } from "../log.ts";
 import type { Playbook } from "../playbook/schema.ts";
 import type { FingerprintKey, Secret } from "../secret.ts";
 import type { Database } from "../store/database.ts";
 import type { Queue } from "../store/queue.ts";
+
+/** GitHub as `app.ts` gives it: events in, authenticated clients out. */
+export interface RekeyApp {
+  /** Hands a stored envelope to the handlers. */
+  receive(envelope: { guid: string; event: string; fields: Fields; receivedAt: string }): Promise<void>;
+  /** The client of one installation: its own throttle, never one for all tenants. */
+  client(installation: number): Promise<GitHubClient>;
+  /** A token for git over HTTP. */
+  token(installation: number): Promise<string>;
+}
 
 /** Everything that the product runs on, made once at the start. */
 export interface Rekey {

@@ -2,7 +2,7 @@ import { readObjects } from "../git/cat-file.ts";
 import { git, gitText } from "../git.ts";
 import { type CodeRemote, fetchBlobs } from "../github/fetch-code.ts";
 import type { SourceFile } from "../identity/graph.ts";
-import { isInventoryPath, largestInventoryFile } from "../identity/inventory.ts";
+import { inventoryPaths, largestInventoryFile } from "../identity/inventory.ts";
 import { blobsAt } from "../source/commit-tree.ts";
 
 /** The tip of the default branch, fetched without blobs into this repository. */
@@ -34,7 +34,14 @@ export async function inventoryFiles(
   commit: string,
   also: ReadonlySet<string> = new Set(),
 ): Promise<SourceFile[]> {
-  const places = (await blobsAt(gitDir, commit)).filter(({ path }) => isInventoryPath(path) || also.has(path));
+  const listed = await blobsAt(gitDir, commit);
+  const wanted = new Set(
+    inventoryPaths(
+      listed.map(({ path }) => path),
+      also,
+    ),
+  );
+  const places = listed.filter(({ path }) => wanted.has(path));
   const byBlob = Map.groupBy(places, ({ blob }) => blob);
   if (byBlob.size === 0) return [];
   await fetchBlobs(gitDir, remote, [...byBlob.keys()]);

@@ -5,7 +5,7 @@ import type { Finding } from "../finding.ts";
 import { call } from "../github/client.ts";
 import { fetchBlobs, fetchBothSides, withBareRepository } from "../github/fetch-code.ts";
 import type { EventRepository } from "../github/handlers.ts";
-import { environmentOf } from "../identity/declared.ts";
+import { declarationOf } from "../identity/declared.ts";
 import { buildGraph, overlay, type SourceFile } from "../identity/graph.ts";
 import { linksFor } from "../identity/links.ts";
 import type { IncidentEvent } from "../incident/event.ts";
@@ -119,7 +119,7 @@ async function scanCode(
       ),
       declared: graph.declared,
       environment: (finding: Finding) =>
-        finding.identities.map(({ id }) => environmentOf(id, graph.declared)).find((environment) => environment !== undefined),
+        declarationOf(finding.identities, finding.detector, graph.declared, finding.slot?.variable)?.environment,
       complete: judged.complete && reached,
       reason: judged.reason ?? (reached ? undefined : "the history between base and head could not be fetched whole"),
     };

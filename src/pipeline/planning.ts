@@ -1,6 +1,6 @@
 import type { Driver } from "../driver.ts";
 import type { Finding } from "../finding.ts";
-import { consumersOf, type DeclaredIdentities, sinksOf } from "../identity/declared.ts";
+import { type DeclaredIdentities, declarationOf } from "../identity/declared.ts";
 import type { Incident } from "../incident/fold.ts";
 import { type Mode, makePlan, type Plan, type PlanFacts } from "../playbook/plan.ts";
 import { latestPlan, savePlan } from "../store/evidence.ts";
@@ -28,7 +28,7 @@ export async function planFor(rekey: Rekey, id: string, declared: DeclaredIdenti
     incident: id,
     credential: incident.credential,
     attributes: publicAttributes(occurrence.finding),
-    ...identityFacts(incident, declared, detector, rekey),
+    ...identityFacts(incident, occurrence.finding, declared, rekey),
     mode,
     ...(connection === undefined ? {} : { connection }),
     ...(named === undefined ? {} : { named }),
@@ -46,20 +46,20 @@ export async function keptPlan(rekey: Rekey, incident: string): Promise<Plan | u
   return (await latestPlan(rekey.database.db, incident))?.body as Plan | undefined;
 }
 
-/** Of the identities that are linked, the strongest one that declares this credential says where it is stored and who uses it. */
+/**
+ * Only the identity that the credential authenticates as, by strong or confirmed evidence, says where it is stored, who uses it and
+ * what environment it is: a declaration that fits by type alone must not lower an approval or name a place to write to.
+ */
 function identityFacts(
   incident: Incident,
+  finding: Finding,
   declared: DeclaredIdentities | undefined,
-  detector: string,
   rekey: Rekey,
 ): Pick<PlanFacts, "identity" | "sinks" | "consumers"> {
-  const declaring = incident.identities.find(
-    ({ id }) => sinksOf(id, detector, declared).length > 0 || consumersOf(id, detector, declared).kind !== "unknown",
-  );
-  const identity = declaring ?? incident.identities[0];
+  const declaration = declarationOf(finding.identities, incident.credential.detector, declared, finding.slot?.variable);
+  const identity = declaration?.link ?? incident.identities[0];
   if (identity === undefined) return { sinks: [], consumers: "unknown" };
-  const consumers = consumersOf(identity.id, detector, declared);
-  const sinks = sinksOf(identity.id, detector, declared).flatMap((place) => {
+  const sinks = (declaration?.sinks ?? []).flatMap((place) => {
     const type = rekey.config.connections[place.connection]?.type;
     const sink = type === undefined ? undefined : rekey.sinkFor(type);
     return sink === undefined
@@ -73,12 +73,13 @@ function identityFacts(
           },
         ];
   });
+  const consumers = declaration?.consumers ?? { kind: "unknown" as const };
   return {
     identity: {
       id: identity.id,
       kind: identity.kind,
       name: identity.name,
-      environment: identity.environment ?? "production",
+      environment: declaration?.environment ?? "production",
       ...(identity.owner === undefined ? {} : { owner: identity.owner }),
     },
     sinks,

@@ -1,4 +1,4 @@
-import { printable } from "../report/text.ts";
+import { forTerminal as printable } from "../identity/escape.ts";
 import type { Plan, PlanStep } from "./plan.ts";
 
 /** The dry run for a terminal: what would happen, who must agree, and from where there is no way back. */
