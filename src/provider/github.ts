@@ -1,0 +1,105 @@
+import { z } from "zod";
+import type { Driver, DriverContext, ProbeResult } from "../driver.ts";
+import { HoldError } from "../errors.ts";
+import { accept, type HttpAnswer, json, pinOf, request } from "../http.ts";
+import type { Secret } from "../secret.ts";
+import { probeAnswer, shaped } from "./answer.ts";
+
+/**
+ * GitHub tokens, killed by whoever holds them: `POST /credentials/revoke` asks for no authentication and refuses one
+ * (https://docs.github.com/rest/credentials/revoke). It answers 202 whatever it did, so only a probe proves the death. The owner is
+ * told by mail; it cannot be undone, and a new token is made by a person.
+ */
+export const github: Driver = {
+  manifest: {
+    type: "github/token",
+    name: "GitHub token",
+    detectors: ["github-personal-access-token", "github-fine-grained-token", "github-oauth-token", "github-app-user-token"],
+    class: "possession-kill",
+    verbs: {
+      revoke: { effect: "destroy", retry: "safe" },
+      probe: { effect: "read", retry: "safe" },
+      whoami: { effect: "read", retry: "safe" },
+    },
+    reversible: { disable: false, revoke: false },
+    overlap: "many",
+    // Undocumented (November 2026); revocation is queued behind the 202, so a minute passes before a refusal counts as the last word.
+    propagation: { create: 0, revoke: 60_000 },
+    valueChosenByUs: false,
+    killByPossession: true,
+    hosts: ["api.github.com"],
+    proof: "probe",
+    invalidMeansDead: true, // "Bad credentials" is revoked, expired or never made
+    pages: { revoke: "https://github.com/settings/tokens", issue: "https://github.com/settings/tokens" },
+    testedAgainst: "contract stand-in",
+  },
+
+  async revoke(context, _record, target) {
+    if (target.secret === undefined) {
+      throw new HoldError(
+        "value-needed",
+        "GitHub revokes a token for whoever holds its value, and the value could not be recovered; revoke it by hand",
+      );
+    }
+    // Revoking twice is revoking once, so that a lost answer may be asked for again.
+    const answer = await call({
+      context,
+      method: "POST",
+      path: "/credentials/revoke",
+      body: { credentials: [target.secret.reveal()] },
+      safe: true,
+    });
+    accept(answer, [202], "revoking a GitHub token", true);
+  },
+
+  probe: (context, target) => probeAnswer(() => user(context, target.secret), judge),
+
+  async whoami(context, target) {
+    const what = "asking GitHub whose token this is";
+    const body = accept(await user(context, target.secret), [200], what, true);
+    return { login: shaped(z.object({ login: z.string() }), body, what).login };
+  },
+};
+
+function user(context: DriverContext, secret: Secret): Promise<HttpAnswer> {
+  return call({ context, method: "GET", path: "/user", secret });
+}
+
+function judge(answer: HttpAnswer): ProbeResult | undefined {
+  const body = json(answer);
+  if (answer.status === 200 && z.object({ login: z.string() }).safeParse(body).success) return { answer: "alive", code: "200" };
+  const { data: refusal } = z.object({ message: z.string() }).safeParse(body);
+  return answer.status === 401 && refusal?.message === "Bad credentials" ? { answer: "invalid", code: "401 Bad credentials" } : undefined;
+}
+
+/** Never with the connection's credential: GitHub refuses an authenticated revocation. */
+function call({
+  context,
+  method,
+  path,
+  secret,
+  body,
+  safe,
+}: {
+  context: DriverContext;
+  method: string;
+  path: string;
+  secret?: Secret;
+  body?: object;
+  safe?: boolean;
+}): Promise<HttpAnswer> {
+  return request({
+    method,
+    url: `${context.host.replace(/\/$/, "")}${path}`,
+    headers: {
+      accept: "application/vnd.github+json",
+      ...(secret === undefined ? {} : { authorization: `Bearer ${secret.reveal()}` }),
+      ...(body === undefined ? {} : { "content-type": "application/json" }),
+    },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    pins: [pinOf(context.host)],
+    timeout: context.timeout,
+    ...(safe === true ? { safe } : {}),
+    ...(context.signal === undefined ? {} : { signal: context.signal }),
+  });
+}

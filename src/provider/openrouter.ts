@@ -1,0 +1,178 @@
+import { createHash } from "node:crypto";
+import { z } from "zod";
+import type { Driver, DriverContext, KeyRecord, ProbeResult } from "../driver.ts";
+import { HoldError, UnknownOutcomeError } from "../errors.ts";
+import { accept, type HttpAnswer, json, pinOf, request } from "../http.ts";
+import { Secret } from "../secret.ts";
+import { ownName, probeAnswer, shaped } from "./answer.ts";
+
+/**
+ * OpenRouter API keys by a management key (https://openrouter.ai/docs/api/api-reference/api-keys): create, disable, enable and
+ * delete by hash. The hash is the SHA-256 of the key's text, so a leaked key names its own record.
+ */
+export const openrouter: Driver = {
+  manifest: {
+    type: "openrouter/api-key",
+    name: "OpenRouter API key",
+    detectors: ["openrouter-api-key"],
+    class: "m-disable",
+    verbs: {
+      list: { effect: "read", retry: "safe" },
+      issue: { effect: "create", retry: "verify-first" },
+      disable: { effect: "mutate", retry: "safe" },
+      enable: { effect: "mutate", retry: "safe" },
+      revoke: { effect: "destroy", retry: "safe" },
+      probe: { effect: "read", retry: "safe" },
+      whoami: { effect: "read", retry: "safe" },
+    },
+    reversible: { disable: true, revoke: false },
+    overlap: "many",
+    // The vendor documents no propagation times (November 2026): 10 s is a margin over the seconds that key caches at an edge take.
+    propagation: { create: 2_000, revoke: 10_000 },
+    valueChosenByUs: false,
+    killByPossession: false,
+    hosts: ["openrouter.ai"],
+    proof: "probe",
+    invalidMeansDead: false, // a disabled or expired key gets the same 401
+    pages: { revoke: "https://openrouter.ai/settings/keys", issue: "https://openrouter.ai/settings/keys" },
+    testedAgainst: "contract stand-in",
+  },
+
+  async match(context, target) {
+    if (target.secret === undefined) return { records: [], grade: "weak" };
+    const hash = createHash("sha256").update(target.secret.reveal()).digest("hex");
+    const answer = await call(context, "GET", `/keys/${hash}`);
+    if (answer.status === 404) return { records: [], grade: "confirmed" };
+    const what = "looking up an OpenRouter key";
+    return { records: [recordOf(shaped(One, accept(answer, [200], what, true), what).data)], grade: "confirmed" };
+  },
+
+  list: (context) => listed(context),
+
+  async issue(context, { name, like }) {
+    const { limit, limit_reset, include_byok_in_limit, expires_at, workspace_id } = like.attributes;
+    const answer = await call(context, "POST", "/keys", {
+      name: ownName(name),
+      ...(limit === undefined ? {} : { limit: Number(limit) }),
+      ...(limit_reset === undefined ? {} : { limit_reset }),
+      ...(include_byok_in_limit === undefined ? {} : { include_byok_in_limit: include_byok_in_limit === "true" }),
+      ...(expires_at === undefined ? {} : { expires_at }),
+      ...(workspace_id === undefined ? {} : { workspace_id }),
+    });
+    const created = Created.safeParse(accept(answer, [200, 201], "creating an OpenRouter key"));
+    if (!created.success)
+      throw new UnknownOutcomeError("OpenRouter created a key, but its answer has no key in it; discard it by its name");
+    return { record: recordOf(created.data.data), secret: Secret.from(created.data.key), companions: {} };
+  },
+
+  async discard(context, { name }) {
+    const ours = (await listed(context)).filter((record) => record.name === ownName(name));
+    for (const record of ours) await remove(context, record);
+    return ours.length;
+  },
+
+  async disable(context, record) {
+    accept(await call(context, "PATCH", `/keys/${idOf(record)}`, { disabled: true }, true), [200], "disabling an OpenRouter key", true);
+  },
+
+  async enable(context, record) {
+    accept(await call(context, "PATCH", `/keys/${idOf(record)}`, { disabled: false }, true), [200], "enabling an OpenRouter key", true);
+  },
+
+  revoke: (context, record) => remove(context, record),
+
+  probe: (context, target) => probeAnswer(() => current(context, target.secret), judge),
+
+  async whoami(context, target) {
+    const what = "asking OpenRouter whose key this is";
+    const body = accept(await current(context, target.secret), [200], what, true);
+    return { label: shaped(z.object({ data: z.object({ label: z.string() }) }), body, what).data.label };
+  },
+};
+
+const Key = z.object({
+  hash: z.string(),
+  name: z.string().nullish(),
+  label: z.string().nullish(),
+  disabled: z.boolean(),
+  limit: z.number().nullish(),
+  limit_reset: z.string().nullish(),
+  include_byok_in_limit: z.boolean().nullish(),
+  expires_at: z.string().nullish(),
+  workspace_id: z.string().nullish(),
+  created_at: z.string().nullish(),
+});
+const One = z.object({ data: Key });
+const Page = z.object({ data: z.array(Key) });
+const Created = z.object({ data: Key, key: z.string().min(1) });
+
+/** All pages, disabled keys too; the vendor has no total, so an empty page ends it. */
+async function listed(context: DriverContext): Promise<KeyRecord[]> {
+  const what = "listing OpenRouter keys";
+  const records = new Map<string, KeyRecord>();
+  for (let offset = 0; offset < 100_000; ) {
+    const answer = await call(context, "GET", `/keys?include_disabled=true&offset=${offset}`);
+    const { data } = shaped(Page, accept(answer, [200], what, true), what);
+    if (data.length === 0) return [...records.values()];
+    for (const key of data) records.set(key.hash, recordOf(key));
+    offset += data.length;
+  }
+  throw new HoldError("list-incomplete", "OpenRouter lists more than 100000 keys, so the list is not complete");
+}
+
+async function remove(context: DriverContext, record: KeyRecord): Promise<void> {
+  const answer = await call(context, "DELETE", `/keys/${idOf(record)}`, undefined, true);
+  if (answer.status !== 404) accept(answer, [200, 204], "deleting an OpenRouter key", true);
+}
+
+function current(context: DriverContext, secret: Secret): Promise<HttpAnswer> {
+  return call({ ...context, credential: secret }, "GET", "/key");
+}
+
+function judge(answer: HttpAnswer): ProbeResult | undefined {
+  if (
+    answer.status === 200 &&
+    z.object({ data: z.object({ is_management_key: z.boolean().optional() }) }).safeParse(json(answer)).success
+  ) {
+    return { answer: "alive", code: "200" };
+  }
+  const refusal = z.object({ error: z.object({ code: z.literal(401) }) }).safeParse(json(answer));
+  return answer.status === 401 && refusal.success ? { answer: "invalid", code: "401 error 401" } : undefined;
+}
+
+/** Deleting and switching by id have the same result however often they arrive: a lost answer may be asked for again. */
+function call(context: DriverContext, method: string, path: string, body?: object, safe = false): Promise<HttpAnswer> {
+  return request({
+    method,
+    url: `${context.host.replace(/\/$/, "")}/api/v1${path}`,
+    headers: {
+      ...(context.credential === undefined ? {} : { authorization: `Bearer ${context.credential.reveal()}` }),
+      ...(body === undefined ? {} : { "content-type": "application/json" }),
+    },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    pins: [pinOf(context.host)],
+    timeout: context.timeout,
+    ...(safe ? { safe } : {}),
+    ...(context.signal === undefined ? {} : { signal: context.signal }),
+  });
+}
+
+function idOf(record: KeyRecord): string {
+  if (/^[A-Za-z0-9_-]{8,200}$/.test(record.id)) return record.id;
+  throw new HoldError("bad-key-id", "this is not the hash of an OpenRouter key");
+}
+
+function recordOf(key: z.output<typeof Key>): KeyRecord {
+  const { limit, limit_reset, include_byok_in_limit, expires_at, workspace_id } = key;
+  const attributes = Object.entries({ limit, limit_reset, include_byok_in_limit, expires_at, workspace_id }).flatMap(([name, value]) =>
+    value === null || value === undefined ? [] : [[name, String(value)]],
+  );
+  return {
+    id: key.hash,
+    ...(key.name ? { name: key.name } : {}),
+    state: key.disabled ? "disabled" : "active",
+    ...(key.label ? { hint: key.label } : {}),
+    ...(key.created_at ? { createdAt: key.created_at } : {}),
+    attributes: Object.fromEntries(attributes),
+  };
+}
