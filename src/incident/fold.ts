@@ -109,6 +109,14 @@ export function fold(recorded: readonly Recorded<IncidentEvent>[]): Incident {
   return incident;
 }
 
+/** False for an event that would repeat what the incident shows: the same identity with the same facts, the same plan. */
+export function isNews(incident: Incident, event: IncidentEvent): boolean {
+  if (event.type === "planned") return incident.plan?.hash !== event.planHash;
+  if (event.type !== "identity-linked") return true;
+  const known = incident.identities.find(({ id }) => id === event.identity);
+  return known === undefined || (["kind", "name", "owner", "grade", "environment"] as const).some((field) => known[field] !== event[field]);
+}
+
 function apply(incident: Incident, event: IncidentEvent, at: string): Incident {
   switch (event.type) {
     case "opened":

@@ -8,6 +8,7 @@ import pg from "pg";
 import { PgBoss } from "pg-boss";
 import { UsageError } from "../errors.ts";
 import { describeError, type Log, silentLog } from "../log.ts";
+import { Secret } from "../secret.ts";
 import { openEmbedded, safeInteger } from "./embedded.ts";
 import { EmbeddedKysely, embeddedDialect, type Session } from "./embedded-dialect.ts";
 import type { Lock } from "./lock.ts";
@@ -23,7 +24,7 @@ interface Common {
 
 export type Database =
   | (Common & { readonly kind: "embedded"; readonly session: Session; readonly lock: Lock })
-  | (Common & { readonly kind: "postgresql"; readonly url: string });
+  | (Common & { readonly kind: "postgresql"; readonly url: Secret });
 
 /**
  * Opens the state of Rekey and brings its tables up to date. `dataDir` is a directory for the embedded database (made if
@@ -81,7 +82,7 @@ async function openPostgresql(url: string, log: Log): Promise<Database> {
     if (version < 150_000)
       throw new UsageError(`expected PostgreSQL 15 or newer, the server has ${Math.floor(version / 10_000)}; upgrade it`);
     await migrate(db);
-    return { kind: "postgresql", db, url, close: () => db.destroy() };
+    return { kind: "postgresql", db, url: Secret.from(url), close: () => db.destroy() };
   } catch (error) {
     await db.destroy();
     throw error;

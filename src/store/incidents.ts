@@ -2,7 +2,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { type Kysely, sql, type Transaction } from "kysely";
 import { credentialKey, type Finding, type Severity } from "../finding.ts";
 import type { IncidentEvent, Recorded } from "../incident/event.ts";
-import { fold, type Incident } from "../incident/fold.ts";
+import { fold, type Incident, isNews } from "../incident/fold.ts";
 import { incidentId } from "../incident/id.ts";
 import { appendEvents, readEvents } from "./events.ts";
 import { json, storable } from "./json.ts";
@@ -53,11 +53,16 @@ export async function openOrAddOccurrence(
   return { incident: await projectIncident(trx, known), opened: id !== undefined, added };
 }
 
-/** Appends events to an incident and brings its row up to date, in the caller's transaction. */
+/**
+ * Appends events to an incident and brings its row up to date, in the caller's transaction. What says nothing new (an
+ * identity or a plan that stands there already) is left out: every scan of a pull request says it again.
+ */
 export async function recordEvents(trx: Transaction<Schema>, id: string, events: readonly IncidentEvent[]): Promise<Incident> {
-  const known = await trx.selectFrom("incident").select("id").where("id", "=", id).executeTakeFirst();
+  const known = await trx.selectFrom("incident").select("body").where("id", "=", id).forUpdate().executeTakeFirst();
   if (known === undefined) throw new Error(`there is no incident ${id}`);
-  await appendEvents(trx, id, events);
+  const news = events.filter((event) => isNews(known.body, event));
+  if (news.length === 0) return known.body;
+  await appendEvents(trx, id, news);
   return projectIncident(trx, id);
 }
 

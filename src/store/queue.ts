@@ -59,7 +59,9 @@ export async function openQueue(database: Database, options: { log?: Log; queues
   const log = options.log ?? silentLog;
   const embedded = database.kind === "embedded";
   const boss = new PgBoss({
-    ...(embedded ? { db: queueDatabase(database.session), backend: "pglite" as const } : { connectionString: database.url, max: 5 }),
+    ...(embedded
+      ? { db: queueDatabase(database.session), backend: "pglite" as const }
+      : { connectionString: database.url.reveal(), max: 5 }),
     application_name: "rekey",
     useListenNotify: true,
     supervise: true,
@@ -123,20 +125,26 @@ export async function openQueue(database: Database, options: { log?: Log; queues
 
     async work<T extends object>(name: string, handler: (job: Job<T>) => Promise<void>, { concurrency = 1 } = {}) {
       await ensure(name);
-      await boss.work(
-        name,
-        {
-          perJobResults: true,
-          includeMetadata: true,
-          batchSize: 1,
-          localConcurrency: concurrency,
-          groupConcurrency: 1,
-          pollingIntervalSeconds: 0.5,
-          // Retries and deferred jobs raise no NOTIFY, so polling stays short (pg-boss 12.38).
-          notifyPollingIntervalSeconds: embedded ? 0.5 : 1,
-        },
-        async (jobs: JobWithMetadata<T>[]) => Promise.all(jobs.map((job) => attempt(boss, job, handler, log))),
-      );
+      for (let worker = 0; worker < concurrency; worker++) {
+        let id = "";
+        id = await boss.work(
+          name,
+          {
+            perJobResults: true,
+            includeMetadata: true,
+            batchSize: 1,
+            groupConcurrency: 1,
+            pollingIntervalSeconds: 0.5,
+            // Retries and deferred jobs raise no NOTIFY, so polling stays short (pg-boss 12.38).
+            notifyPollingIntervalSeconds: embedded ? 0.5 : 1,
+          },
+          async (jobs: JobWithMetadata<T>[]) => {
+            // Where one job was, more may be: look again at once when it is done, not after the polling interval.
+            boss.notifyWorker(id);
+            return Promise.all(jobs.map((job) => attempt(boss, job, handler, log)));
+          },
+        );
+      }
     },
 
     async deadLetters(limit = 100) {

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { fold } from "../../src/incident/fold.ts";
+import { fold, isNews } from "../../src/incident/fold.ts";
 import { incidentId, parseIncidentId } from "../../src/incident/id.ts";
 import { severityOf } from "../../src/incident/severity.ts";
 import { slaOf } from "../../src/incident/sla.ts";
@@ -115,6 +115,18 @@ test("the strongest identity that has an owner gives the owner", () => {
   expect(linked.owner).toBe("@mara");
   const relinked = recorded("RK-7F3K", ["10:01", opened], ["10:01", link("a", "weak")], ["10:02", link("a", "strong", "@mara")]);
   expect(fold(relinked).identities).toHaveLength(1);
+});
+
+test("what an incident shows already is no news", () => {
+  const link = { type: "identity-linked", identity: "a", kind: "agent", name: "a", grade: "strong", owner: "@mara" } as const;
+  const known = incident("RK-7F3K", ["10:01", opened], ["10:01", link], ["10:02", { type: "planned", planHash: "p", playbook: "x@1" }]);
+  expect(isNews(known, link)).toBe(false);
+  expect(isNews(known, { ...link, grade: "confirmed" })).toBe(true);
+  expect(isNews(known, { ...link, environment: "staging" })).toBe(true);
+  expect(isNews(known, { ...link, identity: "b" })).toBe(true);
+  expect(isNews(known, { type: "planned", planHash: "p", playbook: "x@1" })).toBe(false);
+  expect(isNews(known, { type: "planned", planHash: "q", playbook: "x@1" })).toBe(true);
+  expect(isNews(known, { type: "contained" })).toBe(true);
 });
 
 test("events with a gap, twice opened or without a start are an error", () => {

@@ -62,6 +62,13 @@ onEachDatabase((open) => {
     expect(running).toBe(2);
   });
 
+  test("a backlog is worked off in one go, not one job per look", async () => {
+    for (let n = 0; n < 60; n++) await queue.enqueue("backlog", { n });
+    let done = 0;
+    await queue.work("backlog", async () => void (done += 1));
+    await vi.waitFor(() => expect(done).toBe(60), 15_000);
+  });
+
   test("a failure is tried again, and what is stored of it does not quote it", async () => {
     let tries = 0;
     await queue.work("retried", async () => {
