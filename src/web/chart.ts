@@ -2,7 +2,7 @@ import { scaleLinear, scaleLog } from "d3-scale";
 import { area, curveStepAfter, line } from "d3-shape";
 import { html } from "hono/html";
 import { formatDuration, formatShare } from "../metric/duration.ts";
-import type { Step, Survival } from "../metric/survival.ts";
+import { type Step, type Survival, shareEndedBy } from "../metric/survival.ts";
 import { type Html, nothing } from "./layout.ts";
 
 const minute = 60_000;
@@ -26,7 +26,8 @@ export function survivalChart(survival: Survival, { width, id }: { width: number
   if (last === undefined) return nothing;
   const height = width < 500 ? 260 : 340;
   const margin = { top: 14, right: 16, bottom: 56, left: 46 };
-  const [start, end] = [Math.min(minute, Math.max(1000, steps[0]?.ms ?? minute)), Math.max(last.ms * 1.3, 90 * minute)];
+  const firstEnd = steps.find(({ events }) => events > 0)?.ms ?? minute;
+  const [start, end] = [Math.min(minute, Math.max(1000, firstEnd)), Math.max(last.ms * 1.3, 90 * minute)];
   const x = scaleLog([start, end], [margin.left, width - margin.right]).clamp(true);
   const y = scaleLinear([0, 1], [height - margin.bottom, margin.top]);
   const bottom = height - margin.bottom;
@@ -81,11 +82,11 @@ export function survivalTable({ steps }: Survival): Html {
 <tbody>${rows}</tbody></table></div>`;
 }
 
-function describe({ n, events, median, steps }: Survival): string {
-  const day = steps.findLast(({ ms }) => ms <= 24 * 60 * minute);
-  const after = day === undefined ? "" : ` After 24 hours ${formatShare(day.survival)} were still usable.`;
+function describe(survival: Survival): string {
+  const { n, events, median } = survival;
+  const dead = shareEndedBy(survival, 24 * 60 * minute)?.share;
   const half = median === undefined ? "Half of them were not dead yet." : `Half were dead after ${formatDuration(median)}.`;
-  return `${events} of ${n} died. ${half}${after}`;
+  return `${events} of ${n} died. ${half}${dead === undefined ? "" : ` After 24 hours ${formatShare(1 - dead)} were still usable.`}`;
 }
 
 function followed(steps: readonly Step[], ms: number): number {
