@@ -12,6 +12,7 @@ import { readReference, type ServerConfig } from "../config/server.ts";
 import { UsageError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import type { Rekey } from "../pipeline/context.ts";
+import { operatorRoutes } from "../pipeline/operator.ts";
 import { createPipeline } from "../pipeline.ts";
 import { drivers } from "../provider/index.ts";
 import { fingerprintKey, type Secret } from "../secret.ts";
@@ -87,7 +88,11 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     );
     const server = await listen(createServer(listener), config.listen);
     await pipeline.start();
-    const socket = await ownSocket(database, options.dataDir, createWeb({ readers: readersOf(database), log }));
+    const socket = await ownSocket(
+      database,
+      options.dataDir,
+      operatorRoutes(rekey).route("/", createWeb({ readers: readersOf(database), log })),
+    );
     const address = server.address();
     return {
       url: `http://${config.listen.host}:${typeof address === "object" && address !== null ? address.port : config.listen.port}`,

@@ -1,0 +1,47 @@
+import { readFileSync, statSync } from "node:fs";
+import { Command, Option } from "commander";
+import { z } from "zod";
+import { builtInPlaybooks, loadPlaybooks } from "../config/playbooks.ts";
+import { ConfigError, UsageError } from "../errors.ts";
+import { Playbook, parsePlaybook } from "../playbook/schema.ts";
+
+export function command(): Command {
+  const lint = new Command("lint")
+    .description(
+      "Proves playbooks: schema, step order, unknown verbs, expressions. Exit code 0 without problems, 1 with, 2 for wrong usage.",
+    )
+    .argument("[path...]", "playbook files or folders; without one, the built-in playbooks")
+    .addOption(new Option("--format <format>", "output").choices(["text", "json"]).default("text"))
+    .action(runLint);
+  const list = new Command("list").description("Lists the built-in playbooks.").action(() => {
+    for (const { name, version, match, policy } of loadPlaybooks()) {
+      process.stdout.write(`${name} version ${version}: ${match.credential.join(", ")} (${policy.modes.join(", ")})\n`);
+    }
+  });
+  const schema = new Command("schema").description("Prints the JSON Schema of a playbook.").action(() => {
+    process.stdout.write(`${JSON.stringify(z.toJSONSchema(Playbook, { io: "input" }), null, 2)}\n`);
+  });
+  return new Command().description("Works with rotation playbooks.").addCommand(lint).addCommand(list).addCommand(schema);
+}
+
+function runLint(paths: readonly string[], { format }: { format: "text" | "json" }): void {
+  const problems: string[] = [];
+  let count = 0;
+  for (const path of paths.length === 0 ? [builtInPlaybooks] : paths) {
+    const stat = statSync(path, { throwIfNoEntry: false });
+    if (stat === undefined) throw new UsageError(`expected a playbook file or folder; there is no '${path}'`);
+    try {
+      if (stat.isDirectory()) count += loadPlaybooks([path]).length;
+      else {
+        parsePlaybook(readFileSync(path, "utf8"), path);
+        count++;
+      }
+    } catch (error) {
+      if (!(error instanceof ConfigError)) throw error;
+      problems.push(error.message);
+    }
+  }
+  if (format === "json") process.stdout.write(`${JSON.stringify({ version: 1, playbooks: count, problems }, null, 2)}\n`);
+  else process.stdout.write(`${[...problems, `${count} playbooks, ${problems.length} problems`].join("\n")}\n`);
+  process.exitCode = problems.length === 0 ? 0 : 1;
+}

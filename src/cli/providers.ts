@@ -1,0 +1,52 @@
+import { Command, Option } from "commander";
+import { drivers } from "../provider/index.ts";
+import { sinks } from "../secret-manager/index.ts";
+
+export function command(): Command {
+  return new Command()
+    .description("Lists what Rekey can do with each provider's credentials and each secret manager, and against what that was tested.")
+    .addOption(new Option("--format <format>", "output").choices(["text", "json"]).default("text"))
+    .action(({ format }: { format: "text" | "json" }) => {
+      const providers = drivers.map(({ manifest }) => manifest);
+      const stores = Object.values(sinks).map(({ manifest }) => manifest);
+      if (format === "json") {
+        process.stdout.write(`${JSON.stringify({ version: 1, providers, secretManagers: stores }, null, 2)}\n`);
+        return;
+      }
+      const yes = (value: boolean) => (value ? "yes" : "-");
+      const rows = [
+        ["provider", "class", "issue", "disable", "undo", "revoke", "probe", "proof", "tested against"],
+        ...providers.map(({ type, class: kind, verbs, reversible, proof, testedAgainst }) => [
+          type,
+          kind,
+          yes(verbs.issue !== undefined),
+          yes(verbs.disable !== undefined),
+          yes(reversible.disable),
+          yes(verbs.revoke !== undefined),
+          yes(verbs.probe !== undefined),
+          proof,
+          testedAgainst,
+        ]),
+        [],
+        ["secret manager", "pending", "check-and-set", "read back", "undo", "tested against"],
+        ...stores.map(({ name, pending, cas, readBack, undo, testedAgainst }) => [
+          name,
+          yes(pending),
+          yes(cas),
+          yes(readBack),
+          yes(undo),
+          testedAgainst,
+        ]),
+      ];
+      process.stdout.write(
+        `${rows
+          .map((row) =>
+            row
+              .map((cell, column) => cell.padEnd(column === 0 ? 30 : 14))
+              .join(" ")
+              .trimEnd(),
+          )
+          .join("\n")}\n`,
+      );
+    });
+}
