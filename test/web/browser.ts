@@ -1,27 +1,44 @@
 import { existsSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { serve } from "@hono/node-server";
-import packed from "@sparticuz/chromium";
+import packed, { inflate } from "@sparticuz/chromium";
 import type { Hono } from "hono";
 import { type Browser, chromium } from "playwright-core";
 
-/** A headless Chromium: the one from npm, or the system's where that one does not start. */
+/**
+ * A headless Chromium: the one from npm, with the machine's libraries or, where NSS and expat are missing, with those that
+ * its package brings; else the system's.
+ */
 export async function launchBrowser(): Promise<Browser> {
+  const packedPath = await packed.executablePath();
+  const attempts: (() => Promise<Browser>)[] = [
+    () => launch(packedPath),
+    async () =>
+      launch(packedPath, { LD_LIBRARY_PATH: join(await inflate(join(packages, "@sparticuz/chromium/bin/al2023.tar.br")), "lib") }),
+    ...["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].filter(existsSync).map((path) => () => launch(path)),
+  ];
   const errors: string[] = [];
-  for (const executablePath of [
-    await packed.executablePath(),
-    "/usr/bin/chromium",
-    "/usr/bin/chromium-browser",
-    "/usr/bin/google-chrome",
-  ]) {
-    if (!existsSync(executablePath)) continue;
+  for (const attempt of attempts) {
     try {
-      // As root Chromium refuses its own sandbox.
-      return await chromium.launch({ executablePath, args: ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"] });
+      return await attempt();
     } catch (error) {
       errors.push(String(error));
     }
   }
   throw new Error(`no Chromium starts here: install the libraries that it names, or a system Chromium\n${errors.join("\n")}`);
+}
+
+const packages = fileURLToPath(new URL("../../node_modules", import.meta.url));
+
+function launch(executablePath: string, environment: Record<string, string> = {}): Promise<Browser> {
+  // As root Chromium refuses its own sandbox; without --disable-dev-shm-usage it dies where /dev/shm is small.
+  return chromium.launch({
+    executablePath,
+    args: ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"],
+    env: { PATH: process.env["PATH"] ?? "", HOME: tmpdir(), ...environment },
+  });
 }
 
 /** Serves an app on a loopback port of its own. */
