@@ -3,6 +3,7 @@ import type { Finding } from "../finding.ts";
 import { readObjects } from "../git/cat-file.ts";
 import { isArchive, scanArchive } from "./archive.ts";
 import { type Commit, type CommitInfo, gitLog, type LogOptions } from "./git-log.ts";
+import { visitPacks } from "./packs.ts";
 import { isStructured, type ScannerOptions, type Tally } from "./scanner.ts";
 
 export interface CommitScan extends LogOptions, Pick<ScannerOptions, "scan"> {
@@ -11,6 +12,8 @@ export interface CommitScan extends LogOptions, Pick<ScannerOptions, "scan"> {
   readonly repository?: string | undefined;
   /** Sees every commit before its blobs are read. */
   readonly onCommit?: ((commit: Commit) => void) | undefined;
+  /** The objects folder, where packs may be read without git. The result is the same without it. */
+  readonly objects?: string | undefined;
   /** Blobs that no commit's change shows, with the path to give them: refs that point at trees and blobs. */
   readonly more?: readonly { readonly blob: string; readonly path: string }[] | undefined;
 }
@@ -42,16 +45,36 @@ export async function scanCommits(options: CommitScan): Promise<Ranked[]> {
   }
   for (const { blob, path } of options.more ?? []) places.addBlob(blob, path, undefined);
 
-  for await (const object of readObjects(cwd, places.blobs(), { maxBytes: maxBlob, ...(env === undefined ? {} : { env }) })) {
+  const inPacks = options.objects === undefined ? new Set<string>() : scanPacks(options.objects, places, options, found);
+  const left = [...places.blobs()].filter((id) => !inPacks.has(id));
+  for await (const object of readObjects(cwd, left, { maxBytes: maxBlob, ...(env === undefined ? {} : { env }) })) {
     const introduced = places.of(object.id);
-    if (object.bytes === undefined) {
-      for (const { path } of introduced) tally.skip(path, unread(object), true);
-      continue;
-    }
-    for (const { finding, place } of scanBlob(object.id, object.bytes, introduced, options))
-      found.push({ finding, rank: place.commit?.rank ?? Number.MAX_SAFE_INTEGER });
+    if (object.bytes === undefined) for (const { path } of introduced) tally.skip(path, unread(object), true);
+    else found.push(...scanBlob(object.id, object.bytes, introduced, options));
   }
   return found;
+}
+
+/** The blobs that can be read from packs directly; gives their ids. */
+function scanPacks(objects: string, places: Places, options: CommitScan, found: Ranked[]): Set<string> {
+  return visitPacks(objects, {
+    wanted: (id) => places.of(id).length > 0,
+    isClean: (bytes) => options.scan({ bytes, origin: { kind: "file" } }).length === 0,
+    whole(id, bytes) {
+      const introduced = places.of(id);
+      const before = found.length;
+      found.push(...scanBlob(id, bytes, introduced, options));
+      const first = introduced[0]?.path ?? "";
+      // what a grammar or an archive reader said of it is not what the bytes alone would have given
+      return found.length === before && !isStructured(first, bytes) && !isArchive(first) ? "clean" : "not-clean";
+    },
+    clean(id, bytes) {
+      options.tally.passed(bytes.length);
+      const structured = places.of(id).filter(({ path }) => isStructured(path, bytes) || isArchive(path));
+      for (const place of structured) found.push(...scanBlob(id, bytes, [place], options));
+      reportPointer(places.of(id), bytes, options.tally);
+    },
+  });
 }
 
 /** Why an object could not be read, for a person. */
@@ -125,26 +148,24 @@ class Places {
   }
 }
 
-function* scanBlob(
-  blob: string,
-  bytes: Buffer,
-  places: readonly Place[],
-  { tally, repository }: CommitScan,
-): Generator<{ finding: Finding; place: Place }> {
-  const pointer = isLfsPointer(bytes);
+function* scanBlob(blob: string, bytes: Buffer, places: readonly Place[], { tally, repository }: CommitScan): Generator<Ranked> {
+  reportPointer(places, bytes, tally);
   let holds = false;
-  for (const [index, place] of places.entries()) {
-    if (pointer) tally.skip(place.path, "Git LFS pointer: the content is not in the repository", false);
-    if (index > 0 && !holds && !isStructured(place.path, bytes) && !isArchive(place.path)) continue;
-    const origin = originOf({ kind: "file", path: place.path, blob }, place.commit, repository);
-    const findings = isArchive(place.path)
+  for (const [index, { path, commit }] of places.entries()) {
+    if (index > 0 && !holds && !isStructured(path, bytes) && !isArchive(path)) continue;
+    const origin = originOf({ kind: "file", path, blob }, commit, repository);
+    const findings = isArchive(path)
       ? scanArchive({ size: bytes.length, read: () => bytes, origin, tally })
       : index === 0
         ? tally.read({ bytes, origin })
         : tally.again({ bytes, origin });
     if (findings.length > 0) holds = true;
-    for (const finding of findings) yield { finding, place };
+    for (const finding of findings) yield { finding, rank: commit?.rank ?? Number.MAX_SAFE_INTEGER };
   }
+}
+
+function reportPointer(places: readonly Place[], bytes: Buffer, tally: Tally): void {
+  if (isLfsPointer(bytes)) for (const { path } of places) tally.skip(path, "Git LFS pointer: the content is not in the repository", false);
 }
 
 export function isLfsPointer(bytes: Buffer): boolean {

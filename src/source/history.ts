@@ -10,6 +10,8 @@ export interface HistoryOptions extends ScannerOptions {
   readonly cwd: string;
   /** `host/owner/name`, goes into locators. */
   readonly repository?: string | undefined;
+  /** `false` reads everything through git: slower, with the same result. */
+  readonly packs?: boolean;
 }
 
 /**
@@ -27,9 +29,16 @@ export async function scanHistory(options: HistoryOptions): Promise<Result> {
   if ((await gitText(["rev-parse", "--is-shallow-repository"], { cwd })).trim() === "true")
     tally.skip(".", "a shallow clone: earlier commits are not here; run git fetch --unshallow", true);
   const more = await blobsOfRefs(cwd, refs);
-  const ranked = await scanCommits({ ...options, tally, revisions: ["--all"], repository, more });
+  const objects = options.packs === false ? undefined : await objectsFolder(cwd);
+  const ranked = await scanCommits({ ...options, tally, revisions: ["--all"], repository, more, objects });
   const names = [...refNames(refs, tally), ...(await tagMessages(cwd, refs, tally))];
   return { findings: [...earliest(ranked), ...names], stats: tally.stats() };
+}
+
+/** Packs are read directly where ids are SHA-1. */
+async function objectsFolder(cwd: string): Promise<string | undefined> {
+  if ((await gitText(["rev-parse", "--show-object-format"], { cwd })).trim() !== "sha1") return undefined;
+  return (await gitText(["rev-parse", "--path-format=absolute", "--git-path", "objects"], { cwd })).trim();
 }
 
 interface Ref {

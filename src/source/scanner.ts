@@ -34,6 +34,7 @@ export class Tally {
   #complete = true;
   #unlisted = 0;
   readonly #skipped: Skipped[] = [];
+  readonly #reported = new Set<string>();
   readonly #options: ScannerOptions;
 
   constructor(options: ScannerOptions) {
@@ -48,6 +49,13 @@ export class Tally {
     return folded(numbered(this.#options.scan(document)));
   }
 
+  /** A document that holds nothing, as another of nearly the same content has shown. */
+  passed(bytes: number): void {
+    this.#files++;
+    this.#bytes += bytes;
+    this.#options.progress?.(this.#files, this.#bytes);
+  }
+
   /** As `read` for a document that was counted already: the same blob at another path, a further piece of a file. */
   again(document: Document): Finding[] {
     return folded(numbered(this.#options.scan(document)));
@@ -55,9 +63,12 @@ export class Tally {
 
   /** Something was not (wholly) read. `hole`: it may hold credentials that nobody has looked for. */
   skip(path: string, reason: string, hole: boolean): void {
+    if (hole) this.#complete = false;
+    const key = `${path}\0${reason}`;
+    if (this.#reported.has(key)) return;
+    this.#reported.add(key);
     if (this.#skipped.length < maxSkipped) this.#skipped.push({ path, reason });
     else this.#unlisted++;
-    if (hole) this.#complete = false;
   }
 
   stats(): Stats {

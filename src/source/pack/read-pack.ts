@@ -1,0 +1,159 @@
+import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import { inflateSync } from "node:zlib";
+import { applyDelta } from "./delta.ts";
+import { openPackIndex, type PackIndex } from "./pack-index.ts";
+
+/** A blob of a pack. Deltas come after their base. */
+export interface PackedBlob {
+  readonly id: string;
+  /** Place in the pack, from 0; `base` is that of the object it is a delta of. */
+  readonly position: number;
+  readonly base: number | undefined;
+  readonly bytes: Buffer;
+  /** Start and end of each stretch that the base does not have in this form; undefined where there is no base. */
+  readonly fresh: readonly number[] | undefined;
+}
+
+/** Larger objects, and what builds on them, are left to git. Bytes. */
+const largest = 24 << 20;
+
+/**
+ * Every blob of a pack, base by base, depth first, so that memory holds one chain of deltas. What cannot be read here (large,
+ * damaged, its base in another pack) is left out: git has to read it. `file` is the path without `.pack` and `.idx`.
+ */
+export function* packedBlobs(file: string): Generator<PackedBlob> {
+  const pack = openSync(`${file}.pack`, "r");
+  try {
+    const size = fstatSync(pack).size;
+    const index = openPackIndex(`${file}.idx`, size);
+    if (index === undefined) return;
+    const headers = readHeaders(pack, index);
+    if (headers === undefined) return;
+    for (let root = 0; root < index.count; root++) {
+      if (headers.type[root] === blob) yield* readTree(pack, root, index, headers);
+    }
+  } finally {
+    closeSync(pack);
+  }
+}
+
+const [blob, offsetDelta, idDelta] = [3, 6, 7];
+
+interface Headers {
+  readonly type: Uint8Array;
+  readonly size: Float64Array;
+  /** Where the deflated data begins, from the object's offset. */
+  readonly skip: Uint8Array;
+  /** Deltas of each object as linked lists; -1 ends one. */
+  readonly firstChild: Int32Array;
+  readonly nextChild: Int32Array;
+}
+
+interface Built {
+  readonly position: number;
+  readonly bytes: Buffer;
+}
+
+/** One root and all that is built on it. An entry of the stack is a base whose deltas are not all done. */
+function* readTree(pack: number, root: number, index: PackIndex, headers: Headers): Generator<PackedBlob> {
+  const whole = inflated(pack, root, index, headers);
+  if (whole === undefined) return;
+  yield { id: index.id(root), position: root, base: undefined, bytes: whole, fresh: undefined };
+  const stack: (Built & { child: number })[] = [{ position: root, bytes: whole, child: headers.firstChild[root] ?? -1 }];
+  for (let top = stack.at(-1); top !== undefined; top = stack.at(-1)) {
+    const position = top.child;
+    if (position === -1) {
+      stack.pop();
+      continue;
+    }
+    top.child = headers.nextChild[position] ?? -1;
+    const delta = inflated(pack, position, index, headers);
+    const patched = delta === undefined ? undefined : applyDelta(top.bytes, delta, largest);
+    if (patched === undefined) continue;
+    yield { id: index.id(position), position, base: top.position, ...patched };
+    const child = headers.firstChild[position] ?? -1;
+    if (child !== -1) stack.push({ position, bytes: patched.bytes, child });
+  }
+}
+
+/** Types, sizes and bases in one pass over the pack. Undefined where it is not a pack of version 2 or 3. */
+function readHeaders(pack: number, index: PackIndex): Headers | undefined {
+  const { count, offsets } = index;
+  const block = blockReader(pack);
+  const magic = block(0);
+  if (magic.readUInt32BE(0) !== 0x5041434b || ![2, 3].includes(magic.readUInt32BE(4))) return undefined;
+  const headers: Headers = {
+    type: new Uint8Array(count),
+    size: new Float64Array(count),
+    skip: new Uint8Array(count),
+    firstChild: new Int32Array(count).fill(-1),
+    nextChild: new Int32Array(count).fill(-1),
+  };
+  for (let position = count - 1; position >= 0; position--) {
+    const offset = offsets[position] ?? 0;
+    const header = parseHeader(block(offset), offset, index);
+    headers.type[position] = header.type;
+    headers.size[position] = header.size;
+    headers.skip[position] = header.skip;
+    if (header.base === -1) continue;
+    headers.nextChild[position] = headers.firstChild[header.base] ?? -1;
+    headers.firstChild[header.base] = position;
+  }
+  return headers;
+}
+
+/** gitformat-pack: type and size, then for a delta its base, by offset or by id. */
+function parseHeader(bytes: Buffer, offset: number, index: PackIndex): { type: number; size: number; skip: number; base: number } {
+  let byte = bytes[0] ?? 0;
+  let skip = 1;
+  const type = (byte >> 4) & 7;
+  let size = byte & 15;
+  for (let factor = 16; byte >= 0x80 && skip < 10; factor *= 128) {
+    byte = bytes[skip++] ?? 0;
+    size += (byte & 0x7f) * factor;
+  }
+  if (type === idDelta) return { type, size, skip: skip + 20, base: index.find(bytes.subarray(skip, skip + 20)) };
+  if (type !== offsetDelta) return { type, size, skip, base: -1 };
+  byte = bytes[skip++] ?? 0;
+  let back = byte & 0x7f;
+  while (byte >= 0x80 && skip < 20) {
+    byte = bytes[skip++] ?? 0;
+    back = (back + 1) * 128 + (byte & 0x7f);
+  }
+  return { type, size, skip, base: index.at(offset - back) };
+}
+
+const headerLength = 48;
+const blockSize = 1 << 18;
+
+/** At least a header's length of bytes at a falling offset, with few reads. */
+function blockReader(pack: number): (offset: number) => Buffer {
+  const buffer = Buffer.alloc(blockSize);
+  let start = 0;
+  let length = 0;
+  return (offset) => {
+    if (offset < start || offset + headerLength > start + length) {
+      start = Math.max(offset + headerLength - blockSize, 0);
+      length = readSync(pack, buffer, 0, blockSize, start);
+    }
+    return buffer.subarray(offset - start, offset - start + headerLength);
+  };
+}
+
+let packed = Buffer.alloc(1 << 16);
+
+/** The inflated data of one object. Its deflated form ends where the next object begins. */
+function inflated(pack: number, position: number, { offsets }: PackIndex, { size, skip }: Headers): Buffer | undefined {
+  const start = (offsets[position] ?? 0) + (skip[position] ?? 0);
+  const length = (offsets[position + 1] ?? 0) - start;
+  const expected = size[position] ?? 0;
+  if (expected > largest || length > 2 * largest || length < 0) return undefined;
+  if (packed.length < length) packed = Buffer.alloc(length);
+  const read = readSync(pack, packed, 0, length, start);
+  try {
+    const bytes = inflateSync(packed.subarray(0, read), { maxOutputLength: expected + 1, chunkSize: Math.max(expected, 64) });
+    return bytes.length === expected ? bytes : undefined;
+  } catch {
+    return undefined; // damaged: git says how
+  }
+}
