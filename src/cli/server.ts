@@ -13,6 +13,7 @@ import { UsageError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import type { Rekey } from "../pipeline/context.ts";
 import { operatorRoutes } from "../pipeline/operator.ts";
+import { redrawIncident } from "../pipeline/surfaces.ts";
 import { createPipeline } from "../pipeline.ts";
 import { drivers } from "../provider/index.ts";
 import { fingerprintKey, type Secret } from "../secret.ts";
@@ -20,10 +21,12 @@ import { sinkFor } from "../secret-manager/index.ts";
 import { saveConsumerReport } from "../store/consumers.ts";
 import { type Database, openDatabase } from "../store/database.ts";
 import { latestPlan, listReceipts } from "../store/evidence.ts";
+import { startHousekeeping } from "../store/housekeeping.ts";
 import { getIncident, listIncidents, listOccurrences, readTimeline } from "../store/incidents.ts";
 import { openQueue } from "../store/queue.ts";
 import { accessToken } from "../web/access.ts";
 import { createWeb } from "../web/app.ts";
+import { loopbackHosts } from "../web/headers.ts";
 import type { Readers } from "../web/readers.ts";
 
 export interface RunningServer {
@@ -79,6 +82,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
           config.consumers.some((consumer) => consumer.name === name && same(credential(consumer.token).reveal(), token)),
         report: (report) => saveConsumerReport(database.db, report),
       },
+      ...(loopback ? { hosts: loopbackHosts } : {}),
       ...(options.access === undefined ? {} : { guard: accessToken(options.access) }),
     });
     const listener = getRequestListener((request) =>
@@ -88,6 +92,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     );
     const server = await listen(createServer(listener), config.listen);
     await pipeline.start();
+    const housekeeping = startHousekeeping(database.db, { log, onReopened: (incident) => redrawIncident(rekey, incident) });
     const socket = await ownSocket(
       database,
       options.dataDir,
@@ -100,6 +105,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       async stop() {
         await closed(server);
         if (socket !== undefined) await closed(socket);
+        await housekeeping.stop();
         await queue.close(5000);
         await database.close();
       },
