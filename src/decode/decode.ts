@@ -1,5 +1,6 @@
 import { isUtf8 } from "node:buffer";
 import type { DecodeStep } from "../document.ts";
+import { runs, type Stretch } from "./runs.ts";
 
 /** An encoded stretch of a text: 0-based byte offsets, end exclusive, and what it says. */
 export interface Decoded {
@@ -14,41 +15,34 @@ const limits = { stretches: 2000, bytes: 1 << 20 };
 
 /** Every stretch that is plausibly text in base64, base64url, hex, percent or backslash escapes. Linear in the input. */
 export function* decodings(bytes: Uint8Array): Generator<Decoded> {
-  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("latin1");
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   let count = 0;
   for (const [find, steps] of finders) {
-    for (const { start, end } of find(text)) {
+    for (const { start, end } of find(buffer)) {
       if (++count > limits.stretches) return;
       if (end - start > limits.bytes) continue;
+      const encoded = buffer.toString("latin1", start, end);
       for (const step of steps) {
-        const decoded = undo(step, text.slice(start, end));
+        const decoded = undo(step, encoded);
         if (decoded !== undefined) yield { start, end, step, bytes: decoded };
       }
     }
   }
 }
 
-interface Stretch {
-  readonly start: number;
-  readonly end: number;
-}
-
-const finders: readonly [(text: string) => Generator<Stretch>, readonly DecodeStep[]][] = [
+const finders: readonly [(bytes: Buffer) => Generator<Stretch>, readonly DecodeStep[]][] = [
   [runs, ["base64", "hex"]],
-  [(text) => around(text, /%[0-9A-Fa-f]{2}/g), ["percent"]],
-  [(text) => around(text, /\\(?:u[0-9A-Fa-f]{4}|x[0-9A-Fa-f]{2})/g), ["unicode-escape"]],
+  [(bytes) => around(bytes, 37, /%[0-9A-Fa-f]{2}/g), ["percent"]],
+  [(bytes) => around(bytes, 92, /\\(?:u[0-9A-Fa-f]{4}|x[0-9A-Fa-f]{2})/g), ["unicode-escape"]],
 ];
-
-/** Plain runs of one character class, without alternation: V8's matcher is linear on them. */
-function* runs(text: string): Generator<Stretch> {
-  for (const match of text.matchAll(/[A-Za-z0-9+/_-]{24,}={0,2}/g)) yield { start: match.index, end: match.index + match[0].length };
-}
 
 /** A word holds this much on each side of an escape, at most: one line of a minified file is not one word. */
 const wordReach = 4096;
 
-/** The words that hold an escape. Each character is looked at once, however long the line is. */
-function* around(text: string, mark: RegExp): Generator<Stretch> {
+/** The words that hold an escape, which begins with `sign`. Each character is looked at once, however long the line is. */
+function* around(bytes: Buffer, sign: number, mark: RegExp): Generator<Stretch> {
+  if (!bytes.includes(sign)) return;
+  const text = bytes.toString("latin1");
   let done = 0;
   for (const match of text.matchAll(mark)) {
     if (match.index < done) continue;
