@@ -2,9 +2,10 @@ import type { Driver } from "../driver.ts";
 import { github } from "./github.ts";
 import { openai } from "./openai.ts";
 import { openrouter } from "./openrouter.ts";
+import { vaultToken } from "./vault-token.ts";
 
 /** Every provider; a new one is one file and one line here. */
-export const drivers: readonly Driver[] = [github, openai, openrouter];
+export const drivers: readonly Driver[] = [github, openai, openrouter, vaultToken];
 
 /** The driver that serves a detector's credentials; undefined = no API, a manual step. */
 export function driverFor(detector: string): Driver | undefined {

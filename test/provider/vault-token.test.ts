@@ -1,0 +1,66 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import type { DriverContext } from "../../src/driver.ts";
+import { vaultToken } from "../../src/provider/vault-token.ts";
+import { Secret } from "../../src/secret.ts";
+import { type OpenBao, startOpenBao } from "../../src/stand-in/openbao.ts";
+
+let bao: OpenBao;
+let context: DriverContext;
+beforeAll(async () => {
+  bao = await startOpenBao();
+  context = { host: bao.url, credential: bao.token, timeout: 5000 };
+});
+afterAll(() => bao.stop());
+
+/** A token as a person would have made it. */
+async function leakedToken(): Promise<Secret> {
+  const like = { id: "x", state: "active", attributes: { policies: "default" } } as const;
+  const issued = await vaultToken.issue?.(context, { name: `rekey-seed-${Math.random().toString(36).slice(2)}`, like, token: "seed" });
+  if (issued === undefined) throw new Error("expected a token");
+  return issued.secret;
+}
+
+const probe = (secret: Secret) => vaultToken.probe(context, { attributes: {}, secret });
+
+test("a leaked token is named by its accessor, replaced with the same policies, and dead by probe and control plane", async () => {
+  const secret = await leakedToken();
+  const { records, grade } = (await vaultToken.match?.(context, { attributes: {}, secret })) ?? { records: [], grade: "weak" };
+  const [record] = records;
+  if (record === undefined) throw new Error("expected a record");
+  expect([records.length, grade, record.attributes]).toEqual([1, "confirmed", { policies: "default" }]);
+
+  const issued = await vaultToken.issue?.(context, { name: "rekey-run-a", like: record, token: "a" });
+  if (issued === undefined) throw new Error("expected a token");
+  expect(await vaultToken.whoami?.(context, { attributes: {}, secret: issued.secret })).toMatchObject({ policies: "default" });
+
+  await vaultToken.revoke?.(context, record, { attributes: {} });
+  await vaultToken.revoke?.(context, record, { attributes: {} });
+  expect(await probe(secret)).toEqual({ answer: "invalid", code: "403 permission denied" });
+  expect(await probe(issued.secret)).toEqual({ answer: "alive", code: "200" });
+  const left = (await vaultToken.list?.(context, { attributes: {} }))?.map(({ id }) => id);
+  expect(left).not.toContain(record.id);
+  expect(left).toContain(issued.record.id);
+});
+
+test("after a lost answer the token is found by its run's name and revoked, and nobody else's", async () => {
+  const other = await leakedToken();
+  const like = { id: "x", state: "active", attributes: { policies: "default" } } as const;
+  const lost = await vaultToken.issue?.(context, { name: "rekey-run-lost", like, token: "lost" });
+  expect(await vaultToken.discard?.(context, { name: "rekey-run-lost", like })).toBe(1);
+  expect(await vaultToken.discard?.(context, { name: "rekey-run-lost", like })).toBe(0);
+  expect((await probe(lost?.secret ?? Secret.from(""))).answer).toBe("invalid");
+  expect((await probe(other)).answer).toBe("alive");
+});
+
+test("a value that is no token names nobody", async () => {
+  expect(await vaultToken.match?.(context, { attributes: {}, secret: Secret.from("s.aaaaaaaaaaaaaaaaaaaaaaaa") })).toEqual({
+    records: [],
+    grade: "confirmed",
+  });
+});
+
+test("a server that is away says unknown", async () => {
+  expect(await vaultToken.probe({ host: "http://127.0.0.1:9", timeout: 500 }, { attributes: {}, secret: Secret.from("x") })).toMatchObject({
+    answer: "unknown",
+  });
+});
