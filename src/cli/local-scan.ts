@@ -10,11 +10,11 @@ import type { Finding } from "../finding.ts";
 import { readObjects } from "../git/cat-file.ts";
 import { gitText } from "../git.ts";
 import type { SourceFile } from "../identity/graph.ts";
-import { isInventoryPath, largestInventoryFile } from "../identity/inventory.ts";
+import { inventoryPaths, largestInventoryFile } from "../identity/inventory.ts";
 import { scan as scanDocument } from "../scan/scan.ts";
 import { type Suppressed, suppress } from "../scan/suppress.ts";
 import { allFingerprints, type Keyring } from "../secret.ts";
-import { scanCommitTree } from "../source/commit-tree.ts";
+import { blobsAt, scanCommitTree } from "../source/commit-tree.ts";
 import { scanHistory } from "../source/history.ts";
 import { resolveRange, scanPush } from "../source/range.ts";
 import { isAddress, withClone } from "../source/remote.ts";
@@ -119,13 +119,16 @@ function scanner(ruleset: Ruleset, keyring: Keyring): { scan: Scan; aliases: Rea
 async function filesOfHead(cwd: string): Promise<SourceFile[]> {
   const known = await gitText(["rev-parse", "--verify", "--quiet", "HEAD^{commit}"], { cwd, accept: [1, 128] });
   if (known.trim() === "") return [];
+  const commit = known.trim();
+  const paths = inventoryPaths((await blobsAt(cwd, commit)).map(({ path }) => path));
   const files: SourceFile[] = [];
   await scanCommitTree({
     cwd,
-    commit: known.trim(),
+    commit,
+    paths,
     scan: () => [],
     onFile: (path, bytes) => {
-      if (isInventoryPath(path) && bytes.length <= largestInventoryFile) files.push({ path, text: bytes.toString("utf8") });
+      if (bytes.length <= largestInventoryFile) files.push({ path, text: bytes.toString("utf8") });
     },
   });
   return files;

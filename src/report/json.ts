@@ -1,4 +1,5 @@
-import type { Finding } from "../finding.ts";
+import { createHash } from "node:crypto";
+import { type Finding, fingerprintableBits } from "../finding.ts";
 import { ordered } from "./order.ts";
 
 export interface ReportStats {
@@ -30,7 +31,7 @@ export function publicFinding(finding: Finding): Record<string, unknown> {
     provider: finding.provider,
     severity: finding.severity,
     confidence: finding.confidence,
-    fingerprint: finding.fingerprint,
+    fingerprint: shownFingerprint(finding),
     subject: finding.subject,
     revoke: finding.revoke,
     validity: finding.validity,
@@ -54,6 +55,13 @@ export function publicFinding(finding: Finding): Record<string, unknown> {
     attributes: Object.keys(finding.attributes).length === 0 ? undefined : finding.attributes,
     evidence: finding.evidence.map(({ method, grade, text, path, line }) => present({ method, grade, text, path, line })),
   });
+}
+
+/** Under a public salt a weak value could be guessed from its fingerprint: then its place stands for it (contracts.md §2). */
+function shownFingerprint({ id, bits, fingerprint }: Finding): string {
+  const [form, salt] = fingerprint.split(":");
+  if (form !== "rs1" || bits >= fingerprintableBits) return fingerprint;
+  return `rs1:${salt}:${createHash("sha256").update(id).digest("base64url")}`;
 }
 
 function present(fields: Record<string, unknown>): Record<string, unknown> {

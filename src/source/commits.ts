@@ -4,7 +4,7 @@ import { readObjects } from "../git/cat-file.ts";
 import { isArchive, scanArchive } from "./archive.ts";
 import { type Commit, type CommitInfo, gitLog, type LogOptions } from "./git-log.ts";
 import { visitPacks } from "./packs.ts";
-import { isStructured, type ScannerOptions, type Tally } from "./scanner.ts";
+import { findingKey, isStructured, type ScannerOptions, type Tally } from "./scanner.ts";
 
 export interface CommitScan extends LogOptions, Pick<ScannerOptions, "scan"> {
   readonly tally: Tally;
@@ -88,7 +88,7 @@ export function unread({ type, size }: { type: string; size: number }): string {
  * distinct blobs (or messages).
  */
 export function earliest(ranked: readonly Ranked[]): Finding[] {
-  const groups = Map.groupBy(ranked, ({ finding }) => `${finding.id}\0${finding.fingerprint}\0${finding.location.kind}`);
+  const groups = Map.groupBy(ranked, ({ finding }) => findingKey(finding));
   return [...groups.values()].flatMap((group) => {
     const first = group.reduce((a, b) => (b.rank < a.rank ? b : a)).finding;
     const distinct = new Set(group.map(({ finding }) => finding.locator.blob ?? finding.location.commit));

@@ -1,6 +1,6 @@
 import { clientFor } from "../agent-config/index.ts";
 import type { Document, Skipped } from "../document.ts";
-import type { Finding } from "../finding.ts";
+import { type Finding, findingId, fingerprintableBits } from "../finding.ts";
 import { transcriptFor } from "../transcript/index.ts";
 
 /** How a source turns a document into findings; ruleset and keyring stand behind it. Must not keep `document.bytes`. */
@@ -88,25 +88,36 @@ export function isStructured(path: string, bytes: Uint8Array): boolean {
   return clientFor(path) !== undefined || (/\.(?:jsonl?|ndjson|md|history)$/i.test(path) && transcriptFor(path, head()) !== undefined);
 }
 
-/** One finding for each id, the first one given; `occurrences` are added up. */
+/** What makes two findings one (contracts.md §3), whatever the commit or line. */
+export function findingKey({ fingerprint, subject, detector, location }: Finding): string {
+  return [fingerprint, subject ?? "", detector, location.kind, location.path ?? "", location.pointer ?? ""].join("\0");
+}
+
+/** One finding for each key, the first one given; `occurrences` are added up. */
 export function folded(findings: readonly Finding[]): Finding[] {
   if (findings.length < 2) return [...findings];
   const first = new Map<string, Finding>();
   for (const finding of findings) {
-    const key = `${finding.id}\0${finding.fingerprint}`;
+    const key = findingKey(finding);
     const known = first.get(key);
     first.set(key, known === undefined ? finding : { ...known, occurrences: known.occurrences + finding.occurrences });
   }
   return [...first.values()];
 }
 
-/** Each finding with its number among those of its detector and pointer, from 1. */
+/**
+ * Each finding with its number among those of its detector and pointer, from 1. Whoever reads an id of a weak value could guess the
+ * value, since the salt is public: such ids are made of the number instead.
+ */
 export function numbered(findings: readonly Finding[]): Finding[] {
   const counts = new Map<string, number>();
   return findings.map((finding) => {
-    const key = `${finding.detector}\0${finding.location.pointer ?? ""}`;
+    const { detector, bits, location } = finding;
+    const key = `${detector}\0${location.pointer ?? ""}`;
     const ordinal = (counts.get(key) ?? 0) + 1;
     counts.set(key, ordinal);
-    return { ...finding, ordinal };
+    if (bits >= fingerprintableBits) return { ...finding, ordinal };
+    const { path, pointer } = location;
+    return { ...finding, ordinal, id: findingId({ committed: `weak ${ordinal}`, detector, path, pointer }) };
   });
 }

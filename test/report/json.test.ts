@@ -53,3 +53,13 @@ test("the order of findings does not depend on the order in which they were foun
   expect(places.map(([at]: string[]) => at)).toEqual(["B.env:1:1", "a.env:2:1", "a.env:2:1", "a.env:2:9", "a.env:10:1", "a/b.env:1:1"]);
   expect(places.slice(1, 3).map(([, detector]: string[]) => detector)).toEqual(["a", "b"]);
 });
+
+test("a weak value's fingerprint under a public salt does not appear: it could be guessed", () => {
+  const committed = `rs1:11111111:${"B".repeat(43)}`;
+  const shown = (bits: number, fingerprint: string) =>
+    JSON.parse(jsonReport([finding({ bits, fingerprint })], complete)).findings[0].fingerprint;
+  expect(shown(64, committed)).toBe(committed);
+  expect(shown(63, committed)).toMatch(/^rs1:11111111:[\w-]{43}$/);
+  expect(shown(63, committed)).not.toBe(committed);
+  expect(shown(20, finding().fingerprint)).toBe(finding().fingerprint);
+});
