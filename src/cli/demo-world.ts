@@ -140,7 +140,7 @@ identities:
 }
 
 /** `dev` pushes a branch with the key as a literal, and opens the pull request. Returns its number. */
-export async function leak(world: DemoWorld): Promise<number> {
+export async function leak(world: DemoWorld, options: { afterOpening?: () => void } = {}): Promise<number> {
   const { github, repository, folder, leaked } = world;
   const { dev } = world.people;
   const work = join(folder, "dev");
@@ -151,6 +151,7 @@ export async function leak(world: DemoWorld): Promise<number> {
   const opened = (await asUser(world, dev, "POST", "/pulls", { title: "Faster research", head: "faster-research", base: "main" })) as {
     number: number;
   };
+  options.afterOpening?.();
   return opened.number;
 }
 

@@ -18,6 +18,7 @@ import { clientOf, keyringOf, readPull, remoteOf, scopeOf } from "./code.ts";
 import { githubHost, type Rekey } from "./context.ts";
 import { fetchDefaultBranch, inventoryFiles } from "./inventory.ts";
 import { planFor } from "./planning.ts";
+import { storeMatches } from "./store-match.ts";
 import { queueCheck, redraw } from "./surfaces.ts";
 import { observeValidity } from "./verify.ts";
 
@@ -66,6 +67,7 @@ export async function judgePullRequest(
     head: pull.head.sha,
     aheadBy: compared.data.ahead_by,
     defaultBranch: pull.base.repo.default_branch,
+    pusher: event.sender,
   });
   const found: { finding: Finding; incident: string }[] = [];
   for (const added of judged.added) {
@@ -85,7 +87,7 @@ export async function judgePullRequest(
 async function scanCode(
   rekey: Rekey,
   repository: EventRepository,
-  sides: { base: string; head: string; aheadBy: number; defaultBranch: string },
+  sides: { base: string; head: string; aheadBy: number; defaultBranch: string; pusher: string },
 ) {
   return withBareRepository(async (gitDir) => {
     const remote = await remoteOf(rekey, repository);
@@ -111,7 +113,8 @@ async function scanCode(
     });
     const touched = new Set(judged.added.flatMap(({ finding }) => finding.location.path ?? []));
     const changed = await inventoryFiles(gitDir, remote, sides.head, touched);
-    const graph = buildGraph({ ...overlay({ scope, files, findings: [], storeMatches: [] }, changed), findings: kept });
+    const matches = await storeMatches(rekey, repository, sides.pusher, kept);
+    const graph = buildGraph({ ...overlay({ scope, files, findings: [], storeMatches: matches }, changed), findings: kept });
     const reported = new Set(kept.map(({ id }) => id));
     return {
       added: judged.added.flatMap((added): Added[] =>

@@ -164,6 +164,23 @@ test("a key that its owner deletes by hand turns green after /rekey verify, prov
   expect((await incidents(w))[0]).toMatchObject({ state: "resolved", resolution: "revoked", death: { whenFound: false, proof: "probe" } });
 });
 
+test("the secret manager confirms whose key it is, but not to a pusher without access", { timeout: 120_000 }, async () => {
+  const w = await start();
+  await opened(w);
+  expect((await incidents(w))[0]?.identities[0]).toMatchObject({ name: "triage-agent", grade: "confirmed" });
+  await w.stop();
+
+  const stranger = await start();
+  const number = await leak(stranger, { afterOpening: () => stranger.repository.roles.set("dev", "read") });
+  await until(
+    "the plan is shown",
+    () => comment(stranger),
+    (text) => text.includes("RK-"),
+  );
+  expect(number).toBe(1);
+  expect((await incidents(stranger))[0]?.identities.map(({ grade }) => grade)).not.toContain("confirmed");
+});
+
 test("a statement is neutral and says that nothing is proven", { timeout: 120_000 }, async () => {
   const w = await start();
   const { number, id } = await opened(w);
