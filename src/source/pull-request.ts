@@ -12,6 +12,8 @@ export interface PullRequestOptions {
   readonly base: string;
   readonly head: string;
   readonly scan: Scan;
+  /** GitHub's `ahead_by`, where it is known: another number of commits means that this clone does not know what the head adds. */
+  readonly expectedCommits?: number | undefined;
   readonly repository?: string | undefined;
   readonly env?: Readonly<Record<string, string>> | undefined;
   readonly progress?: ((files: number, bytes: number) => void) | undefined;
@@ -48,7 +50,7 @@ export async function scanPullRequest(options: PullRequestOptions): Promise<Pull
   const tally = new Tally(options);
   const [base, head] = [argument(options.base), argument(options.head)];
   const bases = await mergeBases(cwd, base, head, env);
-  const whole = !(await isCut(cwd, base, head, env));
+  const whole = !(await isCut({ cwd, base, head, env, expectedCommits: options.expectedCommits }));
 
   const touched = new Set<string>();
   let commits = 0;
@@ -90,10 +92,15 @@ export async function scanPullRequest(options: PullRequestOptions): Promise<Pull
  * The blobs that `scanPullRequest` will read, for a clone without blobs: they are fetched in one batch before (github-app.md 3.2).
  * Needs commits and trees only.
  */
-export async function neededBlobs({ cwd, base, head }: Pick<PullRequestOptions, "cwd" | "base" | "head">): Promise<string[]> {
+export async function neededBlobs({
+  cwd,
+  base,
+  head,
+  expectedCommits,
+}: Pick<PullRequestOptions, "cwd" | "base" | "head" | "expectedCommits">): Promise<string[]> {
   const needed = new Set<string>();
   const touched = new Set<string>();
-  const whole = !(await isCut(cwd, argument(base), argument(head), undefined));
+  const whole = !(await isCut({ cwd, base: argument(base), head: argument(head), expectedCommits }));
   if (whole) {
     for await (const { changes } of gitLog({ cwd, revisions: [head, "--not", base] })) {
       for (const { path, after, submodule } of changes) {
@@ -114,14 +121,14 @@ async function mergeBases(cwd: string, base: string, head: string, env: PullRequ
   return answer.split("\n").filter(Boolean);
 }
 
-/** Whether a listed commit stands at the edge of a shallow clone: its parents, and so what it changed, are not known. */
-async function isCut(cwd: string, base: string, head: string, env: PullRequestOptions["env"]): Promise<boolean> {
+/** Whether a listed commit stands at the edge of a shallow clone (its parents, and so what it changed, are not known), or too many are listed. */
+async function isCut({ cwd, base, head, env, expectedCommits }: Omit<PullRequestOptions, "scan">): Promise<boolean> {
   const options = { cwd, ...(env === undefined ? {} : { env }) };
   const file = (await gitText(["rev-parse", "--path-format=absolute", "--git-path", "shallow"], options)).trim();
   const edge = new Set(existsSync(file) ? readFileSync(file, "utf8").split("\n").filter(Boolean) : []);
-  if (edge.size === 0) return false;
-  const listed = await gitText(["rev-list", head, "--not", base], options);
-  return listed.split("\n").some((id) => edge.has(id));
+  if (edge.size === 0 && expectedCommits === undefined) return false;
+  const listed = (await gitText(["rev-list", head, "--not", base], options)).split("\n").filter(Boolean);
+  return listed.some((id) => edge.has(id)) || (expectedCommits !== undefined && listed.length !== expectedCommits);
 }
 
 /** Head against one commit, as if one commit had made the difference. */

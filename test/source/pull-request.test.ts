@@ -160,6 +160,23 @@ test("a shallow clone that cuts through the commits gives the difference of the 
   expect(scan).toMatchObject({ complete: false, reason: "history not fully scanned" });
 });
 
+test("a clone that lists another number of commits than GitHub does is not trusted", async () => {
+  const [old, fresh] = [marker(), marker()];
+  const work = branched(old);
+  work.commit("add", { "app.env": `KEY=${fresh}\n` });
+  work.git("checkout", "--quiet", "main");
+  work.commit("main moves on", { "main.txt": "m\n" });
+  const clone = repository("--bare");
+  clone.git("fetch", "--quiet", `file://${work.path}`, "main:main", "work:work");
+  const judge = () => scanPullRequest({ cwd: clone.path, base: "main", head: "work", scan: markerScan(), expectedCommits: 1 });
+  expect(await judge()).toMatchObject({ complete: true, commits: 1 });
+  // a later fetch of main's tip alone cuts what leads to the branch
+  clone.git("fetch", "--quiet", "--depth=1", `file://${work.path}`, "+main:main");
+  const cut = await judge();
+  expect(cut).toMatchObject({ complete: false, reason: "history not fully scanned" });
+  expect(values(cut)).toEqual([fingerprintOf(fresh)]);
+});
+
 test("a clone without blobs needs exactly the blobs that are named before", async () => {
   const [old, fresh] = [marker(), marker()];
   const work = branched(old);
