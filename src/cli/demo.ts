@@ -125,9 +125,8 @@ async function resultOf(world: DemoWorld, incident: Incident | undefined, conclu
 
 function summary(result: DemoResult, url: string, green: boolean): string {
   const { exposed = "" } = result.timeline;
-  const lines = Object.entries(result.timeline).map(
-    ([step, at]) => `  ${step.padEnd(10)} ${at}  +${((Date.parse(at) - Date.parse(exposed)) / 1000).toFixed(1)} s`,
-  );
+  const inOrder = Object.entries(result.timeline).toSorted(([, a], [, b]) => a.localeCompare(b));
+  const lines = inOrder.map(([step, at]) => `  ${step.padEnd(10)} ${at}  +${((Date.parse(at) - Date.parse(exposed)) / 1000).toFixed(1)} s`);
   return [
     "",
     `${result.incident}: ${result.identity.kind} ${result.identity.name}, owner ${result.identity.owner}`,
