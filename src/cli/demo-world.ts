@@ -155,6 +155,15 @@ export async function leak(world: DemoWorld, options: { afterOpening?: () => voi
   return opened.number;
 }
 
+/** One more commit with one file on a branch, which starts at `main` where it is new. */
+export async function pushFile(world: DemoWorld, user: User, branch: string, name: string, text: string): Promise<void> {
+  const { github, repository, folder } = world;
+  const work = await mkdtemp(join(folder, "push-"));
+  await git(["clone", "--quiet", repository.path, work], { cwd: folder, remote: { url: repository.path, file: true } });
+  await writeFile(join(work, name), text);
+  await commitAndPush(work, github, repository, user, branch, `Write ${name}`);
+}
+
 /** One call of GitHub's API as a person. */
 export async function asUser({ github, repository }: DemoWorld, user: User, method: string, path: string, body?: object): Promise<unknown> {
   const answer = await request({

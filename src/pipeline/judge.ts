@@ -92,15 +92,19 @@ async function scanCode(
   return withBareRepository(async (gitDir) => {
     const remote = await remoteOf(rekey, repository);
     const reached = await fetchBothSides(gitDir, remote, sides);
-    await fetchBlobs(gitDir, remote, await neededBlobs({ cwd: gitDir, ...sides }));
-    const tip = await fetchDefaultBranch(gitDir, remote, sides.defaultBranch);
-    const files = await inventoryFiles(gitDir, remote, tip, new Set([".rekey/salt", ".rekey/ignore.yml", ".rekey/baseline"]));
+    await fetchBlobs(gitDir, remote, await neededBlobs({ cwd: gitDir, ...sides, expectedCommits: sides.aheadBy }));
+    // in a repository of its own: fetching it shallow into this one would cut the base's ancestry
+    const files = await withBareRepository(async (own) => {
+      const tip = await fetchDefaultBranch(own, remote, sides.defaultBranch);
+      return inventoryFiles(own, remote, tip, new Set([".rekey/salt", ".rekey/ignore.yml", ".rekey/baseline"]));
+    });
 
     const scope = scopeOf(rekey, repository.fullName);
     const rules = rulesOf(files, scope);
     const keyring = keyringOf(rekey, repository.fullName, rules.salts);
     const judged = await scanPullRequest({
       cwd: gitDir,
+      expectedCommits: sides.aheadBy,
       base: sides.base,
       head: sides.head,
       repository: scope,

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { sql } from "kysely";
 import { afterEach, expect, test } from "vitest";
 import { startAgent } from "../../src/cli/demo-agent.ts";
-import { asUser, type DemoWorld, leak, startWorld } from "../../src/cli/demo-world.ts";
+import { asUser, type DemoWorld, leak, pushFile, startWorld } from "../../src/cli/demo-world.ts";
 import { pinOf, request } from "../../src/http.ts";
 import type { Incident } from "../../src/incident/fold.ts";
 import { verifyChain } from "../../src/store/events.ts";
@@ -205,3 +205,20 @@ function files(folder: string): string[] {
     return stat.isDirectory() ? files(path) : stat.isFile() ? [path] : [];
   });
 }
+
+test("a key that stood on main for long stays quiet when a branch that is behind changes its neighbour", { timeout: 120_000 }, async () => {
+  const w = await start();
+  const { dev } = w.people;
+  const old = w.provider.createKey("old").secret.reveal();
+  await pushFile(w, dev, "main", "legacy.env", `OPENROUTER_API_KEY=${old}\nREGION=eu\n`);
+  await pushFile(w, dev, "behind", "legacy.env", `OPENROUTER_API_KEY=${old}\nREGION=us\n`);
+  for (let ahead = 0; ahead < 3; ahead++) await pushFile(w, dev, "main", `note-${ahead}.md`, "more\n");
+  await asUser(w, dev, "POST", "/pulls", { title: "Move", head: "behind", base: "main" });
+  await until(
+    "the check is done",
+    () => check(w)?.conclusion,
+    (conclusion) => conclusion !== undefined && conclusion !== null && conclusion !== "",
+  );
+  expect(check(w)).toMatchObject({ conclusion: "success", output: { title: "No leaked credentials added" } });
+  expect(await incidents(w)).toEqual([]);
+});
