@@ -16,6 +16,8 @@ export interface PackedBlob {
 
 /** Larger objects, and what builds on them, are left to git. Bytes. */
 const largest = 24 << 20;
+/** A longer chain of large objects is left to git too. Bytes. */
+const mostHeld = 256 << 20;
 
 /**
  * Every blob of a pack, base by base, depth first, so that memory holds one chain of deltas. What cannot be read here (large,
@@ -60,10 +62,12 @@ function* readTree(pack: number, root: number, index: PackIndex, headers: Header
   if (whole === undefined) return;
   yield { id: index.id(root), position: root, base: undefined, bytes: whole, fresh: undefined };
   const stack: (Built & { child: number })[] = [{ position: root, bytes: whole, child: headers.firstChild[root] ?? -1 }];
+  let held = whole.length;
   for (let top = stack.at(-1); top !== undefined; top = stack.at(-1)) {
     const position = top.child;
     if (position === -1) {
       stack.pop();
+      held -= top.bytes.length;
       continue;
     }
     top.child = headers.nextChild[position] ?? -1;
@@ -72,7 +76,9 @@ function* readTree(pack: number, root: number, index: PackIndex, headers: Header
     if (patched === undefined) continue;
     yield { id: index.id(position), position, base: top.position, ...patched };
     const child = headers.firstChild[position] ?? -1;
-    if (child !== -1) stack.push({ position, bytes: patched.bytes, child });
+    if (child === -1 || held + patched.bytes.length > mostHeld) continue;
+    held += patched.bytes.length;
+    stack.push({ position, bytes: patched.bytes, child });
   }
 }
 
