@@ -38,32 +38,37 @@ export const vaultToken: Driver = {
   async match(context, { secret }) {
     if (secret === undefined) return { records: [], grade: "weak" };
     const answer = await connect(context).write("auth/token/lookup", { token: secret.reveal() }, { safe: true });
-    if (answer.code !== "ok") return { records: [], grade: "confirmed" };
+    if (answer.code !== "ok") {
+      await mayLookUp(context);
+      return { records: [], grade: "confirmed" };
+    }
     return { records: [recordOf(shaped(Lookup, answer.body, "looking up a Vault token").data)], grade: "confirmed" };
   },
 
   list: (context) => listed(connect(context)),
 
   async issue(context, { name, like }) {
-    const { policies = "", period, explicit_max_ttl } = like.attributes;
+    const { policies = "", period, explicit_max_ttl, ttl, unequal } = like.attributes;
     if (policies === "") throw new HoldError("scope-unknown", "the policies of the leaked token are not known; match it first");
+    if (unequal !== undefined)
+      throw new HoldError("not-equal-in-power", `a successor cannot be made by API: the leaked token ${unequal}; make it by hand`);
+    const lifetime = {
+      ...(period === undefined ? {} : { period }),
+      ...(explicit_max_ttl === undefined ? {} : { explicit_max_ttl }),
+      ...(ttl === undefined ? {} : { ttl }),
+    };
     const answer = await connect(context).write("auth/token/create", {
       policies: policies.split(","),
       display_name: ownName(name),
       meta: { rekey: ownName(name) },
       no_parent: true,
-      ...(period === undefined ? {} : { period }),
-      ...(explicit_max_ttl === undefined ? {} : { explicit_max_ttl }),
+      ...lifetime,
     });
     ok(answer, "creating a Vault token");
     const created = Created.safeParse(answer.body);
     if (!created.success) throw new UnknownOutcomeError("Vault created a token, but its answer has none in it; discard it by its name");
     const { client_token, accessor } = created.data.auth;
-    const attributes = {
-      policies,
-      ...(period === undefined ? {} : { period }),
-      ...(explicit_max_ttl === undefined ? {} : { explicit_max_ttl }),
-    };
+    const attributes = { policies, ...lifetime };
     return { record: { id: accessor, name, state: "active", attributes }, secret: Secret.from(client_token), companions: {} };
   },
 
@@ -105,10 +110,22 @@ const Token = z.object({
   policies: z.array(z.string()),
   period: z.union([z.number(), z.string()]).nullish(),
   explicit_max_ttl: z.number().nullish(),
+  /** Seconds that it lived from when it was made; 0 = for ever. */
+  creation_ttl: z.number().nullish(),
+  entity_id: z.string().nullish(),
+  num_uses: z.number().nullish(),
+  path: z.string().nullish(),
+  type: z.string().nullish(),
   meta: z.record(z.string(), z.string()).nullish(),
 });
 const Lookup = z.object({ data: Token });
 const Created = z.object({ auth: z.object({ client_token: z.string().min(1), accessor: z.string().min(1) }) });
+const Capabilities = z.object({
+  data: z.record(
+    z.string(),
+    z.unknown().transform((value) => (Array.isArray(value) ? value.map(String) : [])),
+  ),
+});
 const Accessors = z.object({ data: z.object({ keys: z.array(z.string()) }) });
 
 function connect({ host, credential, timeout, signal }: DriverContext): VaultClient {
@@ -128,14 +145,40 @@ async function listed(client: VaultClient): Promise<KeyRecord[]> {
   return records;
 }
 
-function recordOf({ accessor, policies, period, explicit_max_ttl, meta, display_name }: z.output<typeof Token>): KeyRecord {
+/** "Not found" counts only from somebody who may look: a token without the right gets a refusal for every value. */
+async function mayLookUp(context: DriverContext): Promise<void> {
+  const what = "asking Vault what this connection may do";
+  const answer = await connect(context).write("sys/capabilities-self", { paths: ["auth/token/lookup"] }, { safe: true });
+  ok(answer, what);
+  const { data } = shaped(Capabilities, answer.body, what);
+  const allowed = data["auth/token/lookup"] ?? [];
+  if (!allowed.some((capability) => capability === "root" || capability === "update")) {
+    throw new HoldError("connection-refused", "this connection may not look up tokens; give its policy update on auth/token/lookup");
+  }
+}
+
+/** Why a token made by `auth/token/create` would not be this one's equal; undefined where it would. */
+function inequality({ entity_id, num_uses, path, type, policies }: z.output<typeof Token>): string | undefined {
+  if (policies.includes("root")) return "is a root token";
+  if (entity_id) return "has an entity, whose policies and groups it inherits";
+  if (num_uses) return "has a limited number of uses";
+  if (type && type !== "service") return `is of the type ${type}`;
+  return path && !path.startsWith("auth/token/") ? "was made by a log-in" : undefined;
+}
+
+function recordOf(token: z.output<typeof Token>): KeyRecord {
+  const { accessor, policies, period, explicit_max_ttl, creation_ttl, meta, display_name } = token;
+  const unequal = inequality(token);
+  const periodic = period !== undefined && period !== null && period !== 0;
   return {
     id: accessor,
     name: meta?.["rekey"] ?? display_name,
     state: "active",
     attributes: {
       policies: policies.join(","),
-      ...(period === undefined || period === null || period === 0 ? {} : { period: String(period) }),
+      ...(periodic ? { period: String(period) } : {}),
+      ...(periodic || !creation_ttl ? {} : { ttl: `${creation_ttl}s` }),
+      ...(unequal === undefined ? {} : { unequal }),
       ...(explicit_max_ttl === undefined || explicit_max_ttl === null || explicit_max_ttl === 0
         ? {}
         : { explicit_max_ttl: String(explicit_max_ttl) }),

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { DriverContext } from "../../src/driver.ts";
+import { pinOf, request } from "../../src/http.ts";
 import { vaultToken } from "../../src/provider/vault-token.ts";
 import { Secret } from "../../src/secret.ts";
 import { type OpenBao, startOpenBao } from "../../src/stand-in/openbao.ts";
@@ -27,7 +28,7 @@ test("a leaked token is named by its accessor, replaced with the same policies, 
   const { records, grade } = (await vaultToken.match?.(context, { attributes: {}, secret })) ?? { records: [], grade: "weak" };
   const [record] = records;
   if (record === undefined) throw new Error("expected a record");
-  expect([records.length, grade, record.attributes]).toEqual([1, "confirmed", { policies: "default" }]);
+  expect([records.length, grade, record.attributes["policies"]]).toEqual([1, "confirmed", "default"]);
 
   const issued = await vaultToken.issue?.(context, { name: "rekey-run-a", like: record, token: "a" });
   if (issued === undefined) throw new Error("expected a token");
@@ -62,5 +63,46 @@ test("a value that is no token names nobody", async () => {
 test("a server that is away says unknown", async () => {
   expect(await vaultToken.probe({ host: "http://127.0.0.1:9", timeout: 500 }, { attributes: {}, secret: Secret.from("x") })).toMatchObject({
     answer: "unknown",
+  });
+});
+
+/** Made beside the driver, as somebody else would. */
+async function tokenOf(body: object): Promise<Secret> {
+  const answer = await request({
+    method: "POST",
+    url: `${bao.url}/v1/auth/token/create`,
+    headers: { "x-vault-token": bao.token.reveal(), "content-type": "application/json" },
+    body: JSON.stringify(body),
+    pins: [pinOf(bao.url)],
+    timeout: 5000,
+  });
+  return Secret.from((JSON.parse(answer.body.toString()) as { auth: { client_token: string } }).auth.client_token);
+}
+
+test("a successor lives no longer than the leaked token did", async () => {
+  const secret = await tokenOf({ policies: ["default"], ttl: "600s" });
+  const [like] = (await vaultToken.match?.(context, { attributes: {}, secret }))?.records ?? [];
+  if (like === undefined) throw new Error("expected a record");
+  const issued = await vaultToken.issue?.(context, { name: "rekey-run-ttl", like, token: "ttl" });
+  const [fresh] = (await vaultToken.match?.(context, { attributes: {}, secret: issued?.secret ?? Secret.from("") }))?.records ?? [];
+  expect(fresh?.attributes).toEqual({ policies: "default", ttl: "600s" });
+});
+
+test.each([
+  ["a limited number of uses", { policies: ["default"], num_uses: 50 }],
+  ["the root policy", { policies: ["root"] }],
+])("a token with %s gets no successor that is not its equal", async (_name, body) => {
+  const secret = await tokenOf(body);
+  const [like] = (await vaultToken.match?.(context, { attributes: {}, secret }))?.records ?? [];
+  if (like === undefined) throw new Error("expected a record");
+  await expect(vaultToken.issue?.(context, { name: "rekey-run-unequal", like, token: "u" })).rejects.toMatchObject({
+    code: "not-equal-in-power",
+  });
+});
+
+test("a connection without the right to look up says so, not that the token is unknown", async () => {
+  const powerless = { ...context, credential: await tokenOf({ policies: ["default"] }) };
+  await expect(vaultToken.match?.(powerless, { attributes: {}, secret: await leakedToken() })).rejects.toMatchObject({
+    code: "connection-refused",
   });
 });
