@@ -31,7 +31,7 @@ export interface DemoWorld {
 
 export const place = { connection: "demo-store", path: "secret/agents/triage", field: "OPENROUTER_API_KEY" };
 
-export async function startWorld(say: (text: string) => void, options: { verbose?: boolean } = {}): Promise<DemoWorld> {
+export async function startWorld(say: (text: string) => void, options: { verbose?: boolean; rollout?: string } = {}): Promise<DemoWorld> {
   const folder = await mkdtemp(join(tmpdir(), "rekey-demo-"));
   const stops: (() => Promise<unknown>)[] = [() => rm(folder, { recursive: true, force: true })];
   const stop = async () => {
@@ -68,7 +68,14 @@ export async function startWorld(say: (text: string) => void, options: { verbose
     });
     const server = await startServer({
       config: parseServerConfig(
-        configText({ github: github.url, app: app.id, store: store.url, provider: provider.url, port }),
+        configText({
+          github: github.url,
+          app: app.id,
+          store: store.url,
+          provider: provider.url,
+          port,
+          rollout: options.rollout ?? "rotate",
+        }),
         "demo.yml",
       ),
       environment: {
@@ -90,7 +97,7 @@ export async function startWorld(say: (text: string) => void, options: { verbose
   }
 }
 
-function configText(of: { github: string; app: number; store: string; provider: string; port: number }): string {
+function configText(of: { github: string; app: number; store: string; provider: string; port: number; rollout: string }): string {
   return `github: { api: "${of.github}", web: "${of.github}", app_id: ${of.app}, private_key: "env:DEMO_APP_KEY", webhook_secret: "env:DEMO_WEBHOOK_SECRET" }
 fingerprint: { key: "env:DEMO_FINGERPRINT_KEY" }
 listen: { port: ${of.port} }
@@ -98,7 +105,7 @@ connections:
   demo-store: { type: vault, host: "${of.store}", credential: "env:DEMO_STORE_TOKEN" }
   demo-openrouter: { type: openrouter, host: "${of.provider}", credential: "env:DEMO_PROVIDER_KEY" }
 consumers: [ { name: triage-agent, token: "env:DEMO_CONSUMER_TOKEN" } ]
-policy: { rollout: rotate, probe: on, disclosure: full, mode: graceful, automatic: off, consumers: { timeout: 60s }, soak: 2s }
+policy: { rollout: ${of.rollout}, probe: on, disclosure: full, mode: graceful, automatic: off, consumers: { timeout: 60s }, soak: 2s }
 `;
 }
 

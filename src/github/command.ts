@@ -3,7 +3,7 @@ export const verbs = {
   plan: "show what a rotation would do",
   rotate: "rotate by the plan shown (by somebody who may approve: also the approval)",
   approve: "approve a plan by its hash",
-  contain: "disable the credential where that is reversible",
+  contain: "not by itself: part of a contain-first plan (policy.mode)",
   cancel: "stop a rotation before anything was destroyed",
   verify: "look again whether the credential is dead",
   revoked: 'say "how" you revoked it, where no safe probe exists',

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { z } from "zod";
-import { type CheckState, checkOf } from "./check-run.ts";
+import { type CheckState, checkOf, withoutBlocking } from "./check-run.ts";
 import { call, type RepositoryClient } from "./client.ts";
 import { marker, renderComment } from "./comment.ts";
 import type { PullRequestView } from "./view.ts";
@@ -53,9 +53,15 @@ export async function publishCheck(
   return { ...known, checkRunId: id, checkSha: of.headSha, checkHash: hash, status: state.status, conclusion: state.conclusion ?? "" };
 }
 
+/** What the rollout allows to be written: `check` is the check alone, and before `block` it never blocks. */
+export type Stage = "check" | "comment" | "block" | "rotate";
+
 /** Brings check and comment to what the view says; what stands there already is not written again. */
-export async function publish(repository: RepositoryClient, view: PullRequestView, known: Published): Promise<Published> {
-  const withCheck = await publishCheck(repository, view, checkOf(view), known);
+export async function publish(repository: RepositoryClient, view: PullRequestView, known: Published, stage: Stage): Promise<Published> {
+  const check = checkOf(view);
+  const blocks = stage === "block" || stage === "rotate";
+  const withCheck = await publishCheck(repository, view, blocks ? check : withoutBlocking(check), known);
+  if (stage === "check") return withCheck;
   const body = renderComment(view);
   if (body === undefined) return withCheck;
   const hash = createHash("sha256").update(body).digest("hex");

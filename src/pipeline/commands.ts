@@ -159,6 +159,7 @@ async function incidentOf(rekey: Rekey, { repository, number, command }: Request
 
 async function rotate(rekey: Rekey, request: Request, incident: Incident): Promise<Note> {
   const plan = await keptPlan(rekey, incident.id);
+  if (rekey.config.policy.rollout !== "rotate") return { ok: false, text: "Rotation is not enabled here (policy.rollout in rekey.yml)." };
   if (incident.state === "resolved") return { ok: false, text: `${incident.id} is closed already.` };
   if (plan === undefined)
     return {
@@ -167,6 +168,13 @@ async function rotate(rekey: Rekey, request: Request, incident: Incident): Promi
     };
   const stale = await staleBinding(rekey, request, incident, plan);
   if (stale !== undefined) return { ok: false, text: stale };
+  const held = incident.run?.state === "held" ? await rotationDeps(rekey).journal.get(incident.run.id) : undefined;
+  if (held !== undefined && held.plan.hash !== plan.hash) {
+    return {
+      ok: false,
+      text: `A rotation by another plan (\`${held.plan.hash}\`) waits for a person: \`/rekey cancel ${incident.id}\` takes it back.`,
+    };
+  }
   if (plan.blockers.length > 0) return { ok: false, text: `This plan cannot run by itself: ${plan.blockers.join("; ")}.` };
 
   const { db } = rekey.database;
@@ -189,7 +197,7 @@ async function rotate(rekey: Rekey, request: Request, incident: Incident): Promi
   ]);
   const answer = judgeApprovals(
     {
-      risk: "graceful",
+      risk: plan.facts.mode === "revoke-first" ? "irreversible" : "graceful",
       environment: plan.facts.identity?.environment,
       requester: request.by,
       requesterHasWrite: true,
@@ -205,17 +213,11 @@ async function rotate(rekey: Rekey, request: Request, incident: Incident): Promi
   const deps = rotationDeps(rekey);
   if ((await deps.journal.startedWithin(3_600_000)) >= rekey.config.policy.caps.runs_per_hour)
     return { ok: false, text: "The cap of rotations an hour is reached; try again later." };
-  const held = incident.run?.state === "held" ? incident.run.id : undefined;
-  const run = held ?? (await startRun(deps, plan));
-  if (held !== undefined) await deps.journal.reopen(held);
-  else
-    await db.transaction().execute((trx) =>
-      useApprovals(
-        trx,
-        approvals.map(({ id }) => id),
-        run,
-      ),
-    );
+  const run = held?.id ?? (await startRun(deps, plan));
+  const used = approvals.map(({ id }) => id);
+  if (!(await db.transaction().execute((trx) => useApprovals(trx, used, run))))
+    return { ok: false, text: "This approval was used for another rotation." };
+  if (held !== undefined) await deps.journal.reopen(run);
   await rekey.queue.enqueue("rotation", { run }, { singletonKey: run });
   return { ok: true };
 }

@@ -34,6 +34,7 @@ export function operatorRoutes(rekey: Rekey): Hono {
 async function rotate(rekey: Rekey, id: string, hash: string): Promise<string> {
   const { db } = rekey.database;
   const [incident, plan] = [await getIncident(db, id), await keptPlan(rekey, id)];
+  if (rekey.config.policy.rollout !== "rotate") throw new RefusedError("rotation is not enabled (policy.rollout in rekey.yml)");
   if (incident === undefined || incident.state === "resolved" || plan === undefined)
     throw new RefusedError(`${id} is not open, or has no plan`);
   if (plan.hash !== hash) throw new RefusedError(`the plan has changed to ${plan.hash}; look at it with rekey plan ${id}`);

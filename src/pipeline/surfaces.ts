@@ -25,13 +25,12 @@ const chains = new Map<string, Promise<unknown>>();
 export async function redraw(rekey: Rekey, key: PullRequestKey, note?: string): Promise<void> {
   await inTurn(key, async () => {
     const row = await getPullRequest(rekey.database.db, key);
-    if (row === undefined || rekey.config.policy.rollout === "observe") return;
+    const stage = rekey.config.policy.rollout;
+    if (row === undefined || stage === "observe") return;
     const view = await viewOf(rekey, key, row, note);
     const repository = await clientOf(rekey, { installation: row.installation_id, fullName: row.repository });
-    const known = knownOf(row);
-    const after = rekey.config.policy.rollout === "check" ? known : await publish(repository, view, known);
-    await save(rekey, key, after);
-    if (row.review_id !== null || view.disclosure !== "full" || rekey.config.policy.rollout === "check") return;
+    await save(rekey, key, await publish(repository, view, knownOf(row), stage));
+    if (row.review_id !== null || view.disclosure !== "full" || stage === "check") return;
     const review = await publishReview(repository, view);
     if (review !== undefined) await savePullRequest(rekey.database.db, key, { review_id: review });
   });

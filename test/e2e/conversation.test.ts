@@ -1,13 +1,18 @@
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { sql } from "kysely";
-import { afterEach, expect, test } from "vitest";
+import { afterEach, test as always, expect } from "vitest";
 import { startAgent } from "../../src/cli/demo-agent.ts";
 import { asUser, type DemoWorld, leak, pushFile, startWorld } from "../../src/cli/demo-world.ts";
 import { pinOf, request } from "../../src/http.ts";
 import type { Incident } from "../../src/incident/fold.ts";
+import { ensureOpenBao } from "../../src/stand-in/openbao.ts";
 import { verifyChain } from "../../src/store/events.ts";
-import { listIncidents } from "../../src/store/incidents.ts";
+import { latestPlan } from "../../src/store/evidence.ts";
+import { listIncidents, recordEvents } from "../../src/store/incidents.ts";
+import { real } from "../servers/real.ts";
+
+const test = always.runIf((await real("OpenBao", () => ensureOpenBao())) !== undefined);
 
 let world: DemoWorld | undefined;
 afterEach(async () => {
@@ -15,8 +20,8 @@ afterEach(async () => {
   world = undefined;
 });
 
-async function start(): Promise<DemoWorld> {
-  world = await startWorld(() => undefined);
+async function start(rollout?: string): Promise<DemoWorld> {
+  world = await startWorld(() => undefined, rollout === undefined ? {} : { rollout });
   return world;
 }
 
@@ -221,4 +226,70 @@ test("a key that stood on main for long stays quiet when a branch that is behind
   );
   expect(check(w)).toMatchObject({ conclusion: "success", output: { title: "No leaked credentials added" } });
   expect(await incidents(w)).toEqual([]);
+});
+
+test("the rollout is obeyed: observe writes nothing, check and comment never block, only rotate rotates", {
+  timeout: 180_000,
+}, async () => {
+  const observed = await start("observe");
+  await leak(observed);
+  await until(
+    "the incident is known",
+    () => incidents(observed),
+    (known) => known[0]?.validity === "active",
+  );
+  expect([observed.github.state.written, observed.github.state.checks]).toEqual([[], []]);
+  await observed.stop();
+
+  const checked = await start("check");
+  await leak(checked);
+  await until(
+    "the check is done",
+    () => check(checked)?.conclusion,
+    (conclusion) => conclusion === "neutral",
+  );
+  expect(check(checked)?.output.title).toBe("1 leaked credential");
+  expect(checked.github.state.comments).toEqual([]);
+  await checked.stop();
+
+  const commented = await start("comment");
+  const { number, id } = await opened(commented);
+  expect(check(commented)?.conclusion).toBe("neutral");
+  await say(commented, "mara", number, `/rekey rotate ${id}`);
+  await until(
+    "the answer",
+    () => comment(commented),
+    (text) => text.includes("Rotation is not enabled here"),
+  );
+  expect((await incidents(commented))[0]?.run).toBeUndefined();
+});
+
+test("a rotation that waits under another plan is not resumed by an approval of a new one", { timeout: 180_000 }, async () => {
+  const w = await start();
+  const { number, id } = await opened(w);
+  await say(w, "mara", number, `/rekey rotate ${id}`); // nobody reports: it will wait for the consumer
+  await until(
+    "it runs",
+    () => incidents(w),
+    (known) => known[0]?.run !== undefined,
+  );
+  const { db } = w.server.rekey.database;
+  await sql`update rotation_run set state = 'held', lease_until = null, epoch = epoch + 1, plan = jsonb_set(plan, '{hash}', '"000000000000"')`.execute(
+    db,
+  );
+  const { rows } = await sql<{ id: string }>`select id from rotation_run`.execute(db);
+  await db.transaction().execute((trx) =>
+    recordEvents(trx, id, [
+      { type: "run-started", run: rows[0]?.id ?? "", planHash: "000000000000" },
+      { type: "run-held", run: rows[0]?.id ?? "", code: "test", message: "test" },
+    ]),
+  );
+  const plan = await latestPlan(db, id);
+  await say(w, "mara", number, `/rekey rotate ${id} ${plan?.hash}`);
+  await until(
+    "the answer",
+    () => comment(w),
+    (text) => text.includes("A rotation by another plan (`000000000000`) waits for a person"),
+  );
+  expect(w.provider.keys().some(({ hash, disabled }) => hash === w.leakedHash && !disabled)).toBe(true);
 });

@@ -1,6 +1,10 @@
 import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
-import { expect, test } from "vitest";
+import { test as always, expect } from "vitest";
+import { ensureOpenBao } from "../../src/stand-in/openbao.ts";
+import { real } from "../servers/real.ts";
+
+const test = always.runIf((await real("OpenBao", () => ensureOpenBao())) !== undefined);
 
 const cli = fileURLToPath(new URL("../../src/cli.ts", import.meta.url));
 
