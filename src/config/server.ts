@@ -15,7 +15,7 @@ const duration = z
 const reference = z.string().regex(/^(env:[A-Z_][A-Z0-9_]*|file:.+)$/, "expected env:NAME or file:PATH, never the value itself");
 
 const connection = z.strictObject({
-  type: z.enum(["vault", "aws", "postgresql", "openrouter", "openai", "github"]),
+  type: z.enum(["vault", "aws", "openrouter", "openai", "github"]),
   /** Base URL; plain http only to loopback. For AWS the region, or the endpoint of a stand-in. */
   host: z.string().min(1),
   region: z.string().optional(),
@@ -44,17 +44,6 @@ export const ServerConfig = z.strictObject({
   fingerprint: z.strictObject({ key: reference.optional() }).default({}),
   listen: z.strictObject({ host: z.string().default("127.0.0.1"), port: z.number().int().min(0).max(65535).default(3000) }).prefault({}),
   connections: z.record(z.string().regex(/^[\w.-]{1,60}$/), connection).default({}),
-  /** Hosts to which a credential of a type may be sent beside its manifest's (contracts.md §4). Never from a finding. */
-  targets: z
-    .array(
-      z.strictObject({
-        type: z.string(),
-        hosts: z.array(z.string().regex(/^[\w.-]+(:\d+)?$/, "expected host or host:port")).min(1),
-        connection: z.string().optional(),
-        environment: z.string().optional(),
-      }),
-    )
-    .default([]),
   consumers: z.array(consumerToken).default([]),
   /** GitHub logins or org/team slugs that may approve what the owner alone may not. */
   security_team: z.array(z.string()).default([]),
@@ -64,8 +53,8 @@ export const ServerConfig = z.strictObject({
       probe: z.enum(["on", "off"]).default("on"),
       disclosure: z.enum(["full", "minimal", "private"]).optional(),
       mode: z.enum(["graceful", "contain-first", "revoke-first"]).default("graceful"),
-      automatic: z.enum(["on", "off"]).default("off"),
-      on_unavailable: z.enum(["neutral", "block"]).default("neutral"),
+      /** Nothing rotates by itself yet: `on` is refused rather than ignored. */
+      automatic: z.literal("off", "expected off: rotating without a command is not built yet").default("off"),
       consumers: z.strictObject({ timeout: duration }).default({ timeout: milliseconds("30m") }),
       soak: duration.default(milliseconds("10m")),
       caps: z.strictObject({ runs_per_hour: z.number().int().positive().default(10) }).prefault({}),
@@ -78,16 +67,7 @@ export type ConnectionConfig = z.output<typeof connection>;
 
 /** YAML's `on` and `off` are plain words in YAML 1.2, which is what we read. Throws ConfigError with the line. */
 export function parseServerConfig(text: string, file: string): ServerConfig {
-  const config = parseStrictYaml(text, file, ServerConfig);
-  for (const target of config.targets) {
-    if (target.connection !== undefined && config.connections[target.connection] === undefined) {
-      throw new ConfigError(
-        `targets: connection '${target.connection}' is not one of ${Object.keys(config.connections).join(", ") || "none"}`,
-        { file },
-      );
-    }
-  }
-  return config;
+  return parseStrictYaml(text, file, ServerConfig);
 }
 
 export function loadServerConfig(file: string): ServerConfig {

@@ -37,10 +37,11 @@ describe("rekey.yml", () => {
     ],
     ["duplicate key", "policy: {}\npolicy: {}\n", "rekey.yml:2:1: not valid YAML: Map keys must be unique"],
     [
-      "unknown connection",
-      "targets:\n  - { type: x, hosts: ['a:1'], connection: prod }\n",
-      "rekey.yml: targets: connection 'prod' is not one of none",
+      "a setting that nothing obeys yet",
+      "policy:\n  automatic: on\n",
+      "rekey.yml:2:14: policy.automatic: expected off: rotating without a command is not built yet",
     ],
+    ["targets, which do not exist yet", "targets: []\n", "rekey.yml:1:1: unknown key 'targets'"],
   ])("%s: says file, line and what was expected", (_name, text, message) => {
     expect(problem(text)).toBe(message);
   });
