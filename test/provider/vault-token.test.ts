@@ -1,9 +1,12 @@
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, test as always, beforeAll, expect } from "vitest";
 import type { DriverContext } from "../../src/driver.ts";
 import { pinOf, request } from "../../src/http.ts";
 import { vaultToken } from "../../src/provider/vault-token.ts";
 import { Secret } from "../../src/secret.ts";
-import { type OpenBao, startOpenBao } from "../../src/stand-in/openbao.ts";
+import { ensureOpenBao, type OpenBao, startOpenBao } from "../../src/stand-in/openbao.ts";
+import { real } from "../servers/real.ts";
+
+const test = always.runIf((await real("OpenBao", () => ensureOpenBao())) !== undefined);
 
 let bao: OpenBao;
 let context: DriverContext;

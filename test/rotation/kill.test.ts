@@ -4,14 +4,17 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, test as always, beforeAll, expect } from "vitest";
 import { vault } from "../../src/secret-manager/vault.ts";
-import { type OpenBao, startOpenBao } from "../../src/stand-in/openbao.ts";
+import { ensureOpenBao, type OpenBao, startOpenBao } from "../../src/stand-in/openbao.ts";
 import { type OpenRouter, startOpenRouter } from "../../src/stand-in/openrouter.ts";
 import { openDatabase } from "../../src/store/database.ts";
 import { sqlJournal } from "../../src/store/journal.ts";
 import { startPostgres } from "../servers/postgres.ts";
+import { real } from "../servers/real.ts";
 import { place } from "./rig.ts";
+
+const test = always.runIf((await real("OpenBao", () => ensureOpenBao())) !== undefined);
 
 const child = fileURLToPath(new URL("./child.ts", import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), "rekey-kill-"));
