@@ -26,7 +26,7 @@ const commands: Record<string, Entry> = {
   serve: { summary: "Run the GitHub App: webhooks, workers and the dashboard", load: () => import("./cli/serve.ts") },
   demo: { summary: "Show the whole chain on this machine: a leaked key from push to verified dead", load: () => import("./cli/demo.ts") },
   audit: { summary: "Prove that the event log was not changed", load: () => import("./cli/audit.ts") },
-  check: { summary: "Prove detectors, playbooks and configuration files", load: () => import("./cli/check.ts") },
+  check: { summary: "Prove detectors and playbooks", load: () => import("./cli/check.ts") },
 };
 
 enableCompileCache(fileURLToPath(new URL("../.cache/rekey/compile", import.meta.url)));

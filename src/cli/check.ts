@@ -2,6 +2,7 @@ import { readFileSync, statSync } from "node:fs";
 import { Command, Option } from "commander";
 import { z } from "zod";
 import { builtInDetectors, loadRuleset, readDetectorFolder } from "../config/detectors.ts";
+import { loadPlaybooks } from "../config/playbooks.ts";
 import { type Claims, checkExamples, checkRawText } from "../detector/check.ts";
 import { DetectorFile, parseDetectorFile } from "../detector/schema.ts";
 import { ConfigError } from "../errors.ts";
@@ -40,6 +41,7 @@ async function check(paths: readonly string[]): Promise<{ problems: string[]; de
       return [];
     }
   });
+  if (paths.length === 0) problems.push(...playbookProblems());
   if (problems.length > 0) return { problems, detectors: 0, files: files.length };
   const ruleset = await loadRuleset({ folders: own, prove: true });
   const claims: Claims = (text) =>
@@ -50,6 +52,16 @@ async function check(paths: readonly string[]): Promise<{ problems: string[]; de
     }));
   for (const { path, text, file } of parsed) problems.push(...checkExamples(file, claims), ...checkRawText(path, text, claims));
   return { problems, detectors: parsed.reduce((sum, { file }) => sum + file.detectors.length, 0), files: files.length };
+}
+
+function playbookProblems(): string[] {
+  try {
+    loadPlaybooks();
+    return [];
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    return [error.message];
+  }
 }
 
 function filesOf(path: string): { path: string; text: string }[] {

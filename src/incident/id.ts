@@ -6,7 +6,7 @@ export function incidentId(random: Uint8Array, length: number): string {
   return `RK-${Array.from(random.subarray(0, length), (byte) => alphabet[byte % 32]).join("")}`;
 }
 
-/** What people type, as the id is written: any case, `O` for zero, `I` or `L` for one. Undefined if it is none. */
+/** What people type, as the id is written, in either case, with `O` for zero, `I` or `L` for one. Undefined if it is none. */
 export function parseIncidentId(text: string): string | undefined {
   const body = /^rk-([0-9a-z]{4,8})$/i.exec(text.trim())?.[1]?.toUpperCase().replaceAll("O", "0").replaceAll(/[IL]/g, "1");
   return body === undefined || body.includes("U") ? undefined : `RK-${body}`;
