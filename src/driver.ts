@@ -42,7 +42,15 @@ export interface Manifest {
   readonly overlap: number | "many";
   /** Milliseconds until a change is true everywhere; probes of death are spaced over `revoke`. */
   readonly propagation: { readonly create: number; readonly revoke: number };
+  /** The value is ours to choose (set-value): the driver has `prepare`, and the value is staged before it is set. */
   readonly valueChosenByUs: boolean;
+  /**
+   * Names of the further values that a new credential always comes with and that its consumers need: `username`, `access_key_id`.
+   * Each must have a field in every place where the credential is stored, or the plan is blocked. Absent = none.
+   */
+  readonly companions?: readonly string[];
+  /** Grace-roll only: how long the old value may stay valid beside the new one, milliseconds. */
+  readonly grace?: { readonly min: number; readonly max: number };
   readonly killByPossession: boolean;
   /** Public hosts to which a value of this type may ever be sent, `host` or `host:port`. Connections and targets add theirs. */
   readonly hosts: readonly string[];
@@ -77,11 +85,26 @@ export interface KeyRecord {
   readonly attributes: Readonly<Record<string, string>>;
 }
 
-export interface Issued {
-  readonly record: KeyRecord;
+/** A new value before anybody but us knows it. */
+export interface Prepared {
   readonly secret: Secret;
   /** Further values that consumers need beside the secret, non-secret: access key id, new user name. */
   readonly companions: Readonly<Record<string, string>>;
+}
+
+export interface Issued extends Prepared {
+  readonly record: KeyRecord;
+}
+
+export interface IssueRequest {
+  /** Deterministic per run, `rekey-<run>`: list by it after a lost answer. */
+  readonly name: string;
+  /** The leaked credential's record: the new one has the same power. */
+  readonly like: KeyRecord;
+  /** Idempotency token for vendors that take one. */
+  readonly token: string;
+  /** Set-value only: what `prepare` chose, as it stands in the secret manager's pending place. */
+  readonly prepared?: Prepared;
 }
 
 /** What the engine hands to every verb. */
@@ -114,10 +137,29 @@ export interface Driver {
   match?(context: DriverContext, target: Target): Promise<{ records: readonly KeyRecord[]; grade: "confirmed" | "strong" | "weak" }>;
   /** Every record in the scope of the target: all pages, or it throws. */
   list?(context: DriverContext, target: Target): Promise<readonly KeyRecord[]>;
-  /** Makes a credential equal in power to `like`. `name` is deterministic per run (`rekey-<run>`): list by it after a lost answer. */
-  issue?(context: DriverContext, request: { name: string; like: KeyRecord; token: string }): Promise<Issued>;
-  /** After a lost answer of `issue`: delete what carries this name, since its value is lost. Idempotent. Returns how many were deleted. */
-  discard?(context: DriverContext, request: { name: string; like: KeyRecord }): Promise<number>;
+  /**
+   * Set-value only (`valueChosenByUs`): chooses the new value, and whose it will be (`companions.username` of the alternate user).
+   * May read, changes nothing. The engine stages the result and then calls `issue` with it, after a crash with the same one again.
+   */
+  prepare?(context: DriverContext, request: IssueRequest): Promise<Prepared>;
+  /**
+   * Makes a credential equal in power to `like`. With `prepared` it sets that value: repeatable, with the same result each time.
+   * Two-slot: regenerates the slot that `like` is not in (its promise then says `destroy`).
+   */
+  issue?(context: DriverContext, request: IssueRequest): Promise<Issued>;
+  /**
+   * Takes back what `issue` made for this run, found by `name` or, for set-value, by `companions`: after a lost answer, since its
+   * value is lost, and when a run is undone. Idempotent. Returns how many were deleted.
+   */
+  discard?(
+    context: DriverContext,
+    request: { name: string; like: KeyRecord; companions?: Readonly<Record<string, string>> },
+  ): Promise<number>;
+  /**
+   * Gives the credential `record` a new value. Grace-roll: the old value stays valid for `grace` milliseconds; hard-roll: it dies at
+   * once. Never sent twice: after a lost answer the engine holds.
+   */
+  roll?(context: DriverContext, record: KeyRecord, request: { name: string; token: string; grace: number }): Promise<Issued>;
   disable?(context: DriverContext, record: KeyRecord): Promise<void>;
   enable?(context: DriverContext, record: KeyRecord): Promise<void>;
   /** Idempotent: gone already is success. */
@@ -160,8 +202,18 @@ export interface Sink {
   /** Stores values beside the current ones, readable by us only. Throws HoldError("sink-conflict") on somebody else's pending entry. */
   pend(context: DriverContext, place: SinkPlace, run: string, fields: Readonly<Record<string, Secret>>): Promise<{ version: string }>;
   readPending(context: DriverContext, place: SinkPlace, run: string): Promise<Readonly<Record<string, Secret>> | undefined>;
-  /** Makes the pending fields current by check-and-set against `from`; HoldError("sink-conflict") if somebody else wrote since. */
-  promote(context: DriverContext, place: SinkPlace, run: string, from: string): Promise<{ version: string }>;
+  /**
+   * Makes the pending fields current by check-and-set against `from`; HoldError("sink-conflict") if somebody else wrote since.
+   * `fields` are the same values again, for a sink without a pending place (`pending: false`), which writes them now; the engine calls
+   * neither `pend` nor `readPending` nor `drop` of such a sink.
+   */
+  promote(
+    context: DriverContext,
+    place: SinkPlace,
+    run: string,
+    from: string,
+    fields?: Readonly<Record<string, Secret>>,
+  ): Promise<{ version: string }>;
   /** Puts version `to` back as current, if `from` (ours) still is; HoldError("sink-conflict") otherwise. */
   restore(context: DriverContext, place: SinkPlace, run: string, move: { from: string; to: string }): Promise<{ version: string }>;
   /** Removes the pending entry of this run. Idempotent. */

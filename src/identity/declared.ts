@@ -24,7 +24,16 @@ const kinds = [
 ] as const satisfies readonly IdentityKind[];
 
 const word = z.string().min(1).max(200);
-const place = z.strictObject({ connection: word, path: word, field: word.optional() });
+const place = z.strictObject({
+  connection: word,
+  path: word,
+  /** Absent = the whole entry is the value. */
+  field: word.optional(),
+  /** Which fields take what a new credential brings beside its secret, such as `{ username: PGUSER }`. */
+  companions: z.record(z.string().regex(/^[a-z][a-z0-9_]*$/, "expected a companion's name, such as username"), word).optional(),
+  /** `url`: the field holds a URL, of which the secret is the password and the companion `username` the user. */
+  format: z.literal("url").optional(),
+});
 const consumer = z.strictObject({
   name: z.string().regex(/^[A-Za-z0-9][\w.-]{0,99}$/, "expected letters, digits, '.', '_' and '-'"),
   report: z.enum(["version", "last-used", "confirm"]),

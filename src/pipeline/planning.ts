@@ -1,8 +1,8 @@
 import type { Driver } from "../driver.ts";
 import type { Finding } from "../finding.ts";
-import { type DeclaredIdentities, declarationOf } from "../identity/declared.ts";
+import { type DeclaredIdentities, type DeclaredPlace, declarationOf } from "../identity/declared.ts";
 import type { Incident } from "../incident/fold.ts";
-import { type Mode, makePlan, type Plan, type PlanFacts } from "../playbook/plan.ts";
+import { type Mode, makePlan, type Plan, type PlanFacts, type PlannedSink } from "../playbook/plan.ts";
 import { latestPlan, savePlan } from "../store/evidence.ts";
 import { getIncident, listOccurrences } from "../store/incidents.ts";
 import { recover } from "./code.ts";
@@ -59,20 +59,7 @@ function identityFacts(
   const declaration = declarationOf(finding.identities, incident.credential.detector, declared, finding.slot?.variable);
   const identity = declaration?.link ?? incident.identities[0];
   if (identity === undefined) return { sinks: [], consumers: "unknown" };
-  const sinks = (declaration?.sinks ?? []).flatMap((place) => {
-    const type = rekey.config.connections[place.connection]?.type;
-    const sink = type === undefined ? undefined : rekey.sinkFor(type);
-    return sink === undefined
-      ? []
-      : [
-          {
-            connection: place.connection,
-            sink: sink.manifest.name,
-            path: place.path,
-            ...(place.field === undefined ? {} : { field: place.field }),
-          },
-        ];
-  });
+  const sinks = (declaration?.sinks ?? []).flatMap((place) => plannedSink(rekey, place));
   const consumers = declaration?.consumers ?? { kind: "unknown" as const };
   return {
     identity: {
@@ -85,6 +72,24 @@ function identityFacts(
     sinks,
     consumers: consumers.kind === "declared" ? consumers.consumers : consumers.kind,
   };
+}
+
+function plannedSink(rekey: Rekey, { connection, path, field, companions, format }: DeclaredPlace): PlannedSink[] {
+  const type = rekey.config.connections[connection]?.type;
+  const manifest = type === undefined ? undefined : rekey.sinkFor(type)?.manifest;
+  if (manifest === undefined) return [];
+  const lacks = (["pending", "cas", "readBack", "undo"] as const).filter((ability) => !manifest[ability]);
+  return [
+    {
+      connection,
+      sink: manifest.name,
+      path,
+      ...(field === undefined ? {} : { field }),
+      ...(companions === undefined ? {} : { companions }),
+      ...(format === undefined ? {} : { format }),
+      ...(lacks.length === 0 ? {} : { lacks }),
+    },
+  ];
 }
 
 /** contracts.md §8: confirmed, or strong with exactly one candidate; anything less is nobody's name. */

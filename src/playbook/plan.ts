@@ -11,7 +11,15 @@ export interface PlannedSink {
   readonly sink: string;
   readonly path: string;
   readonly field?: string;
+  /** Field of each companion of the new credential, by the companion's name. */
+  readonly companions?: Readonly<Record<string, string>>;
+  /** The field holds a URL; the secret is its password, the companion `username` its user. */
+  readonly format?: "url";
+  /** What this kind of secret manager cannot do; absent = it can do everything. */
+  readonly lacks?: readonly SinkAbility[];
 }
+
+export type SinkAbility = "pending" | "cas" | "readBack" | "undo";
 
 export interface PlannedConsumer {
   readonly name: string;
@@ -39,6 +47,8 @@ export interface PlanFacts {
   /** The vendor's record of the leaked credential, where it could be named (contracts.md §8). */
   readonly named?: { readonly id: string; readonly grade: "confirmed" | "strong" };
   readonly timeouts: { readonly consumers: number; readonly soak: number };
+  /** Grace-roll: how long the old value stays valid after the roll, milliseconds. */
+  readonly grace?: number;
 }
 
 export interface PlanStep {
@@ -126,12 +136,31 @@ function blockers(steps: readonly PlanStep[], manifest: Manifest, facts: PlanFac
   const found: string[] = [];
   const manual = steps.filter((step) => step.manual !== undefined);
   if (manual.length > 0) found.push(`${manual.map((step) => step.title).join("; ")}: by hand`);
-  if (steps.some((step) => step.uses === "sinks/promote@1") && facts.sinks.length === 0)
-    found.push("nobody declared where this credential is stored (stored_in in .rekey/identities.yml)");
+  if (steps.some((step) => step.uses === "sinks/promote@1")) found.push(...sinkBlockers(manifest, facts.sinks));
   if (facts.consumers === "unknown" && steps.some((step) => step.uses === "consumers/converged@1"))
     found.push("consumers unknown: declare them (consumers in .rekey/identities.yml), or `consumers: none`");
   if (!manifest.killByPossession && facts.named === undefined && manifest.class !== "manual")
     found.push("the vendor's record of this credential could not be named with certainty");
+  return found;
+}
+
+/** A new value must have a place where it can wait and be read again, and everything that consumers need must be stored with it. */
+function sinkBlockers(manifest: Manifest, sinks: readonly PlannedSink[]): string[] {
+  if (sinks.length === 0) return ["nobody declared where this credential is stored (stored_in in .rekey/identities.yml)"];
+  const found: string[] = [];
+  if (sinks.every(({ lacks = [] }) => lacks.includes("pending") || lacks.includes("readBack")))
+    found.push(
+      "no place that stores this credential can hold a new value back until it is tested; declare one in Vault KV v2 or AWS Secrets Manager too",
+    );
+  for (const sink of sinks) {
+    const missing = (manifest.companions ?? []).filter(
+      (name) => sink.companions?.[name] === undefined && !(sink.format === "url" && name === "username"),
+    );
+    if (missing.length > 0)
+      found.push(
+        `a new ${manifest.name} comes with ${missing.join(", ")}, and ${sink.connection}:${sink.path} has no field for it (companions: { ${missing[0]}: FIELD } beside its field in .rekey/identities.yml)`,
+      );
+  }
   return found;
 }
 

@@ -1,5 +1,5 @@
 import { forTerminal as printable } from "../identity/escape.ts";
-import type { Plan, PlanStep } from "./plan.ts";
+import type { Plan, PlannedSink, PlanStep, SinkAbility } from "./plan.ts";
 
 /** The dry run for a terminal: what would happen, who must agree, and from where there is no way back. */
 export function renderPlan(plan: Plan): string {
@@ -8,7 +8,7 @@ export function renderPlan(plan: Plan): string {
     `Plan ${plan.hash} for ${facts.incident}: ${facts.credential.title}`,
     `  playbook   ${plan.playbook.name} version ${plan.playbook.version}, mode ${facts.mode}`,
     `  identity   ${facts.identity === undefined ? "unknown" : `${facts.identity.kind} ${printable(facts.identity.name)} (${facts.identity.environment})${facts.identity.owner === undefined ? "" : `, owner ${printable(facts.identity.owner)}`}`}`,
-    `  stored in  ${facts.sinks.map((sink) => `${sink.connection}:${sink.path}${sink.field === undefined ? "" : `#${sink.field}`}`).join(", ") || "nobody said"}`,
+    `  stored in  ${facts.sinks.map(sinkText).join(", ") || "nobody said"}`,
     `  consumers  ${typeof facts.consumers === "string" ? facts.consumers : facts.consumers.map(({ name, report }) => `${printable(name)} (${report})`).join(", ")}`,
     "",
     ...plan.steps.flatMap((step, index) => stepLines(plan, step, index)),
@@ -18,6 +18,20 @@ export function renderPlan(plan: Plan): string {
   ];
   return `${lines.join("\n")}\n`;
 }
+
+function sinkText({ connection, path, field, companions = {}, format, lacks = [] }: PlannedSink): string {
+  const also = Object.entries(companions).map(([name, its]) => `${name} in ${its}`);
+  const notes = [...(format === "url" ? ["the password of its URL"] : []), ...also, ...lacks.map((ability) => lackText[ability])];
+  return printable(`${connection}:${path}${field === undefined ? "" : `#${field}`}${notes.length === 0 ? "" : ` (${notes.join("; ")})`}`);
+}
+
+/** What a person approves with a sink that lacks something. */
+const lackText: Record<SinkAbility, string> = {
+  pending: "written only when it becomes current",
+  cas: "overwrites what somebody else wrote meanwhile",
+  readBack: "cannot be read back",
+  undo: "cannot be put back",
+};
 
 function stepLines(plan: Plan, step: PlanStep, index: number): string[] {
   const mark = step.id === plan.pointOfNoReturn ? ["  --- no way back from here ---"] : [];

@@ -44,8 +44,10 @@ export function sinkContract(name: string, start: () => SinkUnderTest): void {
     test("a pending value is readable by its run and changes nothing for a consumer", async () => {
       const it = await setUp();
       const value = fresh();
-      await it.sink.pend(it.context, it.place, "run-1", { API_KEY: Secret.from(value) });
-      expect((await it.sink.readPending(it.context, it.place, "run-1"))?.["API_KEY"]?.reveal()).toBe(value);
+      await it.sink.pend(it.context, it.place, "run-1", { API_KEY: Secret.from(value), API_KEY_ID: Secret.from("id-2") });
+      const pending = await it.sink.readPending(it.context, it.place, "run-1");
+      expect(pending?.["API_KEY"]?.reveal()).toBe(value);
+      expect(pending?.["API_KEY_ID"]?.reveal()).toBe("id-2");
       expect(await it.sink.readPending(it.context, it.place, "run-2")).toBeUndefined();
       expect((await it.sink.read(it.context, it.place))?.version).toBe(it.from);
       expect((await reveal(it))?.["API_KEY"]).toBe(it.old);

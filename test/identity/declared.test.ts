@@ -26,6 +26,17 @@ test.each([
   expect(() => parseIdentitiesFile(text, path)).toThrow(message);
 });
 
+test("companions and the format of a field are read, and nothing else is", () => {
+  const stored = (more: string) =>
+    entry(`    credentials:\n      - detector: d\n        stored_in: [{ connection: c, path: p, field: F, ${more} }]\n`);
+  const declared = parseIdentitiesFile(stored("companions: { username: PGUSER }, format: url"), path);
+  expect(sinksOf(`agent:h/o/r#${path}#a`, "d", declared)).toEqual([
+    { connection: "c", path: "p", field: "F", companions: { username: "PGUSER" }, format: "url" },
+  ]);
+  for (const wrong of ["format: json", "companions: { User: X }", "companions: [username]", "companion: { username: X }"])
+    expect(() => parseIdentitiesFile(stored(wrong), path), wrong).toThrow(ConfigError);
+});
+
 test("no consumers, unknown consumers and none are three answers", () => {
   const of = (consumers: string) => {
     const declared = parseIdentitiesFile(entry(`    credentials:\n      - detector: d\n${consumers}`), path);
