@@ -1,8 +1,9 @@
 import type { KeyRecord } from "../driver.ts";
 import { HoldError } from "../errors.ts";
 import type { PlannedConsumer, PlannedSink } from "../playbook/plan.ts";
+import type { RotationDeps } from "./deps.ts";
 import { read } from "./effect.ts";
-import { type Execution, newSecret, newTarget } from "./step.ts";
+import { type Execution, newTarget, newValue } from "./execution.ts";
 
 /** Waits until every declared consumer has said that it runs on the promoted version (contracts.md §8), or holds. */
 export async function converge(execution: Execution): Promise<void> {
@@ -27,27 +28,43 @@ export async function converge(execution: Execution): Promise<void> {
 }
 
 /** Names of declared consumers that have not reported the promoted version of the place they read. */
-async function behind(execution: Execution): Promise<string[]> {
-  const { plan, deps, effects } = execution;
+async function behind({ deps, plan, effects }: Execution): Promise<string[]> {
   const { consumers, sinks } = plan.facts;
   if (consumers === "none") return [];
   if (consumers === "unknown") return ["a consumer that nobody declared"];
   const late: string[] = [];
   for (const consumer of consumers) {
-    const promoted = sinks.map((sink, index) => ({
-      sink,
-      version: (effects.get(`promote-${index}`)?.result as { version: string } | undefined)?.version,
-    }));
-    const current = await Promise.all(promoted.map(({ sink, version }) => onVersion(execution, consumer, sink, version)));
+    const current = await Promise.all(sinks.map((sink, index) => onVersion(deps, consumer, sink, promotedVersion(effects, index))));
     if (!current.some(Boolean)) late.push(consumer.name);
   }
   return late;
+}
 
-  async function onVersion(_: Execution, consumer: PlannedConsumer, sink: PlannedSink, version: string | undefined): Promise<boolean> {
-    if (consumer.report !== "version" || version === undefined) return false;
-    const latest = (await deps.reports(consumer.name, sink)).toSorted((a, b) => b.at - a.at)[0];
-    return latest !== undefined && (latest.version === version || newer(latest.version, version));
+/** Names of consumers whose last word is that they run on what this run promoted and has put back since. */
+export async function stillOn({ deps, plan, effects }: Execution): Promise<string[]> {
+  if (typeof plan.facts.consumers === "string") return [];
+  const late: string[] = [];
+  for (const consumer of plan.facts.consumers) {
+    for (const [index, sink] of plan.facts.sinks.entries()) {
+      const version = promotedVersion(effects, index);
+      if (version !== undefined && (await latestReport(deps, consumer, sink)) === version) late.push(consumer.name);
+    }
   }
+  return late;
+}
+
+function promotedVersion(effects: Execution["effects"], index: number): string | undefined {
+  return (effects.get(`promote-${index}`)?.result as { version: string } | undefined)?.version;
+}
+
+async function onVersion(deps: RotationDeps, consumer: PlannedConsumer, sink: PlannedSink, version: string | undefined): Promise<boolean> {
+  if (consumer.report !== "version" || version === undefined) return false;
+  const latest = await latestReport(deps, consumer, sink);
+  return latest !== undefined && (latest === version || newer(latest, version));
+}
+
+async function latestReport(deps: RotationDeps, { name }: PlannedConsumer, sink: PlannedSink): Promise<string | undefined> {
+  return (await deps.reports(name, sink)).toSorted((a, b) => b.at - a.at)[0]?.version;
 }
 
 /** KV v2 counts versions; AWS version ids are only equal or not. */
@@ -71,9 +88,9 @@ export async function revokeGate(execution: Execution, record: KeyRecord): Promi
     throw new HoldError("consumers-behind", `${late.join(", ")} no longer runs on the new version; the old credential stays alive`);
   if (record.id !== plan.facts.named?.id) throw new HoldError("not-named", "the record to revoke is not the one that was approved");
   const context = await deps.context(plan.facts.connection, driver);
-  const secret = await newSecret(execution);
-  const { answer, code } = await read(deps, "the provider", () => driver.probe(context, newTarget(execution, secret)));
-  secret.wipe();
+  const value = await newValue(execution);
+  const { answer, code } = await read(deps, "the provider", () => driver.probe(context, newTarget(execution, value)));
+  value.secret.wipe();
   if (answer !== "alive")
     throw new HoldError("new-credential-refused", `the new credential is no longer accepted (${code}); the old one is not touched`);
 }

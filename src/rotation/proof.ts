@@ -1,7 +1,7 @@
 import type { Target } from "../driver.ts";
 import { HoldError } from "../errors.ts";
 import { read } from "./effect.ts";
-import { type Execution, newSecret, newTarget } from "./step.ts";
+import { type Execution, newTarget, newValue } from "./execution.ts";
 
 const rounds = 3;
 
@@ -69,9 +69,9 @@ async function probeRound(execution: Execution, round: number): Promise<Outcome>
     // nothing was minted: the control is that this incident saw the value accepted, or the vendor's code says nothing else
     return driver.manifest.invalidMeansDead ? { dead: true, text: answer.code } : { dead: undefined, text: "no control for this probe" };
   }
-  const fresh = await newSecret(execution);
+  const fresh = await newValue(execution);
   const control = await read(deps, "the provider", () => driver.probe(context, newTarget(execution, fresh)));
-  fresh.wipe();
+  fresh.secret.wipe();
   await deps.receipt(run.incident, run.id, { round, subject: "control", answer: control.answer, code: control.code, via: "probe" });
   return control.answer === "alive"
     ? { dead: true, text: answer.code }

@@ -5,9 +5,11 @@ import type { IncidentEvent } from "../incident/event.ts";
 import { describeError } from "../log.ts";
 import type { Plan } from "../playbook/plan.ts";
 import type { RotationDeps } from "./deps.ts";
+import type { Execution } from "./execution.ts";
+import { dropStaged } from "./issue.ts";
 import { type Effect, FencedError, type Lease, type Run } from "./journal.ts";
-import { type Execution, steps } from "./step.ts";
-import { removeLeftovers, undo } from "./undo.ts";
+import { steps } from "./step.ts";
+import { undo } from "./undo.ts";
 
 /** Starts a run of an approved plan. Throws RefusedError where the plan cannot run by itself or the credential has an open run. */
 export async function startRun(deps: RotationDeps, plan: Plan): Promise<string> {
@@ -63,7 +65,7 @@ async function carryOut(deps: RotationDeps, lease: Lease, run: Run): Promise<voi
       await deps.journal.renew(lease, deps.lease.ttl);
       await steps(planned, execution);
     }
-    await removeLeftovers(execution);
+    await dropStaged(execution);
     await finish("done");
   } catch (error) {
     if (error instanceof FencedError) throw error;

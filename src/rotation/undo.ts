@@ -1,39 +1,113 @@
 import { HoldError } from "../errors.ts";
-import type { Execution } from "./step.ts";
+import type { PlannedSink } from "../playbook/plan.ts";
+import { read } from "./effect.ts";
+import { type Execution, type Minted, named, newValue, once } from "./execution.ts";
+import { stillOn } from "./gate.ts";
+import { dropStaged, stagedEverywhere } from "./issue.ts";
+import { valueIn } from "./stored-value.ts";
 
-/** Takes back, in reverse order, what the run did before its point of no return: promotions, the disable, the staged value, the new credential. */
+/**
+ * Takes back what the run did before its point of no return, each part journaled and repeatable: the old credential works again
+ * first, then the places hold it again, then the consumers are waited for, and only then the new credential goes.
+ */
 export async function undo(execution: Execution): Promise<void> {
-  const { deps, plan, run, effects, driver, lease } = execution;
-  const context = await deps.context(plan.facts.connection, driver);
-  for (const [index, place] of [...plan.facts.sinks.entries()].reverse()) {
-    const promoted = effects.get(`promote-${index}`);
-    const from = effects.get(`promote-${index}-from`)?.result;
-    if (promoted?.state !== "confirmed" || typeof from !== "string") continue;
-    const { sink, context: at } = await deps.sink(place);
-    if (!sink.manifest.undo)
-      throw new HoldError("undo-by-hand", `${place.connection}:${place.path} cannot be put back by API; do it by hand`);
-    await sink.restore(at, place, run.id, { from: (promoted.result as { version: string }).version, to: from });
-    await deps.journal.settle(lease, `promote-${index}`, "undone");
-  }
-  for (const key of ["disable", "contain"]) {
-    if (effects.get(key)?.state !== "confirmed" || plan.facts.named === undefined) continue;
-    await driver.enable?.(context, { id: plan.facts.named.id, state: "disabled", attributes: plan.facts.attributes });
-    await deps.journal.settle(lease, key, "undone");
-  }
-  await removeLeftovers(execution);
-  if (effects.has("issue") && plan.facts.named !== undefined) {
-    await driver.discard?.(context, {
-      name: `rekey-${run.id}`,
-      like: { id: plan.facts.named.id, state: "active", attributes: plan.facts.attributes },
+  await enable(execution);
+  for (const [index, place] of [...execution.plan.facts.sinks.entries()].reverse()) await restore(execution, index, place);
+  await leaveNew(execution);
+  await discard(execution);
+  await dropStaged(execution);
+}
+
+/** Also where the answer of disabling was lost: enabling what is enabled changes nothing. */
+async function enable(execution: Execution): Promise<void> {
+  const { deps, plan, effects, driver, lease } = execution;
+  for (const step of plan.steps.filter(({ uses }) => uses.endsWith("/disable@1"))) {
+    const before = effects.get(step.id)?.state;
+    if (before === undefined || before === "undone") continue;
+    const context = await deps.context(plan.facts.connection, driver);
+    const record = await named(execution);
+    if (record.state === "gone")
+      throw new HoldError(
+        "old-gone",
+        "the leaked credential is gone at the provider, so it cannot be enabled again; the new one stays in use. Finish by hand",
+      );
+    await once(execution, {
+      key: `undo-${step.id}`,
+      destroy: false,
+      send: async () => driver.enable?.(context, record),
+      observe: async () => ({ done: false }),
     });
-    await deps.journal.settle(lease, "issue", "undone");
+    await deps.journal.settle(lease, step.id, "undone");
   }
 }
 
-/** The pending entries of this run: they expire by themselves, but only softly. */
-export async function removeLeftovers({ deps, plan, run }: Execution): Promise<void> {
-  for (const place of plan.facts.sinks) {
+async function restore(execution: Execution, index: number, place: PlannedSink): Promise<void> {
+  const { deps, run, effects, lease } = execution;
+  const key = `promote-${index}`;
+  const [promoted, from] = [effects.get(key), effects.get(`${key}-from`)?.result];
+  if (promoted === undefined || promoted.state === "undone" || typeof from !== "string") return;
+  const ours = await versionOfOurs(execution, place, promoted.result);
+  if (ours !== undefined) {
     const { sink, context } = await deps.sink(place);
-    await sink.drop(context, place, run.id);
+    if (!sink.manifest.undo) {
+      throw new HoldError(
+        "undo-by-hand",
+        `${place.connection}:${place.path} holds the new credential and cannot be put back by API. Both credentials work; put the old one back by hand, then cancel again`,
+      );
+    }
+    await once(execution, {
+      key: `undo-${key}`,
+      destroy: false,
+      send: () => sink.restore(context, place, run.id, { from: ours, to: from }),
+      observe: async () => ({ done: false }),
+    });
   }
+  await deps.journal.settle(lease, key, "undone");
+}
+
+/** The current version, if it is what this run promoted: by its journal, or, where the answer was lost, by the value. */
+async function versionOfOurs(execution: Execution, place: PlannedSink, result: unknown): Promise<string | undefined> {
+  const { deps, effects } = execution;
+  if (typeof result === "object" && result !== null && "version" in result) return String(result.version);
+  if (effects.get("issue") === undefined) return undefined;
+  const { sink, context } = await deps.sink(place);
+  const current = await read(deps, "the secret manager", () => sink.read(context, place));
+  const [stored, fresh] = [valueIn(place, current?.fields)?.secret, (await newValue(execution)).secret];
+  const same = stored !== undefined && stored.reveal() === fresh.reveal();
+  stored?.wipe();
+  fresh.wipe();
+  return same ? current?.version : undefined;
+}
+
+/** A consumer that took the new credential up must have left it before it goes. */
+async function leaveNew(execution: Execution): Promise<void> {
+  const { deps, plan } = execution;
+  const deadline = (await deps.journal.now()) + plan.facts.timeouts.consumers;
+  for (;;) {
+    const late = await stillOn(execution);
+    if (late.length === 0) return;
+    if ((await deps.journal.now()) > deadline) {
+      throw new HoldError(
+        "consumers-on-new",
+        `${late.join(", ")} still uses the new credential, so it stays alive beside the old one. Restart the consumer, then cancel again`,
+      );
+    }
+    await deps.sleep(500);
+  }
+}
+
+async function discard(execution: Execution): Promise<void> {
+  const { deps, plan, run, effects, driver, lease } = execution;
+  const issued = effects.get("issue");
+  if (issued === undefined || issued.state === "undone" || plan.facts.named === undefined) return;
+  const context = await deps.context(plan.facts.connection, driver);
+  const companions = (issued.result as Minted | undefined)?.companions ?? (await stagedEverywhere(execution)) ?? {};
+  const like = await named(execution);
+  await once(execution, {
+    key: "undo-issue",
+    destroy: false,
+    send: async () => driver.discard?.(context, { name: `rekey-${run.id}`, like, companions }),
+    observe: async () => ({ done: false }),
+  });
+  await deps.journal.settle(lease, "issue", "undone");
 }

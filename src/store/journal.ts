@@ -87,9 +87,9 @@ export function sqlJournal(db: Kysely<Schema>, fenced: (message: string) => Erro
     async settle(lease: Lease, key: string, state: "confirmed" | "unknown" | "undone", result?: unknown) {
       await db.transaction().execute(async (trx) => {
         await fence(trx, lease, false);
-        await sql`update rotation_effect set state = ${state}, result = ${JSON.stringify({ value: result })}::jsonb where run = ${lease.run} and key = ${key}`.execute(
-          trx,
-        );
+        // without a result the earlier one stays: an undone promotion still tells which version it was
+        const kept = result === undefined ? sql`result` : sql`${JSON.stringify({ value: result })}::jsonb`;
+        await sql`update rotation_effect set state = ${state}, result = ${kept} where run = ${lease.run} and key = ${key}`.execute(trx);
       });
     },
 

@@ -10,6 +10,7 @@ import type { Secret } from "../../src/secret.ts";
 import { createMemorySink, type MemorySink } from "../../src/secret-manager/memory.ts";
 import { type OpenRouter, startOpenRouter } from "../../src/stand-in/openrouter.ts";
 import { type Database, openDatabase } from "../../src/store/database.ts";
+import { Crash, dying } from "./dying.ts";
 import { expireLease, place, planOf, rig } from "./rig.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "rekey-faults-"));
@@ -21,8 +22,6 @@ afterAll(async () => {
   await database.close();
   rmSync(folder, { recursive: true, force: true });
 });
-
-class Crash extends Error {}
 
 interface World {
   readonly provider: OpenRouter;
@@ -71,42 +70,6 @@ async function world(): Promise<World> {
         ...(reports === undefined ? {} : { reports }),
       }),
   };
-}
-
-/** Dies at the n-th write to the journal, before or after it; from then on nothing works in this "process". */
-function dying(
-  journal: Journal,
-  at: number,
-  when: "before" | "after",
-  observe: () => Promise<void>,
-): { journal: Journal; writes: () => number } {
-  let writes = 0;
-  let dead = false;
-  const guarded =
-    <A extends unknown[], R>(call: (...args: A) => Promise<R>) =>
-    async (...args: A): Promise<R> => {
-      if (dead) throw new Crash();
-      writes++;
-      await observe();
-      if (writes === at && when === "before") {
-        dead = true;
-        throw new Crash();
-      }
-      const result = await call(...args);
-      if (writes === at) {
-        dead = true;
-        throw new Crash();
-      }
-      return result;
-    };
-  const wrapped: Journal = {
-    ...journal,
-    intend: guarded(journal.intend),
-    send: guarded(journal.send),
-    settle: guarded(journal.settle),
-    finish: guarded(journal.finish),
-  };
-  return { journal: wrapped, writes: () => writes };
 }
 
 async function settled(w: World, run: string): Promise<Run | undefined> {

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { sql } from "kysely";
 import { loadPlaybooks } from "../../src/config/playbooks.ts";
-import type { DriverContext, Sink } from "../../src/driver.ts";
+import type { Driver, DriverContext, Sink } from "../../src/driver.ts";
 import type { IncidentEvent } from "../../src/incident/event.ts";
 import { silentLog } from "../../src/log.ts";
 import { makePlan, type Plan, type PlanFacts } from "../../src/playbook/plan.ts";
@@ -23,7 +23,9 @@ export interface Rig {
 /** The engine with real journal, driver and sink; only recovery and the consumer are the test's own. */
 export function rig(of: {
   database: Database;
-  provider: { url: string; managementKey: string };
+  provider?: { url: string; managementKey: string };
+  /** Instead of OpenRouter at `provider`. */
+  driver?: Driver;
   sink: Sink;
   store: DriverContext;
   leaked: string;
@@ -37,8 +39,12 @@ export function rig(of: {
   const deps: RotationDeps = {
     journal: of.wrap?.(journal) ?? journal,
     log: silentLog,
-    driver: () => openrouter,
-    context: async () => ({ host: of.provider.url, credential: Secret.from(of.provider.managementKey), timeout: 2000 }),
+    driver: () => of.driver ?? openrouter,
+    context: async () => ({
+      host: of.provider?.url ?? "memory",
+      timeout: 2000,
+      ...(of.provider === undefined ? {} : { credential: Secret.from(of.provider.managementKey) }),
+    }),
     sink: async () => ({ sink: of.sink, context: of.store }),
     recover: async () => Secret.from(of.leaked),
     reports: of.reports ?? (async (_consumer, sink) => [{ version: (await of.sink.read(of.store, sink))?.version ?? "", at: Date.now() }]),

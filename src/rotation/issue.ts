@@ -1,0 +1,156 @@
+import type { DriverContext, Issued, IssueRequest, KeyRecord, Prepared } from "../driver.ts";
+import { HoldError } from "../errors.ts";
+import type { PlannedSink } from "../playbook/plan.ts";
+import { type Execution, type Minted, missing, named, once } from "./execution.ts";
+import { fieldsOf, valueIn, wipe } from "./stored-value.ts";
+
+/**
+ * Makes the new credential and stages it. Where the vendor chooses the value, both are one effect, so that the value is never only
+ * in memory: what a crash leaves half done is discarded and made again. Where we choose it, the value is staged first and then set,
+ * which may be repeated with the same result.
+ */
+export async function issue(execution: Execution): Promise<void> {
+  const { deps, plan, driver, run } = execution;
+  const context = await deps.context(plan.facts.connection, driver);
+  const request: IssueRequest = { name: `rekey-${run.id}`, like: await named(execution), token: run.id };
+  const destroy = driver.manifest.verbs.issue?.effect === "destroy";
+  if (driver.manifest.valueChosenByUs) return setPrepared(execution, context, request, destroy);
+  await once<Minted>(execution, {
+    key: "issue",
+    destroy,
+    send: async () => stageIssued(execution, await (driver.issue?.(context, request) ?? missing(driver, "issue"))),
+    observe: async () => {
+      const staged = await stagedEverywhere(execution);
+      const records = (await driver.list?.(context, { attributes: plan.facts.attributes })) ?? [];
+      const own = records.filter((record) => record.name === request.name && record.state === "active");
+      const [only] = own;
+      if (staged !== undefined && only !== undefined && own.length === 1)
+        return { done: true, result: { record: only, companions: staged } };
+      // its value is lost (or only half staged): what was made is removed, and made again
+      await driver.discard?.(context, request);
+      await dropStaged(execution);
+      return { done: false };
+    },
+  });
+}
+
+/** Gives the leaked credential's own record a new value. A lost answer is never answered by a second roll: that could kill the new value. */
+export async function roll(execution: Execution, key: string): Promise<void> {
+  const { deps, plan, driver, run } = execution;
+  const context = await deps.context(plan.facts.connection, driver);
+  const record = await named(execution);
+  await once<Minted>(execution, {
+    key: "issue",
+    destroy: true,
+    send: async () =>
+      stageIssued(
+        execution,
+        await (driver.roll?.(context, record, { name: `rekey-${run.id}`, token: run.id, grace: plan.facts.grace ?? 0 }) ??
+          missing(driver, "roll")),
+      ),
+    observe: async () => {
+      const staged = await stagedEverywhere(execution);
+      if (staged !== undefined) return { done: true, result: { record, companions: staged } };
+      throw new HoldError(
+        "roll-lost",
+        `'${key}' was sent and its answer is missing. True: the credential may have a new value that nobody knows. Unknown: whether the old one still works. Do not roll it again from here: set a new value at ${driver.manifest.pages.revoke}, store it, and cancel this run`,
+      );
+    },
+  });
+}
+
+async function setPrepared(execution: Execution, context: DriverContext, request: IssueRequest, destroy: boolean): Promise<void> {
+  const { driver } = execution;
+  await once(execution, {
+    key: "prepare",
+    destroy: false,
+    send: async () => {
+      const prepared = (await firstStaged(execution)) ?? (await (driver.prepare?.(context, request) ?? missing(driver, "prepare")));
+      try {
+        await stage(execution, "prepare", prepared);
+      } finally {
+        prepared.secret.wipe();
+      }
+    },
+    // nothing has happened outside the secret manager: staging the same value again is the same pending entry
+    observe: async () => ({ done: false }),
+  });
+  await once<Minted>(execution, {
+    key: "issue",
+    destroy,
+    send: async () => {
+      const prepared = await firstStaged(execution);
+      if (prepared === undefined)
+        throw new HoldError(
+          "new-value-gone",
+          "the staged value is gone before it was set; nothing was changed at the provider. Cancel this run and rotate again",
+        );
+      try {
+        const { record, companions } = await (driver.issue?.(context, { ...request, prepared }) ?? missing(driver, "issue"));
+        return { record, companions: { ...prepared.companions, ...companions } };
+      } finally {
+        prepared.secret.wipe();
+      }
+    },
+    observe: async () => ({ done: false }),
+  });
+}
+
+async function stageIssued(execution: Execution, issued: Issued): Promise<{ record: KeyRecord; companions: Minted["companions"] }> {
+  try {
+    await stage(execution, "issue", issued);
+  } finally {
+    issued.secret.wipe();
+  }
+  return { record: issued.record, companions: issued.companions };
+}
+
+/** Writes the value into every pending place. The fence is asked again before each: the call before it may have taken long. */
+async function stage(execution: Execution, key: string, value: Prepared): Promise<void> {
+  const { deps, lease, run } = execution;
+  for (const place of stagingPlaces(execution)) {
+    const { sink, context } = await deps.sink(place);
+    const current = place.format === "url" ? await sink.read(context, place) : undefined;
+    const fields = fieldsOf(place, value, current?.fields);
+    await deps.journal.send(lease, key);
+    await sink.pend(context, place, run.id, fields);
+    wipe(current?.fields);
+  }
+}
+
+/** The companions of the staged credential, or undefined where any place lacks it. */
+export async function stagedEverywhere(execution: Execution): Promise<Readonly<Record<string, string>> | undefined> {
+  let companions: Readonly<Record<string, string>> | undefined;
+  for (const place of stagingPlaces(execution)) {
+    const staged = await stagedAt(execution, place);
+    if (staged === undefined) return undefined;
+    companions = { ...companions, ...staged.companions };
+    staged.secret.wipe();
+  }
+  return companions;
+}
+
+async function firstStaged(execution: Execution): Promise<Prepared | undefined> {
+  for (const place of stagingPlaces(execution)) {
+    const staged = await stagedAt(execution, place);
+    if (staged !== undefined) return staged;
+  }
+  return undefined;
+}
+
+async function stagedAt({ deps, run }: Execution, place: PlannedSink): Promise<Prepared | undefined> {
+  const { sink, context } = await deps.sink(place);
+  return valueIn(place, await sink.readPending(context, place, run.id));
+}
+
+/** The pending entries of this run: they expire by themselves, but only softly. */
+export async function dropStaged(execution: Execution): Promise<void> {
+  for (const place of stagingPlaces(execution)) {
+    const { sink, context } = await execution.deps.sink(place);
+    await sink.drop(context, place, execution.run.id);
+  }
+}
+
+function stagingPlaces({ plan }: Execution): readonly PlannedSink[] {
+  return plan.facts.sinks.filter(({ lacks = [] }) => !lacks.includes("pending"));
+}
