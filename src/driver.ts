@@ -33,6 +33,8 @@ export interface Manifest {
   /** `openrouter/api-key`: also the prefix in a playbook's `uses: openrouter/issue@1` is the part before the slash. */
   readonly type: string;
   readonly name: string;
+  /** Connection type in rekey.yml; absent = the part of `type` before the slash. */
+  readonly connection?: string;
   /** Detector ids that this driver serves. */
   readonly detectors: readonly string[];
   readonly class: RotationClass;
@@ -60,7 +62,31 @@ export interface Manifest {
   readonly invalidMeansDead: boolean;
   /** Manual steps: the exact page for what the API cannot do. */
   readonly pages: { readonly revoke: string; readonly issue?: string };
+  /**
+   * What the connection must be allowed, by verb, in the vendor's own words: `iam:CreateAccessKey` for AWS, `auth/token/create: update`
+   * (path: capabilities) for Vault, a sentence elsewhere. `rekey connect` prints it as a policy.
+   */
+  readonly rights?: Readonly<Partial<Record<Verb, readonly string[]>>>;
   readonly testedAgainst: "real server" | "contract stand-in";
+}
+
+/** Whether a connection has a right, found out without changing anything. `broad` = it has far more than asked for. */
+export interface RightCheck {
+  readonly right: string;
+  readonly state: "allowed" | "missing" | "broad" | "unknown";
+}
+
+/** Uses of a credential in a window of time, as far as the vendor tells. */
+export interface Usage {
+  /** Who, in the vendor's words: client address, user agent, application name. */
+  readonly seen: readonly { readonly by: string; readonly at?: string; readonly count?: number }[];
+  /** The vendor records every use and all pages were read. False = the absence of a use says nothing. */
+  readonly complete: boolean;
+}
+
+/** The type that a connection in rekey.yml must have to serve this driver. */
+export function connectionType({ connection, type }: Manifest): string {
+  return connection ?? type.split("/")[0] ?? type;
 }
 
 /** `invalid` = the vendor's own invalid-credential answer. `disabled` is contained, not dead. Everything unclear is `unknown`. */
@@ -167,6 +193,10 @@ export interface Driver {
   /** One cheap read call with the value. */
   probe(context: DriverContext, target: Target & { secret: Secret }): Promise<ProbeResult>;
   whoami?(context: DriverContext, target: Target & { secret: Secret }): Promise<Readonly<Record<string, string>>>;
+  /** Who used it in the window (ISO 8601 UTC). Read-only. */
+  usage?(context: DriverContext, record: KeyRecord, window: { from: string; to: string }): Promise<Usage>;
+  /** Whether the connection has the rights that `rights` names. Changes nothing. Without it `rekey connect` tries `list` alone. */
+  check?(context: DriverContext, rights: readonly string[]): Promise<readonly RightCheck[]>;
 }
 
 /** A place in a secret manager: `{ connection, path, field }` of contracts.md §8, without the connection. */
@@ -185,11 +215,19 @@ export interface SinkVersion {
 
 export interface SinkManifest {
   readonly name: string;
+  /** Connection type in rekey.yml; absent = `name`. */
+  readonly connection?: string;
   readonly pending: boolean;
   readonly cas: boolean;
   readonly readBack: boolean;
   readonly undo: boolean;
+  /** As a driver's `rights`. `<path>` stands for the mount and path of the place (for AWS the secret's ARN). */
+  readonly rights?: readonly string[];
   readonly testedAgainst: "real server" | "contract stand-in";
+}
+
+export function sinkConnection({ connection, name }: SinkManifest): string {
+  return connection ?? name;
 }
 
 /**
@@ -218,6 +256,8 @@ export interface Sink {
   restore(context: DriverContext, place: SinkPlace, run: string, move: { from: string; to: string }): Promise<{ version: string }>;
   /** Removes the pending entry of this run. Idempotent. */
   drop(context: DriverContext, place: SinkPlace, run: string): Promise<void>;
+  /** As a driver's `check`. */
+  check?(context: DriverContext, rights: readonly string[]): Promise<readonly RightCheck[]>;
   /** Page by page, every entry that this connection may read: for the inventory. Values live only as long as the iteration step. */
   entries(
     context: DriverContext,

@@ -8,7 +8,8 @@ import { createApp } from "../app.ts";
 import { loadRuleset } from "../config/detectors.ts";
 import { loadPlaybooks } from "../config/playbooks.ts";
 import { tenantKeys } from "../config/repository.ts";
-import { readReference, type ServerConfig } from "../config/server.ts";
+import { readReference, type ServerConfig, unknownConnection } from "../config/server.ts";
+import { connectionType, sinkConnection } from "../driver.ts";
 import { UsageError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import type { Rekey } from "../pipeline/context.ts";
@@ -17,7 +18,7 @@ import { redrawIncident } from "../pipeline/surfaces.ts";
 import { createPipeline } from "../pipeline.ts";
 import { drivers } from "../provider/index.ts";
 import { fingerprintKey, type Secret } from "../secret.ts";
-import { sinkFor } from "../secret-manager/index.ts";
+import { sinkFor, sinks } from "../secret-manager/index.ts";
 import { saveConsumerReport } from "../store/consumers.ts";
 import { type Database, openDatabase } from "../store/database.ts";
 import { latestPlan, listReceipts } from "../store/evidence.ts";
@@ -53,6 +54,11 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     throw new UsageError(
       `listen.host is ${config.listen.host}; the dashboard then needs REKEY_ACCESS_TOKEN, since everybody who reaches it sees every incident`,
     );
+  const wrong = unknownConnection(config, [
+    ...drivers.map(({ manifest }) => connectionType(manifest)),
+    ...Object.values(sinks).map(({ manifest }) => sinkConnection(manifest)),
+  ]);
+  if (wrong !== undefined) throw new UsageError(wrong);
   const url = config.database.url === undefined ? undefined : readReference(config.database.url, environment).reveal();
   const database = await openDatabase(url === undefined ? { dataDir: options.dataDir, log } : { url, log });
   const queue = await openQueue(database, { log, queues: ["delivery"] });

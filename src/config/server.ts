@@ -15,7 +15,8 @@ const duration = z
 const reference = z.string().regex(/^(env:[A-Z_][A-Z0-9_]*|file:.+)$/, "expected env:NAME or file:PATH, never the value itself");
 
 const connection = z.strictObject({
-  type: z.enum(["vault", "aws", "openrouter", "openai", "github"]),
+  /** What a driver's or sink's manifest calls its connection; which types exist is known where the drivers are (`unknownConnection`). */
+  type: z.string().regex(/^[a-z][a-z0-9-]{0,39}$/, "expected a connection's type in lower case, such as vault"),
   /** Base URL; plain http only to loopback. For AWS the region, or the endpoint of a stand-in. */
   host: z.string().min(1),
   region: z.string().optional(),
@@ -64,6 +65,14 @@ export const ServerConfig = z.strictObject({
 
 export type ServerConfig = z.output<typeof ServerConfig>;
 export type ConnectionConfig = z.output<typeof connection>;
+
+/** The problem with the first connection whose type no driver and no secret manager has; undefined = none. */
+export function unknownConnection({ connections }: ServerConfig, known: readonly string[]): string | undefined {
+  const [name, wrong] = Object.entries(connections).find(([, { type }]) => !known.includes(type)) ?? [];
+  return wrong === undefined
+    ? undefined
+    : `connections.${name}.type: expected one of ${[...new Set(known)].sort().join(", ")}, got '${wrong.type}'`;
+}
 
 /** YAML's `on` and `off` are plain words in YAML 1.2, which is what we read. Throws ConfigError with the line. */
 export function parseServerConfig(text: string, file: string): ServerConfig {

@@ -1,6 +1,6 @@
 import type { ServerConfig } from "../config/server.ts";
 import type { Ruleset } from "../detector/compile.ts";
-import type { Driver, DriverContext, Sink } from "../driver.ts";
+import { connectionType, type Driver, type DriverContext, type Sink } from "../driver.ts";
 import type { GitHubClient } from "../github/client.ts";
 import type { Fields } from "../github/envelope.ts";
 import type { Log } from "../log.ts";
@@ -47,8 +47,7 @@ export function driverOf(rekey: Rekey, detector: string): Driver | undefined {
 
 /** The connection of a driver: the first of its type in the configuration. */
 export function connectionOf(rekey: Rekey, driver: Driver): string | undefined {
-  const family = driver.manifest.type.split("/")[0] ?? "";
-  const type = { "aws-iam": "aws", "vault-token": "vault" }[family] ?? family;
+  const type = connectionType(driver.manifest);
   return Object.entries(rekey.config.connections).find(([, connection]) => connection.type === type)?.[0];
 }
 

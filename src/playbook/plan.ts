@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { EffectClass, Manifest } from "../driver.ts";
+import { connectionType, type EffectClass, type Manifest } from "../driver.ts";
 import { evaluate } from "./expression.ts";
 import type { Playbook, PlaybookStep } from "./schema.ts";
 
@@ -116,7 +116,7 @@ function planStep(step: PlaybookStep, manifest: Manifest, facts: PlanFacts): Pla
     return {
       ...base,
       effect: promise.effect,
-      manual: { page, ...(unconnected ? { instead: `a connection of type ${manifest.type.split("/")[0]}` } : {}) },
+      manual: { page, ...(unconnected ? { instead: `a connection of type ${connectionType(manifest)}` } : {}) },
     };
   }
   return { ...base, effect: promise.effect };

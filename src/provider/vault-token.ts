@@ -13,6 +13,7 @@ export const vaultToken: Driver = {
   manifest: {
     type: "vault-token/service-token",
     name: "Vault token",
+    connection: "vault",
     detectors: ["vault-service-token", "vault-legacy-token"],
     class: "m-delete",
     verbs: {

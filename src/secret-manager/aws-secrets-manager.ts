@@ -20,7 +20,15 @@ import { uuid5 } from "./uuid5.ts";
  * names a stage or a version: without one moto answers with the first value ever (rotation.md 12.3).
  */
 export const awsSecretsManager: Sink = {
-  manifest: { name: "aws-secrets-manager", pending: true, cas: true, readBack: true, undo: true, testedAgainst: "contract stand-in" },
+  manifest: {
+    name: "aws-secrets-manager",
+    connection: "aws",
+    pending: true,
+    cas: true,
+    readBack: true,
+    undo: true,
+    testedAgainst: "contract stand-in",
+  },
 
   async read(context, place, version) {
     const value = await get(connect(context), place, version === undefined ? { VersionStage: current } : { VersionId: version });

@@ -1,4 +1,4 @@
-import type { Sink } from "../driver.ts";
+import { type Sink, sinkConnection } from "../driver.ts";
 import { awsSecretsManager } from "./aws-secrets-manager.ts";
 import { vault } from "./vault.ts";
 
@@ -10,5 +10,5 @@ export const sinks: Readonly<Record<string, Sink>> = {
 
 /** The sink of a connection's `type` in rekey.yml; undefined for a connection that stores nothing. */
 export function sinkFor(connectionType: string): Sink | undefined {
-  return { vault, aws: awsSecretsManager }[connectionType];
+  return Object.values(sinks).find(({ manifest }) => sinkConnection(manifest) === connectionType);
 }

@@ -2,7 +2,7 @@ import { chmodSync, mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { parseServerConfig, readReference } from "../../src/config/server.ts";
+import { parseServerConfig, readReference, unknownConnection } from "../../src/config/server.ts";
 import { ConfigError } from "../../src/errors.ts";
 
 function problem(text: string): string {
@@ -58,4 +58,10 @@ test("a credential file that others may read is refused", () => {
   expect(() => readReference(`file:${file}`)).toThrow(/others may read this credential \(mode 644\); run chmod 600/);
   chmodSync(file, 0o600);
   expect(readReference(`file:${file}`).reveal()).toBe("generated");
+});
+
+test("a connection of a type that no driver has is named, with what there is", () => {
+  const config = parseServerConfig("connections:\n  prod:\n    type: vaults\n    host: https://vault.example\n", "rekey.yml");
+  expect(unknownConnection(config, ["vault", "aws", "vault"])).toBe("connections.prod.type: expected one of aws, vault, got 'vaults'");
+  expect(unknownConnection(config, ["vaults"])).toBeUndefined();
 });
