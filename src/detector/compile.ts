@@ -143,8 +143,28 @@ function lengthOf(template: string | readonly TemplatePart[]): number {
  * Between a name and its value: quotes and brackets, an operator (or white space behind a flag), an auth scheme. Quotes may carry
  * the backslashes of the JSON string that the whole text stands in (notebooks, transcripts, logs).
  */
-const operator =
-  "(?:\\\\{0,3}[\"'`\\])]){0,3}\\s{0,8}(?:=>|:=|[=:,(]|\\s|\\\\u003[da])\\s{0,8}(?:[=>:]\\s{0,4})?(?:[\\[({]\\s{0,4})?(?:\\\\{0,3}[\"'`]){0,2}(?:(?i:bearer|basic|token|apikey|key)[ :]+)?";
+const quotes = "(?:\\\\{0,3}[\"'`*\\])]){0,3}";
+const blank = "(?:\\s|\\\\n){0,24}";
+const operator = [
+  quotes,
+  "(?:",
+  [
+    // NAME=value, name: value, name => value, f(name, value), <name>value, | name | value |, --name value
+    "\\s{0,8}(?:=>|:=|[=:,(>|]|\\s|\\\\u003[da])\\s{0,8}(?:[=>:]\\s{0,4})?",
+    // the key is value
+    "\\s{1,4}(?i:is|was)(?:\\s{1,2}set\\s{1,2}to)?\\s{0,2}:?\\s{1,2}",
+    // name: &str = value, name string = value
+    "\\s{0,2}:?\\s{0,2}&?(?:'static\\s)?(?i:str|string)\\??\\s{0,4}=\\s{0,4}",
+    // NAME ?? value
+    "\\s{0,4}(?:\\|\\||\\?\\?|or)\\s{1,4}",
+    // { name: NAME, value: value }, name="NAME" value="value", --name NAME --value value
+    `,?${blank}\\\\{0,3}["']?(?:--)?(?i:value)\\\\{0,3}["']?\\s{0,4}[\\s:=]\\s{0,4}`,
+    // variable "name" { default = value
+    `\\s{0,4}\\{${blank}(?:[a-z_]{2,12}\\s{0,4}=[^\\n]{1,60}\\n\\s{0,12}){0,3}default\\s{0,4}=\\s{0,4}`,
+  ].join("|"),
+  ")",
+  "(?:[\\[({]\\s{0,4})?(?:\\\\{0,3}[\"'`]){0,2}(?:(?i:bearer|basic|token|apikey|key)[ :]+)?",
+].join("");
 
 function assignPattern(names: readonly string[], template: string, part: string | undefined, engine: RegexEngine): CompiledPattern {
   const alternatives = names.map((name) => name.split("_").map(escapeRegex).join("[_.\\- ]?"));
@@ -158,13 +178,15 @@ function assignPattern(names: readonly string[], template: string, part: string 
  */
 function vendorPattern(vendor: readonly string[], template: string, part: string | undefined, engine: RegexEngine): CompiledPattern {
   const words = vendor.map((word) => escapeRegex(word).replace(/_|\\\.|-/g, "[_.\\- ]?"));
-  const sameLine = "(?:[^A-Za-z\\n][^\\n]{0,60}?)?";
+  const sameLine = "(?:[^A-Za-z\\n][^\\n]{0,100}?)?";
   const opening = "[\"'\\])]{0,2}[ \\t]{0,4}[:=]?[ \\t]{0,4}[{(\\[]{0,2}[ \\t]{0,4}\\r?\\n";
   const nested = `${opening}(?:[ \\t][^\\n]{0,120}\\n){0,3}?[ \\t]{1,24}["']?[A-Za-z_-]{0,16}?`;
+  const section = "[\\]\"']{1,3}[ \\t]{0,4}\\r?\\n(?:[^\\n[]{0,120}\\n){0,4}?[ \\t]{0,24}[\"']?[A-Za-z_-]{0,16}?";
   const keyLike = "(?:(?i:key|token|secret|passw(?:or)?d|[_.-]pat|credentials?|authorization|bearer)|Pat|PAT)";
-  const plain = `${start}(?i:${words.join("|")})(?i:api|ai)?(?:${sameLine}|${nested})`;
+  const plain = `${start}(?i:${words.join("|")})(?i:api|ai)?(?:${sameLine}|${nested}|${section})`;
   const camel = `(?:${start}(?:${camelCased(vendor, (word) => word)})|[a-z0-9]?(?:${camelCased(vendor)}))(?:[A-Z][A-Za-z0-9]{0,40}?)?`;
-  return behindName(`(?:${plain}|${camel})${keyLike}${stage}`, vendor, template, part, engine, 640);
+  const reversed = `(?i:key|token|secret|password)\\s(?:for|to|of|from)\\s(?:(?:the|our|my)\\s)?(?i:${words.join("|")})(?i:\\s?(?:api|ai))?`;
+  return behindName(`(?:(?:${plain}|${camel})${keyLike}${stage}|${reversed})`, vendor, template, part, engine, 640);
 }
 
 function behindName(

@@ -86,6 +86,8 @@ const detector = z
     revoke: z.string().regex(/^(https:\/\/\S+|none: .+)$/, "expected the vendor's page (https://…) or 'none: what to do instead'"),
     /** Knows a place or a shape, not an issuer: yields to every other detector that claims the same text. */
     fallback: z.boolean().default(false),
+    /** Only for values whose issuer nobody names: where a vendor is named beside it, that vendor's formats decide. */
+    without_issuer: z.boolean().default(false),
     /** This detector wins over those where both claim one text. */
     over: z.array(z.string()).default([]),
     examples: z.strictObject({ match: z.array(z.string()).min(1), no_match: z.array(z.string()).min(1) }),

@@ -2,6 +2,7 @@ import { type ChecksumResult, checksums } from "../detector/checksum.ts";
 import type { CompiledDetector, CompiledPattern, Ruleset } from "../detector/compile.ts";
 import type { Confidence } from "../finding.ts";
 import { entropy } from "./entropy.ts";
+import { issuerOf } from "./issuer.ts";
 import { isIdentifier, isPlaceholder } from "./placeholder.ts";
 
 /** A credential in one view of a document: byte offsets in that view, end exclusive. Holds the value; lives for one scan. */
@@ -33,7 +34,9 @@ export const maxMatches = 10_000;
 /** Every credential of these bytes after filters and precedence, in order of position: one secret, one match. */
 export function matchBytes(bytes: Uint8Array, ruleset: Ruleset): Match[] {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const raw = rawMatches(buffer, ruleset).filter((match) => plausible(match, buffer));
+  const raw = rawMatches(buffer, ruleset)
+    .flatMap((match) => issued(match, buffer, ruleset))
+    .filter((match) => plausible(match, buffer));
   const whole = raw.filter((match) => match.part === undefined).map((match) => complete(match));
   return resolve([...whole, ...composites(raw, buffer)]);
 }
@@ -92,6 +95,16 @@ function windows(buffer: Buffer, ruleset: Ruleset): Window[] {
 function stands(literal: string, buffer: Buffer, position: number): boolean {
   for (let at = 0; at < literal.length; at++) if (buffer[position + at] !== literal.charCodeAt(at)) return false;
   return true;
+}
+
+/** A match of a rule that knows no issuer goes to the vendor that the text beside it names, or to nobody where it has not its format. */
+function issued(match: RawMatch, buffer: Buffer, ruleset: Ruleset): RawMatch[] {
+  if (!match.rule.detector.without_issuer) return [match];
+  const before = buffer.toString("latin1", Math.max(0, match.start - 240), match.start);
+  const after = buffer.toString("latin1", match.end, match.end + 160);
+  const issuer = issuerOf(match.secret, before, after, ruleset);
+  if (issuer === "unknown") return [match];
+  return issuer === "known" ? [] : [{ ...match, rule: issuer, part: undefined }];
 }
 
 /** Boundaries, context words, entropy and placeholders: everything that only needs the bytes around. */

@@ -41,7 +41,9 @@ export function scan(
   const placed = unique([
     ...inView(bytes, ruleset, 0, bytes.length, decode, maxDepth, undefined),
     ...leaves.filter((leaf) => leaf.escaped).flatMap((leaf) => inLeaf(leaf, ruleset)),
-    ...(config === undefined ? [] : slotMatches(config, bytes).map((match) => ({ match, start: match.start, end: match.end, decode }))),
+    ...(config === undefined
+      ? []
+      : slotMatches(config, bytes, ruleset).map((match) => ({ match, start: match.start, end: match.end, decode }))),
   ]);
   if (placed.length === 0) return [];
 

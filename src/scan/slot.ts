@@ -1,6 +1,7 @@
 import type { AgentConfig } from "../agent-config/index.ts";
-import type { CompiledDetector } from "../detector/compile.ts";
+import type { CompiledDetector, Ruleset } from "../detector/compile.ts";
 import { entropy } from "./entropy.ts";
+import { issuerOf } from "./issuer.ts";
 import type { Match } from "./match.ts";
 import { isPlaceholder } from "./placeholder.ts";
 
@@ -19,6 +20,7 @@ const rule: CompiledDetector = {
     severity: "high",
     subject: [],
     fallback: true,
+    without_issuer: true,
     over: [],
     revoke: "none: find the issuer by the server and variable named here, revoke the value there, and write a reference instead",
     examples: { match: [], no_match: [] },
@@ -28,14 +30,17 @@ const rule: CompiledDetector = {
 const secretName =
   /(?:^|[_.-])(?:api_?key|apikey|key|token|secret|password|passwd|pwd|credentials?|authorization|auth|pat)$|(?:api_?key|apikey|token|secret|password)/i;
 
-export function slotMatches(config: AgentConfig, bytes: Uint8Array): Match[] {
+export function slotMatches(config: AgentConfig, bytes: Uint8Array, ruleset: Ruleset): Match[] {
   return config.slots.flatMap((slot) => {
     if (!["literal", "default_literal", "mixed"].includes(slot.kind) || !secretName.test(slot.name)) return [];
     const secret = Buffer.from(bytes.subarray(slot.byteStart, slot.byteEnd)).toString("latin1");
     if (secret.length < 12 || secret.length > 4096 || /\s/.test(secret) || entropy(secret) < 3 || isPlaceholder(secret)) return [];
+    const url = config.servers.find(({ name }) => name === slot.server)?.url ?? "";
+    const issuer = issuerOf(secret, `${slot.server ?? ""} {\n${url}\n${slot.variable ?? slot.name}=`, "", ruleset);
+    if (issuer === "known") return [];
     return [
       {
-        rule,
+        rule: issuer === "unknown" ? rule : issuer,
         start: slot.byteStart,
         end: slot.byteEnd,
         secret,

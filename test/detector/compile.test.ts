@@ -65,6 +65,17 @@ describe("a value behind a name", () => {
     "Acme-Api-Key: Bearer VALUE",
     "fields: acme_api_key := VALUE",
     "line one\\nACME_API_KEY=VALUE\\nline three",
+    '- name: ACME_API_KEY\n          value: "VALUE"',
+    '{ "name": "ACME_API_KEY", "value": "VALUE" }',
+    '<add key="AcmeApiKey" value="VALUE" />',
+    "<acmeApiKey>VALUE</acmeApiKey>",
+    "| ACME_API_KEY | VALUE |",
+    "The acme api key is `VALUE` on staging.",
+    "**Acme API key**: VALUE",
+    'let acme_api_key: &str = "VALUE";',
+    'var AcmeApiKey string = "VALUE"',
+    "const acmeApiKey = process.env.ACME_API_KEY ?? 'VALUE'",
+    'variable "acme_api_key" {\n  type    = string\n  default = "VALUE"\n}',
   ])("is found in %s", async (text) => expect(await found(rule, text)).toBe(true));
 
   test.each([
@@ -92,6 +103,8 @@ describe("a value behind a vendor's word and a key-like name", () => {
     "curl https://api.exa.ai/search -H 'x-api-key: VALUE'",
     "https://api.exa.ai/search?token=VALUE",
     "EXAAPIKEY=VALUE",
+    '[exa]\nurl = "https://api.acme.io"\ntoken = "VALUE"',
+    "the key for Exa is VALUE",
   ])("is found in %s", async (text) => expect(await found(rule, text)).toBe(true));
 
   test.each([

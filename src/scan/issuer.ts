@@ -1,0 +1,124 @@
+import type { CompiledDetector, Ruleset } from "../detector/compile.ts";
+import { parseTemplate, templateSource } from "../detector/template.ts";
+
+/**
+ * What the text around a value says of its issuer: a detector whose format it has; `known` where a vendor is named, or begins its
+ * values so, and this value has none of that vendor's formats (a mistyped, cut or made-up one); `unknown` otherwise.
+ */
+export type Issuer = CompiledDetector | "known" | "unknown";
+
+interface Format {
+  readonly rule: CompiledDetector;
+  readonly whole: RegExp;
+}
+
+interface Vendors {
+  /** Words without separators, lower case: what a vendor is called. */
+  readonly words: ReadonlyMap<string, readonly Format[]>;
+  /** How values of known formats begin, normalised as `opening` does; the longest has this many characters. */
+  readonly openings: ReadonlySet<string>;
+  readonly longest: number;
+}
+
+const vendorsOf = new WeakMap<Ruleset, Vendors>();
+
+/** `before` and `after` are some hundred characters on both sides of the value. */
+export function issuerOf(value: string, before: string, after: string, ruleset: Ruleset): Issuer {
+  const { words, openings, longest } = vendors(ruleset);
+  const above = before.split(newline);
+  const line = above.pop() ?? "";
+  const [rest = "", ...below] = after.split(newline);
+  const openers = above.slice(-4).filter((text) => /[{([:\]\\]["']?\s*$/.test(text));
+  const hosts = [...above.slice(-4), line, rest, ...below.slice(0, 3)].flatMap((text) => text.match(/(?<=:\/\/)[\w.-]+/g) ?? []);
+  const named = [
+    ...wordsOf(name(line), words, true),
+    ...wordsOf([...openers, ...hosts].join("\n"), words, true),
+    ...wordsOf(`${line}\n${rest}`, words, false),
+  ];
+  for (const word of named) {
+    const fitting = words.get(word)?.find(({ whole }) => whole.test(value));
+    if (fitting !== undefined) return fitting.rule;
+  }
+  if (named.length > 0) return "known";
+  const begin = opening(value.slice(0, longest));
+  for (let length = Math.min(longest, begin.length); length >= 3; length--) if (openings.has(begin.slice(0, length))) return "known";
+  return "unknown";
+}
+
+function vendors(ruleset: Ruleset): Vendors {
+  const known = vendorsOf.get(ruleset);
+  if (known !== undefined) return known;
+  const words = new Map<string, Format[]>();
+  const openings = new Set<string>();
+  for (const rule of ruleset.detectors) {
+    const { detector, provider } = rule;
+    if (detector.fallback) continue;
+    const sources = detector.parts === undefined ? [detector] : Object.values(detector.parts);
+    for (const template of sources.flatMap(({ token }) => token ?? [])) {
+      const [first] = parseTemplate(template);
+      if (first !== undefined && "literal" in first && first.literal.length >= 3) openings.add(opening(first.literal));
+    }
+    const formats = [...(detector.assign?.value ?? []), ...(detector.near === undefined ? [] : (detector.token ?? []))].map((template) => ({
+      rule,
+      whole: new RegExp(`^(?:${templateSource(template)})$`),
+    }));
+    const called = [provider, ...(detector.assign?.vendor ?? []), ...(detector.assign?.names ?? []), ...(detector.near ?? [])];
+    for (const word of new Set(called.map((text) => text.toLowerCase().replace(/[^a-z0-9]/g, ""))))
+      if (word.length >= 3 && !noVendor.has(word)) words.set(word, [...(words.get(word) ?? []), ...formats]);
+  }
+  const found = { words, openings, longest: Math.max(0, ...[...openings].map(({ length }) => length)) };
+  vendorsOf.set(ruleset, found);
+  return found;
+}
+
+/** A wrong separator or a wrong case does not make it another vendor's value. */
+function opening(text: string): string {
+  return text.toLowerCase().replace(/[_.]/g, "-");
+}
+
+/** Providers and names of detectors that are not a vendor's. */
+const noVendor = new Set([
+  "generic",
+  "jwt",
+  "jwk",
+  "password",
+  "secret",
+  "token",
+  "secretkey",
+  "secretid",
+  "appkey",
+  "accountkey",
+  "privatekey",
+  "authtoken",
+]);
+
+/** Words of everyday language: a vendor only as a part of the name that holds the value, not anywhere in the line. */
+const everyday = new Set(
+  "alchemy amplitude arcade arize asana azure azureapi aws beamer box brave browser canva checkout chroma civo clerk close codacy cohere comet composio convex courier coze cursor cypress defined deno devin dify docker doppler drone duo elastic exa expo fal fastly figma fly front galileo gamma generic ghost github gitlab google groq harness here hex hume hyperbolic ideogram imagekit infura intercom iterable jenkins jina kagi keycloak kling kubernetes lark lepton letta leonardo lightning line linear linkup lob loops luma mapbox mastra mercury meta miro mistral modal monday moralis mux mysql nats neon nomic notion novita npm nuget okta ollama ory paddle particle persona phoenix pinecone polar portkey postgresql postman prefect pusher quay rails railway ramp readme redis reka relevance render replicate resemble resend rollbar runway salad scale segment smithery snowflake sonar speech splunk spotify square steel stream stripe suno surge synthesia tableau telegram terraform together translator travis trello trigger twitch typeform vapi vast vault vellum vercel voyage webex webflow wit wiz workato writer xata you zapier zep zoom django laravel airflow cargo hexpm pypi sidekiq openshift vmware x vk totp private-key".split(
+    " ",
+  ),
+);
+
+/** In a JSON string, a log or a transcript the end of a line is written out. */
+const newline = /\r?\n|\\+n/;
+
+/** The name that the value is assigned to, with what it is joined to: the end of the line without the operator. */
+function name(line: string): string {
+  const operator = /["'`\s:=>(,\\]{1,12}(?:(?:bearer|token|basic)\s+)?$/i;
+  return /[\w.[\]-]{0,60}$/.exec(line.slice(-90).replace(operator, ""))?.[0] ?? "";
+}
+
+/** The vendors' words in a text, longest first. Camel case and separators divide words, which may be written together or not. */
+function wordsOf(text: string, words: ReadonlyMap<string, unknown>, all: boolean): string[] {
+  const pieces = (text.match(/[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+/g) ?? []).map((piece) => piece.toLowerCase());
+  const found = new Set<string>();
+  for (let at = 0; at < pieces.length; at++) {
+    let joined = "";
+    for (let count = 0; count < 4 && at + count < pieces.length; count++) {
+      joined += pieces[at + count];
+      for (const word of [joined, joined.replace(/(?:ai|api|io|app|hq)$/, "")])
+        if (words.has(word) && (all || !everyday.has(word))) found.add(word);
+    }
+  }
+  return [...found].toSorted((a, b) => b.length - a.length);
+}
