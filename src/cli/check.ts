@@ -6,6 +6,7 @@ import { loadPlaybooks } from "../config/playbooks.ts";
 import { type Claims, checkExamples, checkRawText } from "../detector/check.ts";
 import { DetectorFile, parseDetectorFile } from "../detector/schema.ts";
 import { ConfigError } from "../errors.ts";
+import { drivers } from "../provider/index.ts";
 import { matchBytes } from "../scan/match.ts";
 
 export function command(): Command {
@@ -56,7 +57,10 @@ async function check(paths: readonly string[]): Promise<{ problems: string[]; de
 
 function playbookProblems(): string[] {
   try {
-    loadPlaybooks();
+    loadPlaybooks(
+      undefined,
+      drivers.map(({ manifest }) => manifest),
+    );
     return [];
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;

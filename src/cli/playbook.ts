@@ -4,6 +4,9 @@ import { z } from "zod";
 import { builtInPlaybooks, loadPlaybooks } from "../config/playbooks.ts";
 import { ConfigError, UsageError } from "../errors.ts";
 import { Playbook, parsePlaybook } from "../playbook/schema.ts";
+import { drivers } from "../provider/index.ts";
+
+const manifests = drivers.map(({ manifest }) => manifest);
 
 export function command(): Command {
   const lint = new Command("lint")
@@ -31,9 +34,9 @@ function runLint(paths: readonly string[], { format }: { format: "text" | "json"
     const stat = statSync(path, { throwIfNoEntry: false });
     if (stat === undefined) throw new UsageError(`expected a playbook file or folder; there is no '${path}'`);
     try {
-      if (stat.isDirectory()) count += loadPlaybooks([path]).length;
+      if (stat.isDirectory()) count += loadPlaybooks([path], manifests).length;
       else {
-        parsePlaybook(readFileSync(path, "utf8"), path);
+        parsePlaybook(readFileSync(path, "utf8"), path, manifests);
         count++;
       }
     } catch (error) {

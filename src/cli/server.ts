@@ -69,7 +69,10 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       database,
       queue,
       ruleset: await loadRuleset(),
-      playbooks: loadPlaybooks(),
+      playbooks: loadPlaybooks(
+        undefined,
+        drivers.map(({ manifest }) => manifest),
+      ),
       fingerprintKeys:
         config.fingerprint.key === undefined
           ? tenantKeys({ ...environment, CI: "" })

@@ -37,11 +37,15 @@ const place = z.strictObject({
 const consumer = z.strictObject({
   name: z.string().regex(/^[A-Za-z0-9][\w.-]{0,99}$/, "expected letters, digits, '.', '_' and '-'"),
   report: z.enum(["version", "last-used", "confirm"]),
+  /** How the vendor's record of uses names it: client address, user agent, application name. */
+  seen_as: z.array(word).max(50).optional(),
 });
 
 const credential = z.strictObject({
   detector: z.string().regex(/^[a-z0-9]+(-[a-z0-9]+)*$/, "expected a detector's id, such as openrouter-api-key"),
   stored_in: z.array(place).max(50).default([]),
+  /** Where the vendor has two slots: nobody uses the other one, so that it may be regenerated. */
+  other_slot: z.literal("unused").optional(),
   /** Absent = unknown, which is not the same as `none`. */
   consumers: z.union([z.literal("none"), z.array(consumer).min(1).max(200)]).optional(),
 });
@@ -130,7 +134,7 @@ export function declarationOf(
   detector: string,
   declared: DeclaredIdentities | undefined,
   variable?: string,
-): { link: IdentityLink; environment: string; consumers: Consumers; sinks: readonly DeclaredPlace[] } | undefined {
+): { link: IdentityLink; environment: string; consumers: Consumers; sinks: readonly DeclaredPlace[]; otherSlot?: "unused" } | undefined {
   const link = links.find(
     ({ id, relation, grade }) =>
       relation === "authenticates_as" && (grade === "confirmed" || grade === "strong") && environmentOf(id, declared) !== undefined,
@@ -141,6 +145,7 @@ export function declarationOf(
     environment: environmentOf(link.id, declared) ?? "production",
     consumers: consumersOf(link.id, detector, declared, variable),
     sinks: sinksOf(link.id, detector, declared, variable),
+    ...(credentialOf(link.id, detector, declared, variable)?.other_slot === undefined ? {} : { otherSlot: "unused" }),
   };
 }
 

@@ -1,8 +1,8 @@
 import type { Driver } from "../driver.ts";
 import type { Finding } from "../finding.ts";
-import { type DeclaredIdentities, type DeclaredPlace, declarationOf } from "../identity/declared.ts";
+import { type DeclaredConsumer, type DeclaredIdentities, type DeclaredPlace, declarationOf } from "../identity/declared.ts";
 import type { Incident } from "../incident/fold.ts";
-import { type Mode, makePlan, type Plan, type PlanFacts, type PlannedSink } from "../playbook/plan.ts";
+import { choosePlaybook, makePlan, modeOf, type Plan, type PlanFacts, type PlannedConsumer, type PlannedSink } from "../playbook/plan.ts";
 import { latestPlan, savePlan } from "../store/evidence.ts";
 import { getIncident, listOccurrences } from "../store/incidents.ts";
 import { recover } from "./code.ts";
@@ -14,25 +14,29 @@ export async function planFor(rekey: Rekey, id: string, declared: DeclaredIdenti
   if (incident === undefined || incident.state === "resolved") return undefined;
   const { detector } = incident.credential;
   const driver = driverOf(rekey, detector);
-  const playbook = rekey.playbooks.find(({ match }) => match.credential.includes(detector));
-  if (driver === undefined || playbook === undefined) return undefined;
+  if (driver === undefined) return undefined;
   const [occurrence] = await listOccurrences(rekey.database.db, id);
   if (occurrence === undefined) return undefined;
 
   const connection = connectionOf(rekey, driver);
-  const mode: Mode = playbook.policy.modes.includes(rekey.config.policy.mode)
-    ? rekey.config.policy.mode
-    : (playbook.policy.modes[0] ?? "graceful");
+  const identity = identityFacts(incident, occurrence.finding, declared, rekey);
+  const environment = identity.identity?.environment ?? "production";
+  const playbook = choosePlaybook(rekey.playbooks, { detector, environment, kind: identity.identity?.kind });
+  if (playbook === undefined) return undefined;
+  const known = { ...identity, public: await isPublic(rekey, occurrence.repository), alive: incident.validity === "active" };
+  const { consumers } = rekey.config.policy;
+  const { grace } = driver.manifest;
   const named = await nameRecord(rekey, driver, connection, incident, occurrence.finding);
   const facts: PlanFacts = {
     incident: id,
     credential: incident.credential,
     attributes: publicAttributes(occurrence.finding),
-    ...identityFacts(incident, occurrence.finding, declared, rekey),
-    mode,
+    ...known,
+    mode: modeOf(playbook, rekey.config.policy.mode, known),
+    ...(grace === undefined ? {} : { grace: Math.max(grace.min, 2 * consumers.timeout) }),
     ...(connection === undefined ? {} : { connection }),
     ...(named === undefined ? {} : { named }),
-    timeouts: { consumers: rekey.config.policy.consumers.timeout, soak: rekey.config.policy.soak },
+    timeouts: { consumers: consumers.timeout, soak: rekey.config.policy.soak },
   };
   const plan = makePlan(playbook, driver.manifest, facts);
   await rekey.database.db
@@ -55,7 +59,7 @@ function identityFacts(
   finding: Finding,
   declared: DeclaredIdentities | undefined,
   rekey: Rekey,
-): Pick<PlanFacts, "identity" | "sinks" | "consumers"> {
+): Pick<PlanFacts, "identity" | "sinks" | "consumers" | "otherSlot"> {
   const declaration = declarationOf(finding.identities, incident.credential.detector, declared, finding.slot?.variable);
   const identity = declaration?.link ?? incident.identities[0];
   if (identity === undefined) return { sinks: [], consumers: "unknown" };
@@ -70,8 +74,19 @@ function identityFacts(
       ...(identity.owner === undefined ? {} : { owner: identity.owner }),
     },
     sinks,
-    consumers: consumers.kind === "declared" ? consumers.consumers : consumers.kind,
+    consumers: consumers.kind === "declared" ? consumers.consumers.map(plannedConsumer) : consumers.kind,
+    ...(declaration?.otherSlot === undefined ? {} : { otherSlot: declaration.otherSlot }),
   };
+}
+
+function plannedConsumer({ name, report, seen_as }: DeclaredConsumer): PlannedConsumer {
+  return { name, report, ...(seen_as === undefined ? {} : { seen_as }) };
+}
+
+async function isPublic(rekey: Rekey, repository: string | undefined): Promise<boolean> {
+  if (repository === undefined) return false;
+  const row = await rekey.database.db.selectFrom("repository").select("private").where("full_name", "=", repository).executeTakeFirst();
+  return row?.private === false;
 }
 
 function plannedSink(rekey: Rekey, { connection, path, field, companions, format }: DeclaredPlace): PlannedSink[] {

@@ -135,7 +135,7 @@ const traces: Readonly<Record<string, string>> = {
 
 function stepsOf(plan: Plan, done: ReadonlySet<string>): { title: string; done: boolean }[] {
   return plan.steps.map((step, index) => {
-    const key = step.uses.includes("/issue@") ? "issue" : (traces[step.uses] ?? step.id);
+    const key = /\/(issue|roll)@/.test(step.uses) ? "issue" : (traces[step.uses] ?? step.id);
     const probed = step.uses.includes("/probe@") && plan.steps.slice(index + 1).some((later) => done.has(traces[later.uses] ?? later.id));
     return { title: step.title, done: done.has(key) || probed };
   });

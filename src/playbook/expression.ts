@@ -71,3 +71,15 @@ export function evaluate(expression: string, scope: Scope): string | number | bo
     return value;
   }
 }
+
+/** The dotted names that the expressions in a text use. */
+export function namesIn(text: string): string[] {
+  return [...text.matchAll(/\$\{\{([\s\S]*?)\}\}/g)].flatMap(([, inner = ""]) =>
+    [...inner.replace(/'[^']*'/g, "").matchAll(/[A-Za-z_][\w.-]*/g)].map(([name]) => name),
+  );
+}
+
+/** A text with `${{ … }}` in it, each replaced by what it gives, through `quote`. Throws like `evaluate`. */
+export function fill(text: string, scope: Scope, quote: (value: string) => string = (value) => value): string {
+  return text.replace(/\$\{\{[\s\S]*?\}\}/g, (part) => quote(String(evaluate(part, scope) ?? "")));
+}

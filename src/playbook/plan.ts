@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto";
 import { connectionType, type EffectClass, type Manifest } from "../driver.ts";
-import { evaluate } from "./expression.ts";
-import type { Playbook, PlaybookStep } from "./schema.ts";
-
-export type Mode = "graceful" | "contain-first" | "revoke-first";
+import { evaluate, fill, type Scope } from "./expression.ts";
+import type { Mode, Playbook, PlaybookStep } from "./schema.ts";
+import { durationOf } from "./step-fields.ts";
+import type { UsageVerdict } from "./usage.ts";
 
 export interface PlannedSink {
   readonly connection: string;
@@ -24,6 +24,8 @@ export type SinkAbility = "pending" | "cas" | "readBack" | "undo";
 export interface PlannedConsumer {
   readonly name: string;
   readonly report: "version" | "last-used" | "confirm";
+  /** How the vendor's usage record names it: client address, user agent, application name. */
+  readonly seen_as?: readonly string[];
 }
 
 /** What is known of the incident when the plan is made. Everything here is public within the tenant; nothing is a value. */
@@ -49,6 +51,14 @@ export interface PlanFacts {
   readonly timeouts: { readonly consumers: number; readonly soak: number };
   /** Grace-roll: how long the old value stays valid after the roll, milliseconds. */
   readonly grace?: number;
+  /** Two-slot: the owner says that nobody uses the other slot. */
+  readonly otherSlot?: "unused";
+  /** The leak can be read by strangers. */
+  readonly public?: boolean;
+  /** Whether the vendor saw somebody else use it since it was exposed. */
+  readonly usage?: UsageVerdict;
+  /** The last clear answer of a probe was an acceptance. */
+  readonly alive?: boolean;
 }
 
 export interface PlanStep {
@@ -56,8 +66,21 @@ export interface PlanStep {
   readonly uses: string;
   readonly title: string;
   readonly effect: EffectClass;
+  /** What the playbook gave it, inputs filled in. A secret stands as the handle `old` or `new`. */
+  readonly with?: StepOptions;
   /** A person does it: the exact page, and the connection that would automate it. */
   readonly manual?: { readonly page: string; readonly instead?: string };
+}
+
+export interface StepOptions {
+  readonly key?: "old" | "new";
+  readonly expect?: "alive" | "dead";
+  /** Rounds of probes. */
+  readonly times?: number;
+  /** Milliseconds: `over` of a proof, `for` of a wait, `timeout` of the consumers. */
+  readonly over?: number;
+  readonly for?: number;
+  readonly timeout?: number;
 }
 
 export interface PlanApproval {
@@ -65,11 +88,12 @@ export interface PlanApproval {
   readonly why: string;
 }
 
-/** Plain data: what a run will do, in order. `hash` covers credential, identity, consumers, sinks, playbook version and mode. */
+/** Plain data: what a run will do, in order. `hash` covers credential, identity, consumers, sinks, the exact playbook and mode. */
 export interface Plan {
   readonly hash: string;
   readonly facts: PlanFacts;
-  readonly playbook: { readonly name: string; readonly version: number };
+  /** `digest` names the exact text: an approval is for this one, whatever is later published under the same version. */
+  readonly playbook: { readonly name: string; readonly version: number; readonly digest: string };
   /** Manifest type of the driver. */
   readonly driver: string;
   readonly steps: readonly PlanStep[];
@@ -81,33 +105,100 @@ export interface Plan {
 }
 
 export function makePlan(playbook: Playbook, manifest: Manifest, facts: PlanFacts): Plan {
-  const mints = manifest.verbs.issue !== undefined;
-  const scope = { mode: facts.mode, reversible: manifest.reversible.disable, mints };
+  const scope = scopeOf(playbook, manifest, facts);
   const steps = playbook.steps
     .filter((step) => step.if === undefined || evaluate(step.if, scope) === true)
-    .map((step) => planStep(step, manifest, facts));
+    .map((step) => planStep(step, { playbook, manifest, facts, scope }));
   const destroy = steps.find((step) => step.effect === "destroy" && step.manual === undefined);
+  const digest = createHash("sha256").update(JSON.stringify(playbook)).digest("hex").slice(0, 12);
   return {
-    hash: planHash(playbook, facts),
+    hash: planHash(playbook, digest, facts),
     facts,
-    playbook: { name: playbook.name, version: playbook.version },
+    playbook: { name: playbook.name, version: playbook.version, digest },
     driver: manifest.type,
     steps,
-    approvals: approvals(steps, facts),
+    approvals: approvals(steps, manifest, facts),
     ...(destroy === undefined ? {} : { pointOfNoReturn: destroy.id }),
-    blockers: blockers(steps, manifest, facts),
+    blockers: [...missingInputs(playbook, facts), ...blockers(steps, manifest, facts)],
   };
 }
 
-function planStep(step: PlaybookStep, manifest: Manifest, facts: PlanFacts): PlanStep {
+/** The mode that the server's policy asks for, the playbook allows, and the incident may escalate. */
+export function modeOf(playbook: Playbook, wanted: Mode, facts: Pick<PlanFacts, "public" | "alive" | "usage" | "identity">): Mode {
+  const { modes, escalate } = playbook.policy;
+  const mode = modes.includes(wanted) ? wanted : (modes[0] ?? "graceful");
+  if (escalate === undefined) return mode;
+  return evaluate(escalate.when, { ...incidentScope(facts), mode, reversible: false, mints: true, inputs: {} }) === true
+    ? escalate.to
+    : mode;
+}
+
+/** The playbook that serves this credential: the one that asks for most, in the order of the list. */
+export function choosePlaybook(
+  playbooks: readonly Playbook[],
+  { detector, environment, kind }: { detector: string; environment: string; kind: string | undefined },
+): Playbook | undefined {
+  const fits = playbooks.filter(
+    ({ match }) =>
+      match.credential.includes(detector) &&
+      (match.environment === undefined || match.environment.includes(environment)) &&
+      (match.kind === undefined || (kind !== undefined && match.kind.includes(kind))),
+  );
+  const demands = ({ match }: Playbook) => Number(match.environment !== undefined) + Number(match.kind !== undefined);
+  return fits.toSorted((a, b) => demands(b) - demands(a))[0];
+}
+
+function incidentScope(facts: Pick<PlanFacts, "public" | "alive" | "usage" | "identity">) {
+  return {
+    public: facts.public === true,
+    alive: facts.alive === true,
+    usage: facts.usage?.answer ?? "cannot-be-known",
+    environment: facts.identity?.environment ?? "production",
+  };
+}
+
+function scopeOf(playbook: Playbook, manifest: Manifest, facts: PlanFacts): Scope {
+  return {
+    ...incidentScope(facts),
+    mode: facts.mode,
+    reversible: manifest.reversible.disable,
+    mints: manifest.verbs.issue !== undefined,
+    inputs: Object.fromEntries(Object.entries(playbook.inputs).map(([name, { from }]) => [name, inputValue(from, facts) ?? ""])),
+  };
+}
+
+function inputValue(from: string, { attributes, identity, connection }: PlanFacts): string | undefined {
+  const [source, name = ""] = from.split(".");
+  if (source === "attributes") return attributes[name];
+  if (source === "identity") return identity?.[name as "name" | "kind" | "owner"];
+  return source === "connection" ? connection : (identity?.environment ?? "production");
+}
+
+function missingInputs({ inputs }: Playbook, facts: PlanFacts): string[] {
+  return Object.entries(inputs).flatMap(([name, { from, required }]) =>
+    required && (inputValue(from, facts) ?? "") === "" ? [`the playbook's input '${name}' is not known (from ${from})`] : [],
+  );
+}
+
+interface StepContext {
+  readonly playbook: Playbook;
+  readonly manifest: Manifest;
+  readonly facts: PlanFacts;
+  readonly scope: Scope;
+}
+
+function planStep(step: PlaybookStep, context: StepContext): PlanStep {
+  const { manifest, facts, scope } = context;
   const name = step.uses.replace(/@1$/, "");
   const verb = name.split("/")[1] ?? "";
-  const base = { id: step.id, uses: step.uses, title: step.title };
-  if (name === "manual") return { ...base, effect: "destroy", manual: { page: step.with.page ?? manifest.pages.revoke } };
+  const options = optionsOf(step, context);
+  const base = { id: step.id, uses: step.uses, title: fill(step.title, scope), ...(options === undefined ? {} : { with: options }) };
+  if (name === "manual")
+    return { ...base, effect: "destroy", manual: { page: fill(String(step.with["page"]), scope, encodeURIComponent) } };
   if (name === "sinks/promote") return { ...base, effect: "mutate" };
   if (name.startsWith("credential/") || name.startsWith("consumers/") || name.startsWith("proof/") || name === "wait" || verb === "probe")
     return { ...base, effect: "read" };
-  const promise = manifest.verbs[verb as "issue" | "disable" | "revoke"];
+  const promise = manifest.verbs[verb as "issue" | "roll" | "disable" | "revoke"];
   const page = verb === "issue" ? (manifest.pages.issue ?? manifest.pages.revoke) : manifest.pages.revoke;
   if (promise === undefined) return { ...base, effect: verb === "issue" ? "create" : "destroy", manual: { page } };
   const unnamed = verb !== "issue" && !manifest.killByPossession && facts.named === undefined;
@@ -122,14 +213,44 @@ function planStep(step: PlaybookStep, manifest: Manifest, facts: PlanFacts): Pla
   return { ...base, effect: promise.effect };
 }
 
+function optionsOf({ with: given }: PlaybookStep, { playbook }: StepContext): StepOptions | undefined {
+  const duration = (name: string) => (given[name] === undefined ? undefined : durationOf(String(given[name])));
+  const key = given["key"] === undefined ? undefined : handleOf(String(given["key"]), playbook);
+  const options: StepOptions = {
+    ...(key === undefined ? {} : { key }),
+    ...(given["expect"] === "alive" || given["expect"] === "dead" ? { expect: given["expect"] } : {}),
+    ...(given["times"] === undefined ? {} : { times: Number(given["times"]) }),
+    ...Object.fromEntries(
+      (["over", "for", "timeout"] as const).flatMap((name) => (duration(name) === undefined ? [] : [[name, duration(name)]])),
+    ),
+  };
+  return Object.keys(options).length === 0 ? undefined : options;
+}
+
+function handleOf(text: string, { steps }: Playbook): "old" | "new" {
+  const id = /steps\.([a-z][a-z0-9-]*)\.secret/.exec(text)?.[1];
+  return steps.find((step) => step.id === id)?.uses.startsWith("credential/recover") === true ? "old" : "new";
+}
+
 /** contracts.md §8: a reversible disable needs nobody; non-production its owner; an irreversible production revoke two people. */
-function approvals(steps: readonly PlanStep[], facts: PlanFacts): PlanApproval[] {
+function approvals(steps: readonly PlanStep[], manifest: Manifest, facts: PlanFacts): PlanApproval[] {
   if (!steps.some((step) => step.effect === "destroy" && step.manual === undefined))
     return [{ from: "writer", why: "reversible or read-only" }];
   const environment = facts.identity?.environment ?? "production";
-  const why = facts.consumers === "unknown" ? `revokes in ${environment}; consumers unknown` : `revokes in ${environment}`;
+  const why = [
+    `revokes in ${environment}`,
+    ...(facts.consumers === "unknown" ? ["consumers unknown"] : []),
+    ...(steps.some(({ uses }) => uses.endsWith("/roll@1")) ? [rollRisk(manifest, facts)] : []),
+    ...(manifest.class === "two-slot" ? ["regenerates the other slot too, which its owner declares unused"] : []),
+  ].join("; ");
   const owner: PlanApproval = { from: "identity-owner", why };
   return environment === "production" ? [owner, { from: "second-person", why: "an irreversible revoke in production" }] : [owner];
+}
+
+function rollRisk(manifest: Manifest, { grace = 0 }: PlanFacts): string {
+  return manifest.class === "grace-roll"
+    ? `the old value stops working ${Math.round(grace / 60_000)} min after the roll, whoever still uses it`
+    : "the old value stops working at once: an outage until every consumer has read the new one";
 }
 
 function blockers(steps: readonly PlanStep[], manifest: Manifest, facts: PlanFacts): string[] {
@@ -139,6 +260,14 @@ function blockers(steps: readonly PlanStep[], manifest: Manifest, facts: PlanFac
   if (steps.some((step) => step.uses === "sinks/promote@1")) found.push(...sinkBlockers(manifest, facts.sinks));
   if (facts.consumers === "unknown" && steps.some((step) => step.uses === "consumers/converged@1"))
     found.push("consumers unknown: declare them (consumers in .rekey/identities.yml), or `consumers: none`");
+  if (manifest.class === "two-slot" && steps.some(({ uses }) => uses.endsWith("/issue@1")) && facts.otherSlot !== "unused")
+    found.push(
+      "regenerating the other slot kills whoever uses it: its owner must declare it free (other_slot: unused in .rekey/identities.yml)",
+    );
+  if (manifest.grace !== undefined && (facts.grace ?? 0) > manifest.grace.max)
+    found.push(
+      `the vendor keeps an old value for at most ${Math.round(manifest.grace.max / 60_000)} min, which is less than twice the consumers' timeout (policy.consumers.timeout in rekey.yml)`,
+    );
   if (!manifest.killByPossession && facts.named === undefined && manifest.class !== "manual")
     found.push("the vendor's record of this credential could not be named with certainty");
   return found;
@@ -164,8 +293,9 @@ function sinkBlockers(manifest: Manifest, sinks: readonly PlannedSink[]): string
   return found;
 }
 
-function planHash(playbook: Playbook, facts: PlanFacts): string {
-  const { credential, identity, consumers, sinks, mode, named } = facts;
+function planHash(playbook: Playbook, digest: string, facts: PlanFacts): string {
+  const { credential, identity, sinks, mode, named, grace } = facts;
+  const consumers = typeof facts.consumers === "string" ? facts.consumers : facts.consumers.map(({ name, report }) => ({ name, report }));
   const covered = {
     fingerprint: credential.fingerprint,
     subject: credential.subject ?? "",
@@ -174,7 +304,8 @@ function planHash(playbook: Playbook, facts: PlanFacts): string {
     sinks,
     mode,
     named: named?.id ?? "",
-    playbook: `${playbook.name}@${playbook.version}`,
+    ...(grace === undefined ? {} : { grace }),
+    playbook: `${playbook.name}@${playbook.version}#${digest}`,
   };
   return createHash("sha256").update(JSON.stringify(covered)).digest("hex").slice(0, 12);
 }

@@ -6,17 +6,17 @@ import { read } from "./effect.ts";
 import { type Execution, newTarget, newValue } from "./execution.ts";
 
 /** Waits until every declared consumer has said that it runs on the promoted version (contracts.md §8), or holds. */
-export async function converge(execution: Execution): Promise<void> {
-  const { deps, plan, run, effects } = execution;
+export async function converge(execution: Execution, timeout = execution.plan.facts.timeouts.consumers): Promise<void> {
+  const { deps, run, effects } = execution;
   if (effects.get("converged")?.state === "confirmed") return;
-  const deadline = (await deps.journal.now()) + plan.facts.timeouts.consumers;
+  const deadline = (await deps.journal.now()) + timeout;
   for (;;) {
     const waiting = await behind(execution);
     if (waiting.length === 0) break;
     if ((await deps.journal.now()) > deadline) {
       throw new HoldError(
         "consumers-behind",
-        `${waiting.join(", ")} did not report the new version within ${Math.round(plan.facts.timeouts.consumers / 1000)} s; the old credential stays alive. Restart the consumer, then rotate again`,
+        `${waiting.join(", ")} did not report the new version within ${Math.round(timeout / 1000)} s; the old credential stays alive. Restart the consumer, then rotate again`,
       );
     }
     await deps.sleep(500);

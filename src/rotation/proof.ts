@@ -1,21 +1,27 @@
 import type { Target } from "../driver.ts";
 import { HoldError } from "../errors.ts";
+import type { StepOptions } from "../playbook/plan.ts";
 import { read } from "./effect.ts";
 import { type Execution, newTarget, newValue } from "./execution.ts";
 
-const rounds = 3;
+/** contracts.md §8: at least three rounds over at least the provider's propagation time; a playbook may ask for more. */
+const leastRounds = 3;
 
 /**
  * Three rounds of probes spaced over the provider's propagation time (contracts.md §8). A round counts only if the old value was
  * answered "invalid credential" and its control was accepted in the same round; anything unclear is tried again, an answer
  * "alive" starts over. Holds, with what is true and what is not, after ten times the propagation time.
  */
-export async function proveDead(execution: Execution): Promise<void> {
+export async function proveDead(execution: Execution, { times = leastRounds, over = 0 }: StepOptions = {}): Promise<void> {
   const { deps, driver, run, plan } = execution;
   if (execution.effects.get("dead")?.state === "confirmed") return;
   const { proof, propagation } = driver.manifest;
-  const spacing = Math.ceil(propagation.revoke / (rounds - 1));
-  const deadline = (await deps.journal.now()) + propagation.revoke * 10 + 120_000;
+  const rounds = Math.max(times, leastRounds);
+  const span = Math.max(over, propagation.revoke);
+  const spacing = Math.ceil(span / (rounds - 1));
+  // an old value whose grace nobody can end dies by itself at the end of it
+  const grace = plan.steps.some(({ uses }) => uses.endsWith("/roll@1")) ? (plan.facts.grace ?? 0) : 0;
+  const deadline = (await deps.journal.now()) + span * 10 + grace + 120_000;
   let counted = 0;
   let last = "no probe yet";
   for (let round = 1; counted < rounds; round++) {

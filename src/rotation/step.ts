@@ -1,6 +1,7 @@
-import type { KeyRecord } from "../driver.ts";
+import type { KeyRecord, Target } from "../driver.ts";
 import { HoldError } from "../errors.ts";
-import type { PlanStep } from "../playbook/plan.ts";
+import type { PlanStep, StepOptions } from "../playbook/plan.ts";
+import type { Secret } from "../secret.ts";
 import { read } from "./effect.ts";
 import { type Execution, missing, named, newTarget, newValue, once, recovered } from "./execution.ts";
 import { converge, revokeGate } from "./gate.ts";
@@ -15,13 +16,13 @@ export async function steps(step: PlanStep, execution: Execution): Promise<void>
   if (step.manual !== undefined) throw new HoldError("manual-step", `${step.title}: do it at ${step.manual.page}, then /rekey verify`);
   if (name === "credential/recover") return recoverable(execution);
   if (name === "sinks/promote") return promote(execution);
-  if (name === "consumers/converged") return converge(execution);
+  if (name === "consumers/converged") return converge(execution, step.with?.timeout);
   if (name === "wait") return soak(step, execution);
-  if (name === "proof/dead") return proveDead(execution);
+  if (name === "proof/dead") return proveDead(execution, step.with);
   const verb = name.split("/")[1];
   if (verb === "issue") return issue(execution);
   if (verb === "roll") return roll(execution, step.id);
-  if (verb === "probe") return tryNew(execution);
+  if (verb === "probe") return tryNew(execution, step.with);
   const context = await deps.context(plan.facts.connection, driver);
   const record = await named(execution);
   if (verb === "disable") {
@@ -69,19 +70,36 @@ async function recoverable(execution: Execution): Promise<void> {
   });
 }
 
-async function tryNew(execution: Execution): Promise<void> {
+async function tryNew(execution: Execution, { key = "new", expect = "alive" }: StepOptions = {}): Promise<void> {
   const { deps, plan, driver } = execution;
   const context = await deps.context(plan.facts.connection, driver);
   const deadline = (await deps.journal.now()) + driver.manifest.propagation.create * 3 + 30_000;
   for (;;) {
-    const value = await newValue(execution);
-    const { answer, code } = await read(deps, "the provider", () => driver.probe(context, newTarget(execution, value)));
-    value.secret.wipe();
-    if (answer === "alive") return;
-    if ((await deps.journal.now()) > deadline)
-      throw new HoldError("new-credential-refused", `the new credential is not accepted (${code}); the old one is untouched`);
+    const target = key === "new" ? newTarget(execution, await newValue(execution)) : await oldTarget(execution);
+    const { answer, code } = await read(deps, "the provider", () => driver.probe(context, target));
+    target.secret.wipe();
+    if (answer === (expect === "alive" ? "alive" : "invalid")) return;
+    if ((await deps.journal.now()) > deadline) throw unexpectedAnswer(execution, key, code);
     await deps.sleep(Math.max(250, Math.min(driver.manifest.propagation.create, 5_000)));
   }
+}
+
+async function oldTarget(execution: Execution): Promise<Target & { secret: Secret }> {
+  return { attributes: execution.plan.facts.attributes, secret: await recovered(execution) };
+}
+
+function unexpectedAnswer(execution: Execution, key: "old" | "new", code: string): HoldError {
+  if (key === "old")
+    return new HoldError(
+      "unexpected-probe",
+      `the provider answered ${code} to the leaked credential, which the playbook did not expect; look at the credential before going on`,
+    );
+  return execution.effects.get("issue")?.destroy === true
+    ? new HoldError(
+        "new-credential-refused",
+        `the new credential is not accepted (${code}), and the old value may be ending already; a person must look at ${execution.driver.manifest.pages.revoke}`,
+      )
+    : new HoldError("new-credential-refused", `the new credential is not accepted (${code}); the old one is untouched`);
 }
 
 async function soak(step: PlanStep, execution: Execution): Promise<void> {
@@ -89,7 +107,7 @@ async function soak(step: PlanStep, execution: Execution): Promise<void> {
   const until = await once(execution, {
     key: step.id,
     destroy: false,
-    send: async () => (await deps.journal.now()) + plan.facts.timeouts.soak,
+    send: async () => (await deps.journal.now()) + (step.with?.for ?? plan.facts.timeouts.soak),
     observe: async () => ({ done: false }),
   });
   await deps.sleep(Math.max(0, until - (await deps.journal.now())));

@@ -92,6 +92,7 @@ export const usersPlaybook: Playbook = {
   version: 1,
   match: { credential: ["postgresql-url"] },
   policy: { modes: ["graceful"] },
+  inputs: {},
   steps: [
     step("recover", "credential/recover@1"),
     step("mint", "users/issue@1"),
