@@ -80,7 +80,9 @@ export function valueAt(bytes: Uint8Array, locator: Locator, expected: string, r
     return hasFingerprint(secret, expected, keyring) ? secret : undefined;
   }
   const first = locator.decode[0] ?? "base64";
-  const decoded = undo(first, Buffer.from(slice).toString("latin1"));
+  // the strings of a list are the lines of one text (notebooks)
+  const text = Buffer.from(slice).toString("latin1");
+  const decoded = undo(first, first === "json-string" ? text.replace(/(?<!\\)"\s{0,80},\s{0,80}"/g, "") : text);
   if (decoded === undefined) return undefined;
   let found: Secret | undefined;
   for (const candidate of [Secret.from(decoded), ...valuesIn(decoded, ruleset)]) {
@@ -114,39 +116,59 @@ function inView(
   decode: readonly DecodeStep[],
   depth: number,
   fixed: { start: number; end: number } | undefined,
+  lead = 0,
 ): Placed[] {
-  const found: Placed[] = matchBytes(bytes, ruleset).map((match) => ({
-    match,
-    start: fixed?.start ?? match.start,
-    end: fixed?.end ?? match.end,
-    decode,
-  }));
+  const found: Placed[] = matchBytes(bytes, ruleset)
+    .filter((match) => match.start >= lead)
+    .map((match) => ({ match, start: fixed?.start ?? match.start, end: fixed?.end ?? match.end, decode }));
   if (depth === 0) return found;
   for (const stretch of decodings(bytes)) {
-    if (found.some((entry) => fixed === undefined && entry.start <= stretch.start && entry.end >= stretch.end)) continue;
+    if (stretch.start < lead) continue;
+    if (fixed === undefined && found.some((entry) => issued(entry) && entry.start <= stretch.start && entry.end >= stretch.end)) continue;
     const place = fixed ?? { start: stretch.start, end: stretch.end };
-    found.push(...inView(stretch.bytes, ruleset, start, end, [...decode, stretch.step], depth - 1, place));
+    const before = leadOf(bytes, stretch.start);
+    const view = Buffer.concat([before, stretch.bytes]);
+    found.push(...inView(view, ruleset, start, end, [...decode, stretch.step], depth - 1, place, before.length));
   }
   return found;
+}
+
+/** What stands before an encoded text on its line: `API_KEY: ` says what the value is, encoded or not. */
+function leadOf(bytes: Uint8Array, at: number): Uint8Array {
+  const from = Math.max(0, at - 80);
+  return bytes.subarray(Math.max(from, bytes.lastIndexOf(10, at - 1) + 1), at);
+}
+
+function issued({ match }: Placed): boolean {
+  return !match.rule.detector.fallback;
 }
 
 function inLeaf(leaf: Leaf, ruleset: Ruleset): Placed[] {
   return inView(Buffer.from(leaf.text), ruleset, 0, 0, ["json-string"], maxDepth - 1, { start: leaf.byteStart, end: leaf.byteEnd });
 }
 
-/** One value at one place once: a plain match hides the same value found again through a decoder or a parser. */
+/**
+ * One value at one place once: a plain match hides the same value found again through a decoder or a parser, and what a text
+ * encodes hides the text itself where only a rule without an issuer took it.
+ */
 function unique(placed: readonly Placed[]): Placed[] {
   const kept: Placed[] = [];
   for (const entry of placed.toSorted((a, b) => a.decode.length - b.decode.length)) {
+    const overlapping = (other: Placed) => other.start < entry.end && entry.start < other.end;
     const twin = kept.some(
-      (other) =>
-        other.start < entry.end &&
-        entry.start < other.end &&
-        (other.match.secret === entry.match.secret || (entry.decode.length === 0 && other.decode.length === 0)),
+      (other) => overlapping(other) && (bare(other) === bare(entry) || (entry.decode.length === 0 && other.decode.length === 0)),
     );
-    if (!twin) kept.push(entry);
+    const encodes =
+      !issued(entry) &&
+      placed.some((other) => overlapping(other) && other.decode.length > entry.decode.length && bare(other) !== bare(entry));
+    if (!twin && !encodes) kept.push(entry);
   }
   return kept.toSorted((a, b) => a.start - b.start || a.match.secret.localeCompare(b.match.secret));
+}
+
+/** The value without line ends, quotes and what else stands between the lines of a key in a program. */
+function bare({ match: { secret } }: Placed): string {
+  return secret.length < 120 ? secret : secret.replace(/\\[nrt"]|[^A-Za-z0-9+/=_.-]/g, "");
 }
 
 function slotAt(config: AgentConfig, { start, end }: Placed): ConfigSlot | undefined {

@@ -85,7 +85,9 @@ const maxSkipped = 10_000;
  */
 export function isStructured(path: string, bytes: Uint8Array): boolean {
   const head = () => Buffer.from(bytes.subarray(0, 4096)).toString("utf8");
-  return clientFor(path) !== undefined || (/\.(?:jsonl?|ndjson|md|history)$/i.test(path) && transcriptFor(path, head()) !== undefined);
+  return (
+    clientFor(path) !== undefined || (/\.(?:jsonl?|ndjson|ipynb|md|history)$/i.test(path) && transcriptFor(path, head()) !== undefined)
+  );
 }
 
 /** What makes two findings one (contracts.md §3), whatever the commit or line. */

@@ -1,18 +1,20 @@
 import { aider } from "./aider.ts";
 import { claudeCode } from "./claude-code.ts";
 import { codex } from "./codex.ts";
+import { jsonLines } from "./json-lines.ts";
 import type { Leaf, Reading, TranscriptFormat } from "./leaf.ts";
 import { messageArray } from "./message-array.ts";
+import { notebook } from "./notebook.ts";
 import { promptLog } from "./prompt-log.ts";
 
 export type { Leaf, Reading, Role, TranscriptFormat } from "./leaf.ts";
 
 /** Every transcript format that Rekey reads: one line each. The first that takes a file has it. */
-export const formats: readonly TranscriptFormat[] = [claudeCode, codex, aider, messageArray, promptLog];
+export const formats: readonly TranscriptFormat[] = [claudeCode, codex, aider, messageArray, notebook, promptLog, jsonLines];
 
 /** Nothing else can be a transcript; asked before any text is decoded. */
 const candidate =
-  /\.(?:jsonl|ndjson)$|\.aider\.(?:chat\.history\.md|input\.history|llm\.history)$|(?:api_conversation_history|ui_messages)\.json$|\.(?:gemini|continue|openhands)\/.*\.json$/i;
+  /\.(?:jsonl|ndjson|ipynb)$|\.aider\.(?:chat\.history\.md|input\.history|llm\.history)$|(?:api_conversation_history|ui_messages)\.json$|\.(?:gemini|continue|openhands)\/.*\.json$/i;
 
 /** How much of a file tells its format. */
 const headLength = 4096;

@@ -50,6 +50,27 @@ test("columns count UTF-16 units, offsets count bytes", () => {
   expect(again(text, found)).toBe(key);
 });
 
+test("the name before an encoded value says what it is: one finding, of the vendor's type", () => {
+  const value = make("{alnum:32}");
+  const text = `kind: Secret\ndata:\n  MISTRAL_API_KEY: ${Buffer.from(value).toString("base64")}\n`;
+  const found = findings(text, "secret.yaml");
+  expect(found).toMatchObject([{ detector: "mistral-api-key", location: { startLine: 3, decoded: ["base64"] } }]);
+  expect(again(text, found)).toBe(value);
+});
+
+test("a key over several lines of a notebook's cell is read as one text", () => {
+  const body = [make("{b64:64}"), make("{b64:64}"), make("{b64:48}")];
+  const lines = ["key = '''-----BEGIN PRIVATE KEY-----\\n", ...body.map((line) => `${line}\\n`), "-----END PRIVATE KEY-----'''\\n"];
+  const text = JSON.stringify(
+    { cells: [{ cell_type: "code", source: lines.map((line) => line.replace("\\n", "\n")), outputs: [] }], nbformat: 4 },
+    null,
+    1,
+  );
+  const found = findings(text, "a.ipynb");
+  expect(found).toMatchObject([{ detector: "private-key", location: { pointer: "/cells/0/source" } }]);
+  expect(again(text, found)).toContain(body[1]);
+});
+
 describe("a value that is written in another way is found once, and can be read again", () => {
   const encoded: [string, string, string[]][] = [
     ["base64 in a Kubernetes secret", `data:\n  key: ${Buffer.from(`token ${key}\n`).toString("base64")}\n`, ["base64"]],

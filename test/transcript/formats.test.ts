@@ -76,6 +76,25 @@ test("Codex: arguments are JSON in a string, and are read as JSON", () => {
   ]);
 });
 
+test("notebooks: a cell's source and each output is one text", () => {
+  const outputs = [{ output_type: "stream", text: ["x\n", "y"] }, { data: { "text/plain": "z" } }];
+  const text = JSON.stringify({ cells: [{ cell_type: "code", source: ["a = 1\n", "b"], outputs }], nbformat: 4 });
+  expect([...(readTranscript("a.ipynb", text) ?? [])].map((leaf) => [leaf.pointer, leaf.role, leaf.text])).toEqual([
+    ["/cells/0/cell_type", undefined, "code"],
+    ["/cells/0/source", undefined, "a = 1\nb"],
+    ["/cells/0/outputs/0/output_type", "tool", "stream"],
+    ["/cells/0/outputs/0/text", "tool", "x\ny"],
+    ["/cells/0/outputs/1/data/text~1plain", "tool", "z"],
+  ]);
+});
+
+test("any other file of JSON lines with escaped text: every string, nobody speaks", () => {
+  expect(leafLines("app.jsonl", jsonl({ level: "info", msg: 'said "hi"' }))).toEqual([
+    "/0/level ? 0 = info",
+    String.raw`/0/msg ? 0 = said \"hi\" ~ said "hi"`,
+  ]);
+});
+
 test.each([
   [
     "OpenAI messages",
