@@ -142,6 +142,11 @@ export interface DriverContext {
   /** Per-call timeout, milliseconds. */
   readonly timeout: number;
   readonly signal?: AbortSignal;
+  /**
+   * Every `host:port` (or host) to which a value of this type may be sent: the manifest's, the connections' and `targets` of rekey.yml.
+   * A driver whose credentials name their own host (a database URL) answers `unknown` to a probe of any other (contracts.md §4).
+   */
+  readonly targets?: readonly string[];
   /** KV v2 mounts that the inventory reads; `["secret"]` unless given. */
   readonly mounts?: readonly string[];
 }
@@ -230,6 +235,15 @@ export function sinkConnection({ connection, name }: SinkManifest): string {
   return connection ?? name;
 }
 
+/** A place of its own for leaked values; no inventory reads it. `name` is the incident's id. */
+export interface Quarantine {
+  /** Idempotent; the value deletes itself after `ttl` milliseconds, at most 30 days. */
+  keep(context: DriverContext, name: string, secret: Secret, ttl: number): Promise<void>;
+  read(context: DriverContext, name: string): Promise<Secret | undefined>;
+  /** Destroys every version. Gone already is success. */
+  destroy(context: DriverContext, name: string): Promise<void>;
+}
+
 /**
  * A secret manager as the engine uses it. `run` names the run, and with the place it makes every call idempotent:
  * `pend` twice with the same values is one pending entry, `promote` of what is already current returns that version.
@@ -258,6 +272,8 @@ export interface Sink {
   drop(context: DriverContext, place: SinkPlace, run: string): Promise<void>;
   /** As a driver's `check`. */
   check?(context: DriverContext, rights: readonly string[]): Promise<readonly RightCheck[]>;
+  /** Where leaked values wait for their last probe, if the tenant opted in (contracts.md §1). */
+  readonly quarantine?: Quarantine;
   /** Page by page, every entry that this connection may read: for the inventory. Values live only as long as the iteration step. */
   entries(
     context: DriverContext,

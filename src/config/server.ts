@@ -45,7 +45,28 @@ export const ServerConfig = z.strictObject({
   fingerprint: z.strictObject({ key: reference.optional() }).default({}),
   listen: z.strictObject({ host: z.string().default("127.0.0.1"), port: z.number().int().min(0).max(65535).default(3000) }).prefault({}),
   connections: z.record(z.string().regex(/^[\w.-]{1,60}$/), connection).default({}),
+  /** Hosts of our own to which a leaked value of a type may be sent, to see whether it is alive. Never from a finding (contracts.md §4). */
+  targets: z
+    .array(
+      z.strictObject({
+        /** Connection type: postgresql, mysql, redis, vault … */
+        type: z.string(),
+        hosts: z.array(z.string().regex(/^[\w.-]+(:\d{1,5})?$|^\[[0-9a-fA-F:]+\](:\d{1,5})?$/, "expected host or host:port")).min(1),
+        /** The connection that administers these hosts. */
+        connection: z.string().optional(),
+        /** Of whatever lives there; counts where the identity is not declared. */
+        environment: z.string().optional(),
+      }),
+    )
+    .default([]),
   consumers: z.array(consumerToken).default([]),
+  /** Where a leaked value waits for its last probe, so that its death can be proven also when the leak itself is deleted. Absent = nowhere. */
+  quarantine: z
+    .strictObject({
+      connection: z.string(),
+      ttl: duration.refine((ttl) => ttl <= 30 * 86_400_000, "expected at most 30d").default(30 * 86_400_000),
+    })
+    .optional(),
   /** GitHub logins or org/team slugs that may approve what the owner alone may not. */
   security_team: z.array(z.string()).default([]),
   policy: z

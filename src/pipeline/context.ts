@@ -45,20 +45,74 @@ export function driverOf(rekey: Rekey, detector: string): Driver | undefined {
   return rekey.drivers.find(({ manifest }) => manifest.detectors.includes(detector));
 }
 
-/** The connection of a driver: the first of its type in the configuration. */
-export function connectionOf(rekey: Rekey, driver: Driver): string | undefined {
+/**
+ * The connection of a driver: the one that administers the host that the credential names, else the first of its type in the
+ * configuration.
+ */
+export function connectionOf(rekey: Rekey, driver: Driver, attributes: Readonly<Record<string, string>> = {}): string | undefined {
   const type = connectionType(driver.manifest);
-  return Object.entries(rekey.config.connections).find(([, connection]) => connection.type === type)?.[0];
+  const { connections } = rekey.config;
+  const all = Object.entries(connections).filter(([, connection]) => connection.type === type);
+  const host = hostIn(attributes);
+  const target = targetOf(rekey, driver, attributes)?.connection;
+  if (target !== undefined && connections[target]?.type === type) return target;
+  return (all.find(([, { host: of }]) => host !== undefined && sameHost(of, host)) ?? all[0])?.[0];
+}
+
+/** The entry of `targets` that names the host of the credential. */
+export function targetOf(
+  rekey: Rekey,
+  driver: Driver,
+  attributes: Readonly<Record<string, string>>,
+): ServerConfig["targets"][number] | undefined {
+  const host = hostIn(attributes);
+  const type = connectionType(driver.manifest);
+  return host === undefined
+    ? undefined
+    : rekey.config.targets.find((target) => target.type === type && target.hosts.some((of) => sameHost(of, host)));
 }
 
 /** Host and credential for a driver or sink. Without a connection: the vendor's public host, for probes and possession-kill only. */
 export function contextOf(rekey: Rekey, name: string | undefined, driver?: Driver): DriverContext {
   const connection = name === undefined ? undefined : rekey.config.connections[name];
-  if (connection === undefined) return { host: `https://${driver?.manifest.hosts[0] ?? "invalid.invalid"}`, timeout: 20_000 };
+  const targets = driver === undefined ? {} : { targets: targetsOf(rekey, driver) };
+  if (connection === undefined) return { host: `https://${driver?.manifest.hosts[0] ?? "invalid.invalid"}`, timeout: 20_000, ...targets };
   return {
     host: connection.host,
     timeout: 20_000,
     mounts: connection.mounts,
+    ...targets,
     ...(connection.credential === undefined ? {} : { credential: rekey.credential(connection.credential) }),
   };
+}
+
+/** contracts.md §4, pins of a type: the manifest's hosts, the connections' and the configured targets. Never a finding's. */
+function targetsOf({ config }: Rekey, { manifest }: Driver): string[] {
+  const type = connectionType(manifest);
+  return [
+    ...manifest.hosts,
+    ...Object.values(config.connections).flatMap((connection) => (connection.type === type ? [hostOf(connection.host)] : [])),
+    ...config.targets.flatMap((target) => (target.type === type ? target.hosts : [])),
+  ];
+}
+
+/** `host:port` of what a credential says about itself. */
+function hostIn({ host, port }: Readonly<Record<string, string>>): string | undefined {
+  return host === undefined ? undefined : port === undefined ? host : `${host}:${port}`;
+}
+
+/** `https://host:port/path`, `postgresql://host/db` or `host:port` → `host:port`. */
+function hostOf(address: string): string {
+  return (
+    address
+      .replace(/^[a-z][a-z0-9+.-]*:\/\//i, "")
+      .replace(/^[^@/]*@/, "")
+      .split(/[/?]/, 1)[0] ?? address
+  );
+}
+
+/** A target without a port means every port. */
+function sameHost(target: string, host: string): boolean {
+  const [wanted, given] = [hostOf(target).toLowerCase(), host.toLowerCase()];
+  return wanted === given || (!/:\d+$/.test(wanted) && given.replace(/:\d+$/, "") === wanted);
 }

@@ -5,8 +5,8 @@ import type { Incident } from "../incident/fold.ts";
 import { choosePlaybook, makePlan, modeOf, type Plan, type PlanFacts, type PlannedConsumer, type PlannedSink } from "../playbook/plan.ts";
 import { latestPlan, savePlan } from "../store/evidence.ts";
 import { getIncident, listOccurrences } from "../store/incidents.ts";
-import { recover } from "./code.ts";
-import { connectionOf, contextOf, driverOf, type Rekey } from "./context.ts";
+import { connectionOf, contextOf, driverOf, type Rekey, targetOf } from "./context.ts";
+import { recover } from "./recover.ts";
 
 /** Makes and keeps the plan of an incident; undefined where no playbook serves its type. `declared` is the default branch's word. */
 export async function planFor(rekey: Rekey, id: string, declared: DeclaredIdentities | undefined): Promise<Plan | undefined> {
@@ -18,8 +18,14 @@ export async function planFor(rekey: Rekey, id: string, declared: DeclaredIdenti
   const [occurrence] = await listOccurrences(rekey.database.db, id);
   if (occurrence === undefined) return undefined;
 
-  const connection = connectionOf(rekey, driver);
-  const identity = identityFacts(incident, occurrence.finding, declared, rekey);
+  const connection = connectionOf(rekey, driver, occurrence.finding.attributes);
+  const identity = identityFacts(
+    incident,
+    occurrence.finding,
+    declared,
+    rekey,
+    targetOf(rekey, driver, occurrence.finding.attributes)?.environment,
+  );
   const environment = identity.identity?.environment ?? "production";
   const playbook = choosePlaybook(rekey.playbooks, { detector, environment, kind: identity.identity?.kind });
   if (playbook === undefined) return undefined;
@@ -36,6 +42,7 @@ export async function planFor(rekey: Rekey, id: string, declared: DeclaredIdenti
     ...(grace === undefined ? {} : { grace: Math.max(grace.min, 2 * consumers.timeout) }),
     ...(connection === undefined ? {} : { connection }),
     ...(named === undefined ? {} : { named }),
+    ...(rekey.config.quarantine === undefined ? {} : { quarantine: rekey.config.quarantine.connection }),
     timeouts: { consumers: consumers.timeout, soak: rekey.config.policy.soak },
   };
   const plan = makePlan(playbook, driver.manifest, facts);
@@ -59,6 +66,7 @@ function identityFacts(
   finding: Finding,
   declared: DeclaredIdentities | undefined,
   rekey: Rekey,
+  targetEnvironment: string | undefined,
 ): Pick<PlanFacts, "identity" | "sinks" | "consumers" | "otherSlot"> {
   const declaration = declarationOf(finding.identities, incident.credential.detector, declared, finding.slot?.variable);
   const identity = declaration?.link ?? incident.identities[0];
@@ -70,7 +78,7 @@ function identityFacts(
       id: identity.id,
       kind: identity.kind,
       name: identity.name,
-      environment: declaration?.environment ?? "production",
+      environment: declaration?.environment ?? targetEnvironment ?? "production",
       ...(identity.owner === undefined ? {} : { owner: identity.owner }),
     },
     sinks,
@@ -116,7 +124,7 @@ async function nameRecord(
   finding: Finding,
 ): Promise<PlanFacts["named"]> {
   if (connection === undefined || driver.match === undefined) return undefined;
-  const secret = await recover(rekey, { incident: incident.id, fingerprint: incident.credential.fingerprint });
+  const secret = await recover(rekey, incident);
   if (secret === undefined) return undefined;
   try {
     const { records, grade } = await driver.match(contextOf(rekey, connection), { attributes: publicAttributes(finding), secret });

@@ -5,8 +5,8 @@ import { latestConsumerReports } from "../store/consumers.ts";
 import { saveReceipt } from "../store/evidence.ts";
 import { getIncident, recordEvents } from "../store/incidents.ts";
 import { sqlJournal } from "../store/journal.ts";
-import { recover } from "./code.ts";
 import { contextOf, type Rekey } from "./context.ts";
+import { quarantineOf, recover } from "./recover.ts";
 import { redrawIncident } from "./surfaces.ts";
 
 /** Hands the outside world to the rotation engine. */
@@ -34,8 +34,9 @@ export function rotationDeps(rekey: Rekey): RotationDeps {
     },
     async recover(id) {
       const incident = await getIncident(db, id);
-      return incident === undefined ? undefined : recover(rekey, { incident: id, fingerprint: incident.credential.fingerprint });
+      return incident === undefined ? undefined : recover(rekey, incident);
     },
+    ...quarantineOf(rekey),
     async reports(consumer, { connection, path }) {
       const all = await latestConsumerReports(db, { connection, path });
       return all.filter(({ name }) => name === consumer).map(({ version, at }) => ({ version, at: Date.parse(at) }));

@@ -89,7 +89,10 @@ async function probeOnce(
   const secret = await recover(rekey, { incident, fingerprint });
   if (secret === undefined) return undefined;
   try {
-    return await driver.probe(contextOf(rekey, connectionOf(rekey, driver), driver), { attributes: finding.attributes, secret });
+    return await driver.probe(contextOf(rekey, connectionOf(rekey, driver, finding.attributes), driver), {
+      attributes: finding.attributes,
+      secret,
+    });
   } catch (error) {
     return { answer: "unknown", code: error instanceof Error ? error.name : "no answer" };
   } finally {

@@ -51,6 +51,8 @@ export interface PlanFacts {
   readonly timeouts: { readonly consumers: number; readonly soak: number };
   /** Grace-roll: how long the old value stays valid after the roll, milliseconds. */
   readonly grace?: number;
+  /** Connection that keeps the leaked value until its death is proven; absent = nobody does. */
+  readonly quarantine?: string;
   /** Two-slot: the owner says that nobody uses the other slot. */
   readonly otherSlot?: "unused";
   /** The leak can be read by strangers. */

@@ -10,6 +10,7 @@ export function renderPlan(plan: Plan): string {
     `  identity   ${facts.identity === undefined ? "unknown" : `${facts.identity.kind} ${printable(facts.identity.name)} (${facts.identity.environment})${facts.identity.owner === undefined ? "" : `, owner ${printable(facts.identity.owner)}`}`}`,
     `  stored in  ${facts.sinks.map(sinkText).join(", ") || "nobody said"}`,
     `  consumers  ${typeof facts.consumers === "string" ? facts.consumers : facts.consumers.map(({ name, report }) => `${printable(name)} (${report})`).join(", ")}`,
+    `  old value  ${facts.quarantine === undefined ? "read again from where it leaked; if that goes and no store has it, its death cannot be proven" : `kept at ${printable(facts.quarantine)} until its death is proven`}`,
     "",
     ...plan.steps.flatMap((step, index) => stepLines(plan, step, index)),
     "",

@@ -29,6 +29,11 @@ export interface RotationDeps {
   sink(sink: PlannedSink): Promise<{ sink: Sink; context: DriverContext }>;
   /** The leaked value read again (contracts.md §1); undefined where it can not be found. Called anew for each probe. */
   recover(incident: string): Promise<Secret | undefined>;
+  /** Keeps the leaked value for its last probes, if the tenant opted in; idempotent. */
+  quarantine?: {
+    keep(incident: string, secret: Secret): Promise<void>;
+    destroy(incident: string): Promise<void>;
+  };
   reports(consumer: string, sink: PlannedSink): Promise<readonly ConsumerReport[]>;
   /** Appends to the incident's stream and redraws its surfaces. */
   emit(incident: string, events: readonly IncidentEvent[]): Promise<void>;

@@ -66,6 +66,7 @@ async function carryOut(deps: RotationDeps, lease: Lease, run: Run): Promise<voi
       await steps(planned, execution);
     }
     await dropStaged(execution);
+    await deps.quarantine?.destroy(run.incident);
     await finish("done");
   } catch (error) {
     if (error instanceof FencedError) throw error;

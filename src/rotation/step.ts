@@ -61,13 +61,15 @@ async function recoverable(execution: Execution): Promise<void> {
       "the leaked value could not be read again from where it leaked, so its death could not be proven; give it with rekey verify < value, or revoke it by hand",
     );
   }
-  secret?.wipe();
   await once(execution, {
     key: "recover",
     destroy: false,
-    send: async () => undefined,
-    observe: async () => ({ done: true, result: undefined }),
+    send: async () => {
+      if (secret !== undefined) await execution.deps.quarantine?.keep(execution.run.incident, secret);
+    },
+    observe: async () => ({ done: false }),
   });
+  secret?.wipe();
 }
 
 async function tryNew(execution: Execution, { key = "new", expect = "alive" }: StepOptions = {}): Promise<void> {

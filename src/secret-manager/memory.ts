@@ -13,6 +13,7 @@ export interface MemorySink extends Sink {
 export function createMemorySink(): MemorySink {
   const entries = new Map<string, (Fields | undefined)[]>();
   const pending = new Map<string, Fields>();
+  const quarantined = new Map<string, string>();
 
   const versions = (path: string) => entries.get(path) ?? [];
   const currentVersion = (path: string) => String(versions(path).length);
@@ -73,6 +74,19 @@ export function createMemorySink(): MemorySink {
 
     async drop(_context, place, run) {
       pending.delete(keyOf(place, run));
+    },
+
+    quarantine: {
+      async keep(_context, name, secret) {
+        quarantined.set(name, secret.reveal());
+      },
+      async read(_context, name) {
+        const value = quarantined.get(name);
+        return value === undefined ? undefined : Secret.from(value);
+      },
+      async destroy(_context, name) {
+        quarantined.delete(name);
+      },
     },
 
     async *entries() {

@@ -76,6 +76,29 @@ export const vault: Sink = {
     if (answer.code !== "absent") check(answer, "deleting the pending entry");
   },
 
+  quarantine: {
+    async keep(context, name, secret, ttl) {
+      const client = connect(context);
+      const entry = quarantineOf(context, name);
+      const present = await readEntry(client, entry);
+      if (present.data !== undefined && same(present.data, { value: secret.reveal() })) return;
+      check(
+        await client.write(`${entry.mount}/metadata/${entry.path}`, { delete_version_after: `${Math.ceil(ttl / 1000)}s`, max_versions: 1 }),
+        "setting the expiry of a quarantined value",
+      );
+      check(await client.write(`${entry.mount}/data/${entry.path}`, { data: { value: secret.reveal() } }), "quarantining a value");
+    },
+    async read(context, name) {
+      const { data } = await readEntry(connect(context), quarantineOf(context, name));
+      return typeof data?.["value"] === "string" ? Secret.from(data["value"]) : undefined;
+    },
+    async destroy(context, name) {
+      const entry = quarantineOf(context, name);
+      const answer = await connect(context).remove(`${entry.mount}/metadata/${entry.path}`);
+      if (answer.code !== "absent") check(answer, "destroying a quarantined value");
+    },
+  },
+
   async *entries(context) {
     const client = connect(context);
     for (const mount of context.mounts ?? ["secret"]) yield* walk(client, mount, "");
@@ -117,6 +140,12 @@ function pendingOf(place: SinkPlace, run: string): EntryPath {
     .digest("hex")
     .slice(0, 16);
   return { mount: entryOf(place.path).mount, path: `rekey-pending/${run}/${name}` };
+}
+
+/** In the first mount of the connection. */
+function quarantineOf({ mounts = ["secret"] }: DriverContext, name: string): EntryPath {
+  if (!/^[\w-]{1,60}$/.test(name)) throw new HoldError("bad-place", "a quarantined value is named by its incident");
+  return { mount: mounts[0] ?? "secret", path: `rekey-quarantine/${name}` };
 }
 
 async function readEntry(client: VaultClient, { mount, path }: EntryPath, version?: string): Promise<Entry> {

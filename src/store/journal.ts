@@ -33,6 +33,13 @@ export function sqlJournal(db: Kysely<Schema>, fenced: (message: string) => Erro
       return rows[0] === undefined ? undefined : runOf(rows[0]);
     },
 
+    /** Newest first. */
+    async ofIncident(incident: string) {
+      const { rows } =
+        await sql<RunRow>`select * from rotation_run where incident_id = ${incident} order by started_at desc limit 20`.execute(db);
+      return rows.map(runOf);
+    },
+
     async open() {
       const { rows } = await sql<RunRow>`select * from rotation_run where state = 'running' order by started_at`.execute(db);
       return rows.map(runOf);

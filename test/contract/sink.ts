@@ -138,6 +138,19 @@ export function sinkContract(name: string, start: () => SinkUnderTest): void {
       if (it.sink.manifest.name !== "memory") expect(kept.every((secret) => secret.byteLength === 0)).toBe(true);
     });
 
+    test("a quarantined value is read back, kept once, in no inventory, and gone after its destruction", async (test) => {
+      const it = await setUp();
+      const { quarantine } = it.sink;
+      if (quarantine === undefined) return test.skip();
+      const [name, value] = [`RK-${randomBytes(4).toString("hex")}`, fresh()];
+      expect(await quarantine.read(it.context, name)).toBeUndefined();
+      for (let again = 0; again < 2; again++) await quarantine.keep(it.context, name, Secret.from(value), 3_600_000);
+      expect((await quarantine.read(it.context, name))?.reveal()).toBe(value);
+      for await (const entry of it.sink.entries(it.context)) expect(entry.secret.reveal()).not.toBe(value);
+      for (let again = 0; again < 2; again++) await quarantine.destroy(it.context, name);
+      expect(await quarantine.read(it.context, name)).toBeUndefined();
+    });
+
     test("no value stands in an error", async () => {
       const it = await setUp();
       const [first, second, theirs] = [fresh(), fresh(), fresh()];
