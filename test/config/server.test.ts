@@ -41,7 +41,12 @@ describe("rekey.yml", () => {
       "policy:\n  automatic: on\n",
       "rekey.yml:2:14: policy.automatic: expected off: rotating without a command is not built yet",
     ],
-    ["targets, which do not exist yet", "targets: []\n", "rekey.yml:1:1: unknown key 'targets'"],
+    [
+      "a target that is an address",
+      "targets:\n  - { type: postgresql, hosts: ['https://db.internal'] }\n",
+      "rekey.yml:2:33: targets.0.hosts.0: expected host or host:port",
+    ],
+    ["a quarantine without end", "quarantine: { connection: store, ttl: 31d }\n", "rekey.yml:1:40: quarantine.ttl: expected at most 30d"],
   ])("%s: says file, line and what was expected", (_name, text, message) => {
     expect(problem(text)).toBe(message);
   });
