@@ -46,7 +46,7 @@ describe("rekey.yml", () => {
       "targets:\n  - { type: postgresql, hosts: ['https://db.internal'] }\n",
       "rekey.yml:2:33: targets.0.hosts.0: expected host or host:port",
     ],
-    ["a quarantine without end", "quarantine: { connection: store, ttl: 31d }\n", "rekey.yml:1:40: quarantine.ttl: expected at most 30d"],
+    ["a quarantine without end", "quarantine: { connection: store, ttl: 31d }\n", "rekey.yml:1:39: quarantine.ttl: expected at most 30d"],
   ])("%s: says file, line and what was expected", (_name, text, message) => {
     expect(problem(text)).toBe(message);
   });
