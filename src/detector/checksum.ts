@@ -42,6 +42,9 @@ export const checksums: Readonly<Record<string, (secret: string) => ChecksumResu
     const [header, payload, signature] = secret.split(".");
     return verdict(signature !== undefined && isJsonObject(header) && isJsonObject(payload));
   },
+  /** Base64 of `user:password`, all of it printable. */
+  "basic-credentials": (secret) =>
+    verdict(/^[^\s:]{0,256}:[\x20-\x7e\u00a0-\uffff]{3,}$/.test(Buffer.from(secret, "base64").toString("utf8"))),
 };
 
 function verdict(right: boolean): ChecksumResult {

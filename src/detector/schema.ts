@@ -88,6 +88,8 @@ const detector = z
     fallback: z.boolean().default(false),
     /** Only for values whose issuer nobody names: where a vendor is named beside it, that vendor's formats decide. */
     without_issuer: z.boolean().default(false),
+    /** People choose such values: a word with a digit is one, though it could also be a name in a program. */
+    memorable: z.boolean().default(false),
     /** This detector wins over those where both claim one text. */
     over: z.array(z.string()).default([]),
     examples: z.strictObject({ match: z.array(z.string()).min(1), no_match: z.array(z.string()).min(1) }),

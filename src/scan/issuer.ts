@@ -29,9 +29,12 @@ export function issuerOf(value: string, before: string, after: string, ruleset: 
   const line = above.pop() ?? "";
   const [rest = "", ...below] = after.split(newline);
   const openers = above.slice(-4).filter((text) => /[{([:\]\\]["']?\s*$/.test(text));
-  const hosts = [...above.slice(-4), line, rest, ...below.slice(0, 3)].flatMap((text) => text.match(/(?<=:\/\/)[\w.-]+/g) ?? []);
+  const hosts = [...above.slice(-4), line, rest, ...below.slice(0, 3)].flatMap(
+    (text) => text.match(/(?<=:\/\/|\bhost["']?:\s?["']?)[\w.-]+/gi) ?? [],
+  );
   const named = [
     ...wordsOf(name(line), words, true),
+    ...wordsOf(phrase(line), words, true).filter((word) => !plain.has(word)),
     ...wordsOf([...openers, ...hosts].join("\n"), words, true),
     ...wordsOf(`${line}\n${rest}`, words, false),
   ];
@@ -92,6 +95,11 @@ const noVendor = new Set([
   "authtoken",
 ]);
 
+/** Words that stand in any sentence, in front of any key. */
+const plain = new Set(
+  "here close line front box render scale together stream segment loops hex wit generic readme exa vault docker github google".split(" "),
+);
+
 /** Words of everyday language: a vendor only as a part of the name that holds the value, not anywhere in the line. */
 const everyday = new Set(
   "alchemy amplitude arcade arize asana azure azureapi aws beamer box brave browser canva checkout chroma civo clerk close codacy cohere comet composio convex courier coze cursor cypress defined deno devin dify docker doppler drone duo elastic exa expo fal fastly figma fly front galileo gamma generic ghost github gitlab google groq harness here hex hume hyperbolic ideogram imagekit infura intercom iterable jenkins jina kagi keycloak kling kubernetes lark lepton letta leonardo lightning line linear linkup lob loops luma mapbox mastra mercury meta miro mistral modal monday moralis mux mysql nats neon nomic notion novita npm nuget okta ollama ory paddle particle persona phoenix pinecone polar portkey postgresql postman prefect pusher quay rails railway ramp readme redis reka relevance render replicate resemble resend rollbar runway salad scale segment smithery snowflake sonar speech splunk spotify square steel stream stripe suno surge synthesia tableau telegram terraform together translator travis trello trigger twitch typeform vapi vast vault vellum vercel voyage webex webflow wit wiz workato writer xata you zapier zep zoom django laravel airflow cargo hexpm pypi sidekiq openshift vmware x vk totp private-key".split(
@@ -102,10 +110,16 @@ const everyday = new Set(
 /** In a JSON string, a log or a transcript the end of a line is written out. */
 const newline = /\r?\n|\\+n/;
 
+const operator = /["'`\s:=>(,\\]{1,12}(?:(?:bearer|token|basic)\s+)?$/i;
+
 /** The name that the value is assigned to, with what it is joined to: the end of the line without the operator. */
 function name(line: string): string {
-  const operator = /["'`\s:=>(,\\]{1,12}(?:(?:bearer|token|basic)\s+)?$/i;
   return /[\w.[\]-]{0,60}$/.exec(line.slice(-90).replace(operator, ""))?.[0] ?? "";
+}
+
+/** That name with the words before it: `my Writer api key`, `linkup.Client(api_key`. */
+function phrase(line: string): string {
+  return /(?:[\w.[\]-]{1,40}[ (]\s?){0,3}[\w.[\]-]{0,60}$/.exec(line.slice(-160).replace(operator, ""))?.[0] ?? "";
 }
 
 /** The vendors' words in a text, longest first. Camel case and separators divide words, which may be written together or not. */

@@ -1,7 +1,7 @@
 import { type ChecksumResult, checksums } from "../detector/checksum.ts";
 import type { CompiledDetector, CompiledPattern, Ruleset } from "../detector/compile.ts";
 import type { Confidence } from "../finding.ts";
-import { entropy } from "./entropy.ts";
+import { entropy, readsAsRandom } from "./entropy.ts";
 import { issuerOf } from "./issuer.ts";
 import { isIdentifier, isPlaceholder } from "./placeholder.ts";
 
@@ -101,6 +101,8 @@ function stands(literal: string, buffer: Buffer, position: number): boolean {
 function issued(match: RawMatch, buffer: Buffer, ruleset: Ruleset): RawMatch[] {
   if (!match.rule.detector.without_issuer) return [match];
   const before = buffer.toString("latin1", Math.max(0, match.start - 240), match.start);
+  // arn:aws:secretsmanager:…:secret:name: the name of a secret, not the secret
+  if (/\barn:[\w:&;/-]*$/.test(before)) return [];
   const after = buffer.toString("latin1", match.end, match.end + 160);
   const issuer = issuerOf(match.secret, before, after, ruleset);
   if (issuer === "unknown") return [match];
@@ -114,7 +116,20 @@ function plausible(match: RawMatch, buffer: Buffer): boolean {
   if (detector.boundary === "token" && !standsAlone(match, buffer)) return false;
   if (detector.near !== undefined && !hasNear(detector.near, match, buffer)) return false;
   if (part?.secret === false) return true;
-  if ((match.pattern.bare || detector.fallback) && (isIdentifier(match.secret) || buffer[match.end] === 0x28)) return false;
+  const chosen = detector.memorable && /\d/.test(match.secret);
+  if ((match.pattern.bare || detector.fallback) && ((isIdentifier(match.secret) && !chosen) || buffer[match.end] === 0x28)) return false;
+  if (detector.without_issuer && !readsAsRandom(match.secret)) return false;
+  if (
+    detector.checksum === "basic-credentials" &&
+    isPlaceholder(
+      Buffer.from(match.secret, "base64")
+        .toString("latin1")
+        .replace(/^[^:]*:/, ""),
+    )
+  )
+    return false;
+  // where no vendor's format is at stake, a wrong form is no credential
+  if (detector.fallback && checksums[detector.checksum]?.(match.secret) === "invalid") return false;
   return entropy(match.secret) >= detector.entropy && !isPlaceholder(match.secret);
 }
 

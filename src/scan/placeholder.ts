@@ -1,14 +1,18 @@
 /** Words that people put where a secret will stand. Long enough that a random value hardly ever holds one. */
 const words =
-  /example|placeholder|your[_-]|[_-]your|your(?:api|key|token|secret)|changeme|change[_-]me|dummy|redacted|replace|insert[_-]|xxxx|\*\*\*\*|\.\.\.\.|_here\b|-here\b|<[a-z]|\$\{|\{\{|sample|foobar|fake[_-]|[_-]fake|testtest|deadbeef|abcdefgh|12345678|01234567|0000000|^secret[_-]?key$|password123|^eyJ\w+\.eyJzdWIiOiIxMjM0NTY3ODkwIiwi/i;
+  /example|placeholder|your[_-]|[_-]your|your(?:api|key|token|secret)|changeme|change[_-]me|dummy|redacted|replace|insert[_-]|xxxx|\*\*\*\*|\.\.\.|…|process\.env\.|os\.(?:environ|getenv)|import\.meta\.env|^(?:env|secrets|vars|var)\.\w|_here\b|-here\b|<[a-z]|^\[|\]$|\$\{|\{\{|sample|foobar|fake[_-]|[_-]fake|testtest|deadbeef|abcdefgh|12345678|01234567|0000000|^secret[_-]?key$|password123|^eyJ\w+\.eyJzdWIiOiIxMjM0NTY3ODkwIiwi/i;
+
+/** Names of algorithms and encodings, which a sentence or a setting gives where it could give a password. */
+const algorithms =
+  /^(?:base(?:64|32|16|58)(?:url)?|sha-?\d+|md5|utf-?(?:8|16)|bcrypt|scrypt|argon2\w{0,2}|pbkdf2|aes-?\d*(?:-\w+)*|x\.?509|oauth2?|http2?|ipv[46]|p(?:ost)?gres(?:ql)?\d*)[.,;]?$/i;
 
 /** What tutorials and containers ship: everybody knows it, so it protects nothing and is no secret. */
 const defaults =
-  /^(?:my|the|some|super|test|db|root|admin|user|postgres|mysql|redis|mongo)*[-_]?(?:pass(?:word|wd)?|pwd|secret|postgres|mysql|root|admin|user|test|guest|redis|mongo|db|token|key)[-_]?\d{0,3}$/i;
+  /^(?:my|the|some|super|test|bot|db|root|admin|user|postgres|mysql|redis|mongo)*[-_]?(?:pass(?:word|wd)?|pwd|secret|postgres|mysql|root|admin|user|test|guest|redis|mongo|db|bot|token|key)[-_]?\d{0,4}$/i;
 
 /** Whether a value only stands for one: words, a repetition, a plain sequence. */
 export function isPlaceholder(secret: string): boolean {
-  return words.test(secret) || defaults.test(secret) || mostlyOneCharacter(secret) || isSequence(secret);
+  return words.test(secret) || algorithms.test(secret) || defaults.test(secret) || mostlyOneCharacter(secret) || isSequence(secret);
 }
 
 function mostlyOneCharacter(text: string): boolean {
@@ -33,9 +37,14 @@ export function isIdentifier(text: string): boolean {
   const pieces = text.split(/[_.:/-]+/);
   if (pieces.length > 1 && pieces.some((piece) => keyLike.test(piece)) && pieces.every((piece) => /^[A-Za-z]*\d?[A-Za-z]*\d?$/.test(piece)))
     return true;
-  if (!/^[_.:/-]*(?:[A-Za-z]+|[A-Za-z]+\d?(?:[_.:/-]+[A-Za-z]+\d?)+)$/.test(text)) return false;
+  if (!/^[_.:/-]*[A-Za-z]+(?:\d{1,2}[A-Za-z]+)*\d{0,2}(?:[_.:/-]+[A-Za-z]+(?:\d{1,2}[A-Za-z]+)*\d{0,2})*$/.test(text)) return false;
   const words = text.match(/[A-Z]+(?![a-z])|[A-Z]?[a-z]+/g) ?? [];
-  return words.filter((word) => word.length >= 3).length >= words.length * 0.8;
+  const long = words.filter((word) => word.length >= 3);
+  if (long.length < words.length * 0.8) return false;
+  const digits = text.replace(/\D/g, "").length;
+  if (digits === 0 || /^[A-Za-z]+\d?(?:[_.:/-]+[A-Za-z]+\d?)+$/.test(text)) return true;
+  const spoken = long.filter((word) => /[aeiouy]/i.test(word));
+  return digits <= words.length * 0.5 && spoken.length >= words.length * 0.75 && text.length >= words.length * 4;
 }
 
 const keyLike = /^(?:api|key|token|secret|password|passwd|pwd|auth)$/i;

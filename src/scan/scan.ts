@@ -124,7 +124,7 @@ function inView(
   if (depth === 0) return found;
   for (const stretch of decodings(bytes)) {
     if (stretch.start < lead) continue;
-    if (fixed === undefined && found.some((entry) => issued(entry) && entry.start <= stretch.start && entry.end >= stretch.end)) continue;
+    if (fixed === undefined && found.some((entry) => certain(entry) && entry.start <= stretch.start && entry.end >= stretch.end)) continue;
     const place = fixed ?? { start: stretch.start, end: stretch.end };
     const before = leadOf(bytes, stretch.start);
     const view = Buffer.concat([before, stretch.bytes]);
@@ -139,8 +139,9 @@ function leadOf(bytes: Uint8Array, at: number): Uint8Array {
   return bytes.subarray(Math.max(from, bytes.lastIndexOf(10, at - 1) + 1), at);
 }
 
-function issued({ match }: Placed): boolean {
-  return !match.rule.detector.fallback;
+/** Its own form says what it is; a name alone also fits the encoded form of a value. */
+function certain({ match }: Placed): boolean {
+  return match.confidence === "high" && !match.rule.detector.fallback;
 }
 
 function inLeaf(leaf: Leaf, ruleset: Ruleset): Placed[] {
@@ -149,7 +150,7 @@ function inLeaf(leaf: Leaf, ruleset: Ruleset): Placed[] {
 
 /**
  * One value at one place once: a plain match hides the same value found again through a decoder or a parser, and what a text
- * encodes hides the text itself where only a rule without an issuer took it.
+ * encodes hides the text itself where only a name spoke for it.
  */
 function unique(placed: readonly Placed[]): Placed[] {
   const kept: Placed[] = [];
@@ -159,7 +160,7 @@ function unique(placed: readonly Placed[]): Placed[] {
       (other) => overlapping(other) && (bare(other) === bare(entry) || (entry.decode.length === 0 && other.decode.length === 0)),
     );
     const encodes =
-      !issued(entry) &&
+      !certain(entry) &&
       placed.some((other) => overlapping(other) && other.decode.length > entry.decode.length && bare(other) !== bare(entry));
     if (!twin && !encodes) kept.push(entry);
   }

@@ -21,6 +21,7 @@ const rule: CompiledDetector = {
     subject: [],
     fallback: true,
     without_issuer: true,
+    memorable: false,
     over: [],
     revoke: "none: find the issuer by the server and variable named here, revoke the value there, and write a reference instead",
     examples: { match: [], no_match: [] },
