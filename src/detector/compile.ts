@@ -1,7 +1,10 @@
 import { createHash } from "node:crypto";
 import { ConfigError } from "../errors.ts";
 import { checksums } from "./checksum.ts";
+import { continuationCheck, type Precheck, stretchCheck, templateCheck, valueCheck } from "./precheck.ts";
+import { type Anchor, type AnchorFilter, buildFilter } from "./prefilter.ts";
 import type { LinearRegex, RegexEngine } from "./regex.ts";
+import { lengthsOf, shapeOf } from "./regex-shape.ts";
 import type { Detector, DetectorFile, DetectorPart } from "./schema.ts";
 import { escapeRegex, parseTemplate, type TemplatePart, templateSource } from "./template.ts";
 
@@ -10,18 +13,21 @@ type PatternSource = Pick<DetectorPart, "token" | "assign" | "regex" | "anchors"
 /** A pattern ready to run: an anchor hit opens a window of `back` bytes before it and `forward` bytes behind its start. */
 export interface CompiledPattern {
   readonly regex: LinearRegex;
-  /** Lower-cased literals; every match contains (or, for `near`, stands beside) at least one of them. */
-  readonly anchors: readonly string[];
+  /** Every match contains (or, for `near`, stands beside) at least one of them. */
+  readonly anchors: readonly PatternAnchor[];
   readonly back: number;
   readonly forward: number;
-  /** The anchor as it is written, where a match contains it in exactly this case; saves most runs of the regex. */
-  readonly exact: string | undefined;
   /** Characters besides letters, digits and `_` that would make the text beside a match a part of a longer token. */
   readonly glue: { readonly before: string; readonly after: string };
   /** Without a literal of its own, the value could also be an identifier of the program. */
   readonly bare: boolean;
   /** Name of the part in a composite, otherwise undefined. */
   readonly part: string | undefined;
+}
+
+export interface PatternAnchor extends Anchor {
+  /** Whether it is worth to run the regex around this place of the anchor. */
+  readonly mayMatch: Precheck;
 }
 
 export interface CompiledDetector {
@@ -35,12 +41,19 @@ export interface Ruleset {
   readonly engine: RegexEngine["name"];
   /** SHA-256 over every detector, hex: scans under one hash give one result. */
   readonly hash: string;
-  readonly filter: import("./prefilter.ts").AnchorFilter;
+  readonly filter: AnchorFilter;
+  /** Who uses the n-th anchor of the filter. */
+  readonly users: readonly (readonly AnchorUser[])[];
+}
+
+export interface AnchorUser {
+  readonly rule: CompiledDetector;
+  readonly pattern: CompiledPattern;
+  readonly mayMatch: Precheck;
 }
 
 /** Throws ConfigError naming the detector where a rule has no usable anchor, does not compile or names an unknown checksum. */
 export async function compileDetectors(files: readonly DetectorFile[], engine: RegexEngine): Promise<Ruleset> {
-  const { buildFilter } = await import("./prefilter.ts");
   const detectors = files.flatMap((file) => file.detectors.map((detector) => compileOne(detector, file.provider, engine)));
   const seen = new Set<string>();
   for (const { detector } of detectors) {
@@ -48,10 +61,26 @@ export async function compileDetectors(files: readonly DetectorFile[], engine: R
     seen.add(detector.id);
   }
   const hash = createHash("sha256").update(JSON.stringify(files)).digest("hex");
-  const anchors = detectors.flatMap((compiled, index) =>
-    compiled.patterns.flatMap((pattern) => pattern.anchors.map((text) => ({ text, index, pattern }))),
-  );
-  return { detectors, engine: engine.name, hash, filter: buildFilter(anchors) };
+  return { detectors, engine: engine.name, hash, ...anchorsOf(detectors) };
+}
+
+/** Each literal once, however many patterns it serves. */
+function anchorsOf(detectors: readonly CompiledDetector[]): Pick<Ruleset, "filter" | "users"> {
+  const anchors: Anchor[] = [];
+  const users: AnchorUser[][] = [];
+  const numbers = new Map<string, number>();
+  for (const rule of detectors) {
+    for (const pattern of rule.patterns) {
+      for (const { text, exact, mayMatch } of pattern.anchors) {
+        const key = `${exact} ${text}`;
+        const number = numbers.get(key) ?? anchors.push({ text, exact }) - 1;
+        numbers.set(key, number);
+        users[number] ??= [];
+        users[number].push({ rule, pattern, mayMatch });
+      }
+    }
+  }
+  return { filter: buildFilter(anchors), users };
 }
 
 function compileOne(detector: Detector, provider: string, engine: RegexEngine): CompiledDetector {
@@ -91,11 +120,27 @@ function patternsOf(
   if (anchors.length === 0) fail("a regex needs anchors: literals of 3 bytes or more, one of which every match contains");
   if (/\(\?(?:[=!]|<[=!])/.test(source.regex)) fail("look-around is not linear-time and not supported");
   try {
-    return [{ regex: engine.compile(source.regex), anchors, back: 512, forward: 8192, exact: undefined, glue: noGlue, bare: false, part }];
+    return [{ regex: engine.compile(source.regex), ...regexWindow(source.regex, anchors), glue: noGlue, bare: false, part }];
   } catch (error) {
     return fail(`not RE2 syntax: ${error instanceof Error ? error.message : String(error)}`);
   }
 }
+
+/** A match of bounded length lies within that length around an anchor in it. An anchor beside the match is given what most formats need. */
+function regexWindow(source: string, anchors: readonly string[]): Pick<CompiledPattern, "anchors" | "back" | "forward"> {
+  const [back, forward] = [512, 8192];
+  const shape = shapeOf(source);
+  const inside = anchors.map((anchor) => (shape === undefined ? undefined : continuationCheck(shape, anchor)));
+  const longest = shape === undefined || inside.includes(undefined) ? forward : lengthsOf(shape).max + 1;
+  const stretch = shape === undefined ? undefined : stretchCheck(shape, -back, forward);
+  return {
+    anchors: anchors.map((text, index) => ({ text, exact: false, mayMatch: inside[index] ?? stretch ?? always })),
+    back: Math.min(back, longest),
+    forward: Math.min(forward, longest),
+  };
+}
+
+const always = () => true;
 
 /** The anchor is the longest literal of the template; without one of 3 bytes, the words of `near` are. */
 function tokenPattern(
@@ -110,13 +155,20 @@ function tokenPattern(
   const longest = lengthOf(template);
   const shared = { regex: engine.compile(`(?P<secret>${templateSource(template)})`), glue: glueOf(template), part };
   if (anchor.length >= 3) {
-    const before = parts.findIndex((piece) => "literal" in piece && piece.literal === anchor);
-    const lead = lengthOf(parts.slice(0, before));
-    return { ...shared, anchors: [anchor.toLowerCase()], exact: anchor, back: lead + 1, forward: longest + 1, bare: false };
+    const before = parts.slice(
+      0,
+      parts.findIndex((piece) => "literal" in piece && piece.literal === anchor),
+    );
+    const lead = lengthOf(before);
+    const isFixed = before.every((piece) => "literal" in piece || piece.min === piece.max);
+    const mayMatch = templateCheck(template, anchor, isFixed ? lead : undefined);
+    return { ...shared, anchors: [{ text: anchor, exact: true, mayMatch }], back: lead + 1, forward: longest + 1, bare: false };
   }
   if (detector.near === undefined) return fail(`'${template}' has no literal of 3 bytes; give the words that stand near it (near: …)`);
-  const anchors = detector.near.map((word) => word.toLowerCase());
-  return { ...shared, anchors, exact: undefined, back: 60 + longest, forward: 140 + longest, bare: anchor === "" };
+  const [back, forward] = [60 + longest, 140 + longest];
+  const mayMatch = valueCheck(template, -back, forward);
+  const anchors = detector.near.map((word) => ({ text: word.toLowerCase(), exact: false, mayMatch }));
+  return { ...shared, anchors, back, forward, bare: anchor === "" };
 }
 
 function longestLiteral(template: string): string {
@@ -163,13 +215,13 @@ const operator = [
     `\\s{0,4}\\{${blank}(?:[a-z_]{2,12}\\s{0,4}=[^\\n]{1,60}\\n\\s{0,12}){0,3}default\\s{0,4}=\\s{0,4}`,
   ].join("|"),
   ")",
-  "(?:[\\[({]\\s{0,4})?(?:\\\\{0,3}[\"'`]){0,2}(?:(?i:bearer|basic|token|apikey|key)[ :]+)?",
+  "(?:[\\[({]\\s{0,4})?(?:\\\\{0,3}[\"'`]){0,2}(?:(?i:bearer|basic|token|apikey|key)[ :]{1,8})?",
 ].join("");
 
 function assignPattern(names: readonly string[], template: string, part: string | undefined, engine: RegexEngine): CompiledPattern {
   const alternatives = names.map((name) => name.split("_").map(escapeRegex).join("[_.\\- ]?"));
   const name = `(?:${start}(?i:${alternatives.join("|")})|[a-z0-9](?:${camelCased(names)}))`;
-  return behindName(`${name}${stage}`, names, template, part, engine, 256);
+  return behindName(`${name}${stage}`, names, template, part, engine, 0);
 }
 
 /**
@@ -178,36 +230,64 @@ function assignPattern(names: readonly string[], template: string, part: string 
  */
 function vendorPattern(vendor: readonly string[], template: string, part: string | undefined, engine: RegexEngine): CompiledPattern {
   const words = vendor.map((word) => escapeRegex(word).replace(/_|\\\.|-/g, "[_.\\- ]?"));
+  const plain = `${start}(?i:${words.join("|")})${vendorLink}`;
+  const camel = `(?:${start}(?:${camelCased(vendor, (word) => word)})|[a-z0-9]?(?:${camelCased(vendor)}))(?:[A-Z][A-Za-z0-9]{0,40}?)?`;
+  const reversed = `(?i:key|token|secret|password)\\s(?:for|to|of|from)\\s(?:(?:the|our|my)\\s)?(?i:${words.join("|")})(?i:\\s?(?:api|ai))?`;
+  return behindName(
+    `(?:(?:${plain}|${camel})${keyLike}${stage}|${reversed})`,
+    vendor,
+    template,
+    part,
+    engine,
+    longest(vendorLink + keyLike),
+  );
+}
+
+const keyLike = "(?:(?i:key|token|secret|passw(?:or)?d|[_.-]pat|credentials?|authorization|bearer)|Pat|PAT)";
+
+/** Between a vendor's word and the key-like name: the rest of its line, or what it opens. */
+const vendorLink = (() => {
   const sameLine = "(?:[^A-Za-z\\n][^\\n]{0,100}?)?";
   const opening = "[\"'\\])]{0,2}[ \\t]{0,4}[:=]?[ \\t]{0,4}[{(\\[]{0,2}[ \\t]{0,4}\\r?\\n";
   const nested = `${opening}(?:[ \\t][^\\n]{0,120}\\n){0,3}?[ \\t]{1,24}["']?[A-Za-z_-]{0,16}?`;
   const section = "[\\]\"']{1,3}[ \\t]{0,4}\\r?\\n(?:[^\\n[]{0,120}\\n){0,4}?[ \\t]{0,24}[\"']?[A-Za-z_-]{0,16}?";
-  const keyLike = "(?:(?i:key|token|secret|passw(?:or)?d|[_.-]pat|credentials?|authorization|bearer)|Pat|PAT)";
-  const plain = `${start}(?i:${words.join("|")})(?i:api|ai)?(?:${sameLine}|${nested}|${section})`;
-  const camel = `(?:${start}(?:${camelCased(vendor, (word) => word)})|[a-z0-9]?(?:${camelCased(vendor)}))(?:[A-Z][A-Za-z0-9]{0,40}?)?`;
-  const reversed = `(?i:key|token|secret|password)\\s(?:for|to|of|from)\\s(?:(?:the|our|my)\\s)?(?i:${words.join("|")})(?i:\\s?(?:api|ai))?`;
-  return behindName(`(?:(?:${plain}|${camel})${keyLike}${stage}|${reversed})`, vendor, template, part, engine, 640);
+  return `(?i:api|ai)?(?:${sameLine}|${nested}|${section})`;
+})();
+
+/** How many bytes a pattern of ours may match. */
+function longest(source: string): number {
+  const shape = shapeOf(source);
+  if (shape === undefined || lengthsOf(shape).max === Number.POSITIVE_INFINITY)
+    throw new RangeError(`expected a bounded pattern, got ${source}`);
+  return lengthsOf(shape).max;
 }
 
+/** `link`: bytes between the name, whose words are the anchors, and its end. */
 function behindName(
   name: string,
   words: readonly string[],
   template: string,
   part: string | undefined,
   engine: RegexEngine,
-  reach: number,
+  link: number,
 ): CompiledPattern {
+  behindEnd ??= longest(stage + operator);
+  const word = Math.max(...words.map(({ length }) => length));
+  const reach = word + link + behindEnd;
+  const mayMatch = valueCheck(template, 0, reach);
   return {
     regex: engine.compile(`${name}${operator}(?P<secret>${templateSource(template)})`),
-    anchors: [...new Set(words.flatMap(anchorsOf))],
-    exact: undefined,
+    anchors: [...new Set(words.flatMap(tellingWords))].map((text) => ({ text, exact: false, mayMatch })),
     glue: glueOf(template),
     bare: longestLiteral(template).length < 3,
-    back: 64,
-    forward: reach + lengthOf(template),
+    back: word + 64,
+    forward: reach + lengthOf(template) + 1,
     part,
   };
 }
+
+/** Bytes that may lie between the end of a name and its value. */
+let behindEnd: number | undefined;
 
 /** What may stand before a name; `\\n` in a JSON string is an escape, not a letter of the name. */
 const start = "(?:^|[^A-Za-z0-9]|\\\\[nrt])";
@@ -232,7 +312,7 @@ function capital(word: string): string {
 const common = /^(api|key|token|secret|access|auth|app|client|id|private|url|password|account|service|the|and)$/;
 
 /** The longest telling word of a name, or, where it has none of 4 letters, the first two words with every separator. */
-function anchorsOf(name: string): string[] {
+function tellingWords(name: string): string[] {
   const pieces = name.split(/[_.-]/);
   const telling = pieces.filter((piece) => piece.length >= 4 && !common.test(piece)).toSorted((a, b) => b.length - a.length)[0];
   if (telling !== undefined || pieces.length === 1) return [telling ?? name];

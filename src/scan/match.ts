@@ -68,33 +68,33 @@ function rawMatches(buffer: Buffer, ruleset: Ruleset): RawMatch[] {
 interface Window {
   readonly rule: CompiledDetector;
   readonly pattern: CompiledPattern;
-  readonly from: number;
+  from: number;
   to: number;
 }
 
 /** The stretches in which each pattern is worth running: overlapping ones become one, so that no byte is searched twice by a pattern. */
-function windows(buffer: Buffer, ruleset: Ruleset): Window[] {
+function windows(buffer: Buffer, { filter, users }: Ruleset): Window[] {
   const all: Window[] = [];
   const open = new Map<CompiledPattern, Window>();
-  for (const { detector, pattern, position } of ruleset.filter.hits(buffer)) {
-    const rule = ruleset.detectors[detector];
-    if (rule === undefined || (pattern.exact !== undefined && !stands(pattern.exact, buffer, position))) continue;
-    const from = Math.max(position - pattern.back, 0);
-    const to = Math.min(position + pattern.forward, buffer.length);
-    const last = open.get(pattern);
-    if (last !== undefined && from <= last.to) last.to = Math.max(to, last.to);
-    else {
-      const window = { rule, pattern, from, to };
-      open.set(pattern, window);
-      all.push(window);
+  const { anchors, positions, count } = filter.hits(buffer);
+  for (let hit = 0; hit < count; hit++) {
+    const position = positions[hit] as number;
+    for (const { rule, pattern, mayMatch } of users[anchors[hit] as number] as Ruleset["users"][number]) {
+      if (!mayMatch(buffer, position)) continue;
+      const from = Math.max(position - pattern.back, 0);
+      const to = Math.min(position + pattern.forward, buffer.length);
+      const last = open.get(pattern);
+      if (last !== undefined && from <= last.to) {
+        last.from = Math.min(from, last.from);
+        last.to = Math.max(to, last.to);
+      } else {
+        const window = { rule, pattern, from, to };
+        open.set(pattern, window);
+        all.push(window);
+      }
     }
   }
   return all;
-}
-
-function stands(literal: string, buffer: Buffer, position: number): boolean {
-  for (let at = 0; at < literal.length; at++) if (buffer[position + at] !== literal.charCodeAt(at)) return false;
-  return true;
 }
 
 /** A match of a rule that knows no issuer goes to the vendor that the text beside it names, or to nobody where it has not its format. */

@@ -5,7 +5,7 @@ import type { Ruleset } from "../../src/detector/compile.ts";
 import { parseDetectorFile } from "../../src/detector/schema.ts";
 import { expandTemplate, seededRandom } from "../../src/detector/template.ts";
 import { matchBytes } from "../../src/scan/match.ts";
-import { detectorFile, rules } from "./rules.ts";
+import { bruteForce, detectorFile, rules } from "./rules.ts";
 
 const random = seededRandom("match");
 const make = (template: string) => expandTemplate(template, random);
@@ -131,11 +131,7 @@ describe("the search by anchors", () => {
     "finds on %s what running every pattern over the whole text finds",
     async (engine) => {
       const ruleset = await loadRuleset({ engine });
-      const everywhere = (bytes: Uint8Array) =>
-        ruleset.detectors.flatMap(({ patterns }, detector) =>
-          patterns.map((pattern) => ({ detector, pattern: { ...pattern, exact: undefined, back: 0, forward: bytes.length }, position: 0 })),
-        );
-      const brute: Ruleset = { ...ruleset, filter: { hits: everywhere } };
+      const brute = bruteForce(ruleset);
       const show = (rule: Ruleset, text: string) =>
         matches(text, rule).map((match) => `${match.rule.detector.id} at ${match.start}-${match.end}`);
       // groups of samples, so that the brute force stays affordable and neighbours differ

@@ -1,0 +1,194 @@
+/**
+ * What a pattern in RE2 syntax can match, as far as the scanner needs it to skip text: sets of bytes in sequence. The text is
+ * latin1, so a set has 256 entries. Only ever used to say "this cannot match here"; where it is in doubt it says "it may".
+ */
+export type Shape =
+  | { readonly kind: "set"; readonly bytes: Uint8Array }
+  | { readonly kind: "sequence"; readonly items: readonly Shape[] }
+  | { readonly kind: "choice"; readonly options: readonly Shape[] }
+  | { readonly kind: "repeat"; readonly item: Shape; readonly min: number; readonly max: number };
+
+/** Undefined where the syntax is not known here: RE2 may still know it. */
+export function shapeOf(source: string): Shape | undefined {
+  const reader: Reader = { source, at: 0, caseless: false };
+  try {
+    const shape = choice(reader);
+    return reader.at === source.length ? shape : undefined;
+  } catch (error) {
+    if (error instanceof UnknownSyntax) return undefined;
+    throw error;
+  }
+}
+
+class UnknownSyntax extends Error {}
+
+/** Fewest and most bytes that a shape matches. */
+export function lengthsOf(shape: Shape): { min: number; max: number } {
+  if (shape.kind === "set") return { min: 1, max: 1 };
+  if (shape.kind === "repeat") {
+    const { min, max } = lengthsOf(shape.item);
+    return { min: min * shape.min, max: max === 0 ? 0 : max * shape.max };
+  }
+  const parts = (shape.kind === "sequence" ? shape.items : shape.options).map(lengthsOf);
+  if (shape.kind === "choice") return { min: Math.min(...parts.map(({ min }) => min)), max: Math.max(...parts.map(({ max }) => max)) };
+  return { min: parts.reduce((sum, { min }) => sum + min, 0), max: parts.reduce((sum, { max }) => sum + max, 0) };
+}
+
+/** Every byte that stands anywhere in what a shape matches. */
+export function bytesOf(shape: Shape): Uint8Array {
+  if (shape.kind === "set") return shape.bytes;
+  if (shape.kind === "repeat") return bytesOf(shape.item);
+  return union((shape.kind === "sequence" ? shape.items : shape.options).map(bytesOf));
+}
+
+export function union(sets: readonly Uint8Array[]): Uint8Array {
+  return Uint8Array.from({ length: 256 }, (_, byte) => (sets.some((set) => set[byte] === 1) ? 1 : 0));
+}
+
+export function setOf(characters: string): Uint8Array {
+  const set = new Uint8Array(256);
+  for (let at = 0; at < characters.length; at++) set[characters.charCodeAt(at) & 255] = 1;
+  return set;
+}
+
+interface Reader {
+  readonly source: string;
+  at: number;
+  caseless: boolean;
+}
+
+function choice(reader: Reader): Shape {
+  const { caseless } = reader;
+  const options = [sequence(reader)];
+  while (reader.source[reader.at] === "|") {
+    reader.at++;
+    options.push(sequence(reader));
+  }
+  reader.caseless = caseless;
+  const [only] = options;
+  return options.length === 1 && only !== undefined ? only : { kind: "choice", options };
+}
+
+function sequence(reader: Reader): Shape {
+  const items: Shape[] = [];
+  for (let next = reader.source[reader.at]; next !== undefined && next !== "|" && next !== ")"; next = reader.source[reader.at]) {
+    const item = atom(reader);
+    if (item !== undefined) items.push(repeated(item, reader));
+  }
+  return { kind: "sequence", items };
+}
+
+/** Undefined for what matches between bytes: `^`, `$`, `\b`, a change of flags. */
+function atom(reader: Reader): Shape | undefined {
+  const next = reader.source[reader.at++] ?? "";
+  if (next === "(") return group(reader);
+  if (next === "[") return { kind: "set", bytes: bracket(reader) };
+  if (next === "^" || next === "$") return undefined;
+  if (next === ".") return { kind: "set", bytes: complement(setOf("\n")) };
+  if (next === "\\") {
+    if ("bBAz".includes(reader.source[reader.at] ?? "?")) {
+      reader.at++;
+      return undefined;
+    }
+    return { kind: "set", bytes: escaped(reader) };
+  }
+  return { kind: "set", bytes: cased(setOf(single(next)), reader) };
+}
+
+function group(reader: Reader): Shape | undefined {
+  const outer = reader.caseless;
+  const rest = reader.source.slice(reader.at, reader.at + 80);
+  const [name] = /^\?P?<[A-Za-z_]\w*>/.exec(rest) ?? [];
+  const [head, flags, end] = /^\?([a-z]*)([:)])/.exec(rest) ?? [];
+  if ((rest.startsWith("?") && name === undefined && head === undefined) || !["", "i", undefined].includes(flags))
+    throw new UnknownSyntax();
+  reader.at += (name ?? head ?? "").length;
+  if (flags === "i") reader.caseless = true;
+  if (end === ")") return undefined; // for the rest of the group around it
+  const inner = choice(reader);
+  if (reader.source[reader.at++] !== ")") throw new UnknownSyntax();
+  reader.caseless = outer;
+  return inner;
+}
+
+function repeated(item: Shape, reader: Reader): Shape {
+  const [text = "", sign, from, comma, to] =
+    /^(?:([*+?])|\{(\d+)(,(\d*))?\})\??/.exec(reader.source.slice(reader.at, reader.at + 24)) ?? [];
+  if (text === "") return item;
+  reader.at += text.length;
+  const [min, max] =
+    sign === undefined
+      ? [Number(from), comma === undefined ? Number(from) : to === "" ? Number.POSITIVE_INFINITY : Number(to)]
+      : [sign === "+" ? 1 : 0, sign === "?" ? 1 : Number.POSITIVE_INFINITY];
+  return repeated({ kind: "repeat", item, min, max }, reader);
+}
+
+function bracket(reader: Reader): Uint8Array {
+  const negative = reader.source[reader.at] === "^";
+  if (negative) reader.at++;
+  const parts: Uint8Array[] = [];
+  for (let first = true; first || reader.source[reader.at] !== "]"; first = false) {
+    const low = member(reader);
+    const isRange = reader.source[reader.at] === "-" && reader.source[reader.at + 1] !== "]";
+    if (!isRange) {
+      parts.push(low);
+      continue;
+    }
+    reader.at++;
+    const [start, end] = [low.indexOf(1), member(reader).indexOf(1)];
+    parts.push(Uint8Array.from({ length: 256 }, (_, byte) => (byte >= start && byte <= end ? 1 : 0)));
+  }
+  reader.at++;
+  const set = cased(union(parts), reader);
+  return negative ? complement(set) : set;
+}
+
+function member(reader: Reader): Uint8Array {
+  const next = reader.source[reader.at++];
+  if (next === undefined || (next === "[" && reader.source[reader.at] === ":")) throw new UnknownSyntax();
+  return next === "\\" ? escaped(reader) : setOf(single(next));
+}
+
+/** What follows a backslash. */
+function escaped(reader: Reader): Uint8Array {
+  const next = reader.source[reader.at++] ?? "";
+  const named = classes[next] ?? classes[next.toLowerCase()];
+  if (named !== undefined) return next === next.toLowerCase() ? named : complement(named);
+  const control = controls[next];
+  if (control !== undefined) return setOf(control);
+  const [text = "", hex] = next === "x" ? (/^([0-9A-Fa-f]{2})/.exec(reader.source.slice(reader.at, reader.at + 2)) ?? []) : [];
+  if (hex !== undefined) {
+    reader.at += text.length;
+    return cased(setOf(String.fromCharCode(Number.parseInt(hex, 16))), reader);
+  }
+  if (/[A-Za-z0-9]/.test(next) || next === "") throw new UnknownSyntax();
+  return setOf(single(next));
+}
+
+const digit = "0123456789";
+const lower = "abcdefghijklmnopqrstuvwxyz";
+const classes: Readonly<Record<string, Uint8Array>> = {
+  d: setOf(digit),
+  w: setOf(`${digit}${lower}${lower.toUpperCase()}_`),
+  s: setOf("\t\n\f\r "),
+};
+const controls: Readonly<Record<string, string>> = { n: "\n", r: "\r", t: "\t", f: "\f", v: "\v", a: "\x07" };
+
+/** Latin1 only: of another character the text has bytes, not itself. */
+function single(character: string): string {
+  if (character.charCodeAt(0) > 255) throw new UnknownSyntax();
+  return character;
+}
+
+function complement(set: Uint8Array): Uint8Array {
+  return set.map((member) => 1 - member);
+}
+
+function cased(set: Uint8Array, { caseless }: Reader): Uint8Array {
+  if (!caseless) return set;
+  return set.map((member, byte) => {
+    const letter = (byte >= 65 && byte <= 90) || (byte >= 97 && byte <= 122);
+    // outside ASCII RE2 folds by Unicode: rare enough to let all of it pass
+    return member === 1 || (letter && set[byte ^ 32] === 1) || (byte >= 0xc0 && set.subarray(0xc0).includes(1)) ? 1 : 0;
+  });
+}

@@ -1,0 +1,115 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { continuationCheck, stretchCheck, templateCheck, valueCheck } from "../../src/detector/precheck.ts";
+import { lengthsOf, type Shape, shapeOf } from "../../src/detector/regex-shape.ts";
+import { expandTemplate, seededRandom } from "../../src/detector/template.ts";
+
+const random = seededRandom("precheck");
+const bytes = (text: string) => Buffer.from(text, "latin1");
+
+/** A text that the shape matches: the checks may never refuse one. */
+function example(shape: Shape): string {
+  if (shape.kind === "sequence") return shape.items.map(example).join("");
+  if (shape.kind === "choice") return example(shape.options[random(shape.options.length)] as Shape);
+  if (shape.kind === "repeat") {
+    const most = Math.min(shape.max, shape.min + 3);
+    return Array.from({ length: shape.min + random(most - shape.min + 1) }, () => example(shape.item)).join("");
+  }
+  // ASCII, since V8's \s has more members than RE2's
+  const members = [...shape.bytes.keys()].filter((byte) => shape.bytes[byte] === 1 && byte < 128 && byte !== 11);
+  return String.fromCharCode(members[random(members.length)] ?? 0);
+}
+
+describe("the shape of a regular expression", () => {
+  test.each([
+    ["abc", 3, 3],
+    ["a{2,5}b?", 2, 6],
+    ["(?P<secret>[A-Z]{3}|xz)y*", 2, Number.POSITIVE_INFINITY],
+    ["\\bfoo\\.\\d{2}$", 6, 6],
+    ["(?i:bearer[ :]+)?[^\\s\"']{4,8}", 4, Number.POSITIVE_INFINITY],
+    ["[]\\-a]{2}", 2, 2],
+  ])("%s matches %i to %i bytes", (source, min, max) => {
+    expect(lengthsOf(shapeOf(source) as Shape)).toEqual({ min, max });
+  });
+
+  test.each(["\\pL", "[[:alpha:]]", "(?s:.)", "a\\Qb\\E", "(", "(?=a)"])("%s is left to the engine", (source) => {
+    expect(shapeOf(source)).toBeUndefined();
+  });
+
+  test.each([
+    "(?i:authorization[\"']?\\s*[:=,]\\s*[\"'`]?basic\\s+)(?P<secret>[A-Za-z0-9+/]{12,}={0,2})",
+    "[a-z][a-z0-9+.-]{1,20}://(?P<user>[^\\s:/?#@]{0,128}):(?P<secret>[^\\s:/?#@]{5,256})@(?P<host>[a-z.-]{1,255})",
+    "(?:\\r?\\n|[^\\n\\\\]{1,3})+x{3}(?i:A|bc)\\x41",
+  ])("what it makes of %s is what the expression matches", (source) => {
+    const whole = new RegExp(`^(?:${source.replaceAll("(?P<", "(?<")})$`);
+    for (let run = 0; run < 100; run++) expect(example(shapeOf(source) as Shape)).toMatch(whole);
+  });
+});
+
+describe("a check never refuses what the pattern matches", () => {
+  test.each([
+    ["(?:basic|bearer)\\s+(?P<secret>[A-Za-z0-9]{12,}={0,2})", "basic"],
+    ["(?:basic|bearer)\\s+(?P<secret>[A-Za-z0-9]{12,}={0,2})", "bearer"],
+    ["[a-z]{2,20}://[^\\s:/@]{0,30}:[^\\s:/@]{5,40}@[a-z]+", "://"],
+    ["(?:key=(?:a|bc){2,40};)+(?:end)?", "key="],
+    ["(?i:sig)=[0-9a-f]{64}", "sig"],
+    ["x(?:\\s{0,4}sig=[a-z]?){2,3}[0-9]", "sig="],
+  ])("%s behind %s", (source, anchor) => {
+    const shape = shapeOf(source) as Shape;
+    const check = continuationCheck(shape, anchor);
+    const texts = Array.from({ length: 200 }, () => example(shape)).filter((text) => text.toLowerCase().includes(anchor));
+    expect(texts.length).toBeGreaterThan(50);
+    for (const text of texts) {
+      const places = [...text.toLowerCase().matchAll(new RegExp(anchor, "g"))].map(({ index }) => index);
+      expect(places.some((at) => check?.(bytes(text), at))).toBe(true);
+    }
+  });
+
+  test("of a template, with the text at either edge", () => {
+    const templates = ["acme_{hex:12}", "{alnum:3}-acme-{b64url:8..20}Z", "{digits:1..4}.acme{upper:2}"];
+    fc.assert(
+      fc.property(
+        fc.constantFrom(...templates),
+        fc.constantFrom("", "x", " = "),
+        fc.constantFrom("", "!", "abc"),
+        (template, before, after) => {
+          const text = before + expandTemplate(template, random) + after;
+          const literal = /-?acme[-_]?/.exec(template)?.[0] ?? "";
+          const lead = template.startsWith("{digits") ? undefined : template.indexOf(literal) === 0 ? 0 : 3;
+          const anchor = template.startsWith("{digits") ? ".acme" : literal;
+          expect(templateCheck(template, anchor, lead)(bytes(text), text.indexOf(anchor))).toBe(true);
+          expect(valueCheck(template, -20, 20)(bytes(text), text.indexOf(anchor))).toBe(true);
+        },
+      ),
+    );
+  });
+});
+
+describe("a check refuses what cannot match", () => {
+  test.each([
+    ["https://github.com/acme/app", false],
+    ["https://deploy:hunter22@git.acme.io", true],
+    ["https://user@host.example:8080/path", false],
+    ["https://host:8080/", false],
+    ["https://", false],
+  ])("%s as a URL with a password: %s", (text, expected) => {
+    const shape = shapeOf("[a-z]{2,20}://(?P<user>[^\\s:/@]{0,128}):(?P<secret>[^\\s:/@]{5,256})@(?P<host>[a-z.]{1,255})") as Shape;
+    expect(continuationCheck(shape, "://")?.(bytes(text), text.indexOf("://"))).toBe(expected);
+  });
+
+  test("a run that is one byte too short, or begins one byte too late", () => {
+    const check = valueCheck("{hex:8}", 0, 10);
+    expect(check(bytes("key = 1234abcd"), 0)).toBe(true);
+    expect(check(bytes("key = 1234abc"), 0)).toBe(false);
+    expect(check(bytes("key          1234abcd"), 0)).toBe(false);
+    expect(check(bytes("key       1234abcd"), 0)).toBe(true);
+  });
+
+  test("an anchor beside the match says nothing, the match's longest run does", () => {
+    const shape = shapeOf("\\b(?P<secret>SK[0-9a-f]{32})\\b") as Shape;
+    expect(continuationCheck(shape, "twilio")).toBeUndefined();
+    const check = stretchCheck(shape, -50, 50);
+    expect(check?.(bytes(`SK${"0".repeat(32)} twilio`), 35)).toBe(true);
+    expect(check?.(bytes(`SK${"0".repeat(31)} twilio`), 34)).toBe(false);
+  });
+});
