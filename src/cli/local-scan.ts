@@ -4,16 +4,14 @@ import { loadRuleset } from "../config/detectors.ts";
 import { hookEnvironment } from "../config/git-environment.ts";
 import { loadRepositoryConfig, type RepositoryConfig, scopeOfAddress } from "../config/repository.ts";
 import type { Ruleset } from "../detector/compile.ts";
-import type { Document } from "../document.ts";
 import { UsageError } from "../errors.ts";
 import type { Finding } from "../finding.ts";
 import { readObjects } from "../git/cat-file.ts";
 import { gitText } from "../git.ts";
 import type { SourceFile } from "../identity/graph.ts";
 import { inventoryPaths, largestInventoryFile } from "../identity/inventory.ts";
-import { scan as scanDocument } from "../scan/scan.ts";
+import { aliasingScan } from "../scan/aliases.ts";
 import { type Suppressed, suppress } from "../scan/suppress.ts";
-import { allFingerprints, type Keyring } from "../secret.ts";
 import { blobsAt, scanCommitTree } from "../source/commit-tree.ts";
 import { scanHistory } from "../source/history.ts";
 import { resolveRange, scanPush } from "../source/range.ts";
@@ -59,7 +57,7 @@ export async function localScan(target: Target): Promise<LocalScan> {
 async function scanHere(target: Target, ruleset: Ruleset): Promise<LocalScan> {
   const { path } = target;
   const repository = loadRepositoryConfig(path === "-" ? "." : path, { baseline: target.baseline });
-  const seen = scanner(ruleset, repository.keyring);
+  const seen = aliasingScan(ruleset, repository.keyring);
   const { findings, stats, prefix } = await read(target, seen.scan, repository);
   const { kept, suppressed } = suppress(findings, { ...repository, today: today(), aliases: seen.aliases });
   const wanted = new Set(kept.flatMap(({ location }) => location.path ?? []));
@@ -90,7 +88,7 @@ async function read(
 async function scanRemote(target: Target, ruleset: Ruleset): Promise<LocalScan> {
   const own = loadRepositoryConfig(".", { baseline: target.baseline });
   const repository = { ...own, scope: scopeOfAddress(target.path), ignore: [] };
-  const seen = scanner(ruleset, repository.keyring);
+  const seen = aliasingScan(ruleset, repository.keyring);
   return withClone(target.path, async (cwd) => {
     const { findings, stats } = await scanHistory({ cwd, scan: seen.scan, progress: target.progress, repository: repository.scope });
     const rules = { ...repository, baseline: target.baseline === undefined ? new Set<string>() : own.baseline };
@@ -98,22 +96,6 @@ async function scanRemote(target: Target, ruleset: Ruleset): Promise<LocalScan> 
     const files = kept.length === 0 ? [] : await filesOfHead(cwd);
     return { kept, suppressed, stats, repository, prefix: "", files, versions: await textsOf(cwd, kept) };
   });
-}
-
-/** The scan function, and the other committed forms of what it found where the repository has several salts. */
-function scanner(ruleset: Ruleset, keyring: Keyring): { scan: Scan; aliases: ReadonlyMap<string, readonly string[]> } {
-  const aliases = new Map<string, readonly string[]>();
-  if (keyring.salts.length < 2) return { scan: (document: Document) => scanDocument(document, ruleset, keyring), aliases };
-  return {
-    aliases,
-    scan: (document) =>
-      scanDocument(document, ruleset, keyring, ({ committed }, secret) => {
-        aliases.set(
-          committed,
-          allFingerprints(secret, keyring).filter((form) => form.startsWith("rs1:")),
-        );
-      }),
-  };
 }
 
 async function filesOfHead(cwd: string): Promise<SourceFile[]> {

@@ -38,8 +38,13 @@ export async function fetchBothSides(
     const reach = attempt === limits.doublings ? ["--unshallow"] : [`--depth=${depth}`];
     await fetchInto(gitDir, remote, [...reach, "--filter=blob:none"], [base, head]);
     if (await judgeable(gitDir, base, head, sides.aheadBy)) return true;
+    if (!(await isShallow(gitDir))) return false; // everything is here, and GitHub still counts other commits
   }
-  return judgeable(gitDir, base, head, sides.aheadBy);
+  return false;
+}
+
+async function isShallow(gitDir: string): Promise<boolean> {
+  return (await gitText(["rev-parse", "--is-shallow-repository"], { cwd: gitDir })).trim() === "true";
 }
 
 /** The blobs of both sides in one request. */
@@ -49,9 +54,16 @@ export async function fetchBlobs(gitDir: string, remote: CodeRemote, blobs: read
   }
 }
 
-/** One commit with its files, for the default branch's inventory or for reading one file again. */
-export async function fetchCommit(gitDir: string, remote: CodeRemote, commit: string): Promise<void> {
-  await fetchInto(gitDir, remote, ["--depth=1"], [argument(commit)]);
+/** One commit, and of its files the one blob, to read a place again. */
+export async function fetchCommit(gitDir: string, remote: CodeRemote, commit: string, blob?: string): Promise<void> {
+  await fetchInto(gitDir, remote, ["--depth=1", "--filter=tree:0"], [argument(commit)]);
+  if (blob === undefined) return;
+  try {
+    await fetchBlobs(gitDir, remote, [blob]);
+  } catch {
+    // a server that gives no single blob of a commit that no ref reaches any more may still give the whole commit
+    await fetchInto(gitDir, remote, ["--depth=1", "--refetch"], [argument(commit)]);
+  }
 }
 
 async function fetchInto(
@@ -87,6 +99,5 @@ async function fetchInto(
 async function judgeable(gitDir: string, base: string, head: string, aheadBy: number): Promise<boolean> {
   const listed = (await gitText(["rev-list", head, "--not", base], { cwd: gitDir })).split("\n").filter(Boolean);
   const edge = new Set((await gitText(["rev-list", "--max-parents=0", head, base], { cwd: gitDir })).split("\n").filter(Boolean));
-  const shallow = (await gitText(["rev-parse", "--is-shallow-repository"], { cwd: gitDir })).trim() === "true";
-  return listed.length === aheadBy && !(shallow && listed.some((commit) => edge.has(commit)));
+  return listed.length === aheadBy && !((await isShallow(gitDir)) && listed.some((commit) => edge.has(commit)));
 }

@@ -1,11 +1,12 @@
-import type { Locator } from "../document.ts";
-import { git } from "../git.ts";
+import type { Finding } from "../finding.ts";
+import { argument, git } from "../git.ts";
 import { call, type RepositoryClient } from "../github/client.ts";
 import type { CodeRemote } from "../github/fetch-code.ts";
 import { fetchCommit, withBareRepository } from "../github/fetch-code.ts";
 import type { EventRepository } from "../github/handlers.ts";
 import { valueAt } from "../scan/scan.ts";
 import { type Keyring, type Secret, scopeSalt } from "../secret.ts";
+import { memberBytes } from "../source/archive.ts";
 import { listOccurrences } from "../store/incidents.ts";
 import { githubHost, type Rekey } from "./context.ts";
 
@@ -43,15 +44,14 @@ export interface Recoverable {
 }
 
 /**
- * The leaked value, read again from where it leaked (contracts.md §1): the blob of the commit that held it, which GitHub keeps
- * also after a force-push. Counts only if its HMAC matches. The caller wipes it.
+ * The leaked value, read again from where it leaked (contracts.md §1): the blob or the message of the commit that held it, which GitHub
+ * keeps also after a force-push. Counts only if its HMAC matches. The caller wipes it.
  */
 export async function recover(rekey: Rekey, { incident, fingerprint }: Recoverable): Promise<Secret | undefined> {
   for (const occurrence of await listOccurrences(rekey.database.db, incident)) {
-    const { locator, location } = occurrence.finding;
     const repository = await repositoryOf(rekey, occurrence.repository);
-    if (repository === undefined || location.commit === undefined || locator.blob === undefined) continue;
-    const value = await occurrenceValue(rekey, repository, location.commit, locator, fingerprint).catch((error: unknown) => {
+    if (repository === undefined || occurrence.finding.location.commit === undefined) continue;
+    const value = await occurrenceValue(rekey, repository, occurrence.finding, fingerprint).catch((error: unknown) => {
       rekey.log.warn({ incident, error: error instanceof Error ? error.name : "unknown" }, "an occurrence could not be read again");
       return undefined;
     });
@@ -63,15 +63,30 @@ export async function recover(rekey: Rekey, { incident, fingerprint }: Recoverab
 async function occurrenceValue(
   rekey: Rekey,
   repository: RepositoryRef,
-  commit: string,
-  locator: Locator,
+  { location, locator }: Finding,
   fingerprint: string,
 ): Promise<Secret | undefined> {
   return withBareRepository(async (gitDir) => {
-    await fetchCommit(gitDir, await remoteOf(rekey, repository), commit);
-    const bytes = await git(["cat-file", "blob", locator.blob ?? ""], { cwd: gitDir });
-    return valueAt(bytes, locator, fingerprint, rekey.ruleset, keyringOf(rekey, repository.fullName));
+    const commit = location.commit ?? "";
+    await fetchCommit(gitDir, await remoteOf(rekey, repository), commit, locator.blob);
+    const keyring = keyringOf(rekey, repository.fullName);
+    for (const bytes of await textsAt(gitDir, commit, { location, locator })) {
+      const value = valueAt(bytes, locator, fingerprint, rekey.ruleset, keyring);
+      if (value !== undefined) return value;
+    }
+    return undefined;
   });
+}
+
+/** The bytes that a locator's offsets count in: of a commit's message, a blob, or a member of an archive. */
+async function textsAt(gitDir: string, commit: string, { location, locator }: Pick<Finding, "location" | "locator">): Promise<Buffer[]> {
+  if (location.kind === "commit-message") {
+    // as `gitLog` reads it, but without the trees
+    return [await git(["log", "-1", "--no-patch", "--encoding=UTF-8", "--format=%B", argument(commit), "--"], { cwd: gitDir })];
+  }
+  if (locator.blob === undefined) return [];
+  const bytes = await git(["cat-file", "blob", locator.blob], { cwd: gitDir });
+  return locator.member === undefined ? [bytes] : memberBytes(bytes, locator.path ?? "", locator.member);
 }
 
 async function repositoryOf(rekey: Rekey, fullName: string | undefined): Promise<RepositoryRef | undefined> {

@@ -2,14 +2,14 @@ import { z } from "zod";
 import { repositoryRules } from "../config/repository.ts";
 import { RetryError } from "../errors.ts";
 import type { Finding } from "../finding.ts";
-import { call } from "../github/client.ts";
+import { call, type RepositoryClient } from "../github/client.ts";
 import { fetchBlobs, fetchBothSides, withBareRepository } from "../github/fetch-code.ts";
 import type { EventRepository } from "../github/handlers.ts";
 import { declarationOf } from "../identity/declared.ts";
 import { buildGraph, overlay, type SourceFile } from "../identity/graph.ts";
 import { linksFor } from "../identity/links.ts";
 import type { IncidentEvent } from "../incident/event.ts";
-import { scan } from "../scan/scan.ts";
+import { aliasingScan } from "../scan/aliases.ts";
 import { suppress } from "../scan/suppress.ts";
 import { type Added, neededBlobs, scanPullRequest } from "../source/pull-request.ts";
 import { openOrAddOccurrence, recordEvents } from "../store/incidents.ts";
@@ -29,7 +29,7 @@ const Pull = z.object({
   head: z.object({ sha: z.string(), ref: z.string(), repo: z.object({ id: z.number() }).nullable() }),
   base: z.object({ sha: z.string(), ref: z.string(), repo: z.object({ id: z.number(), default_branch: z.string() }) }),
 });
-const Compare = z.object({ ahead_by: z.number() });
+const Compare = z.object({ ahead_by: z.number(), base_commit: z.object({ sha: z.string() }) });
 
 /** Judges a pull request by what it adds against its merge base, and brings its surfaces up to date. */
 export async function judgePullRequest(
@@ -57,15 +57,12 @@ export async function judgePullRequest(
     author: pull.user.login,
   });
   await queueCheck(rekey, client, key, pull.head.sha);
-  const compared = Compare.safeParse(
-    await call(client, "GET /repos/{owner}/{repo}/compare/{basehead}", { basehead: `${pull.base.sha}...${pull.head.sha}` }),
-  );
-  if (!compared.success) throw new RetryError("GitHub could not compare base and head yet");
+  const { base, aheadBy } = await baseOf(client, pull);
 
   const judged = await scanCode(rekey, repository, {
-    base: pull.base.sha,
+    base,
     head: pull.head.sha,
-    aheadBy: compared.data.ahead_by,
+    aheadBy,
     defaultBranch: pull.base.repo.default_branch,
     pusher: event.sender,
   });
@@ -81,6 +78,20 @@ export async function judgePullRequest(
     await planFor(rekey, incident, judged.declared);
   }
   await redraw(rekey, key);
+}
+
+/**
+ * What the head is judged against: the tip of the base branch, since the head may have merged a newer one than `base.sha`, which GitHub
+ * sets when the head moves. `base.sha` where the branch is gone.
+ */
+async function baseOf(client: RepositoryClient, pull: z.output<typeof Pull>): Promise<{ base: string; aheadBy: number }> {
+  for (const base of [pull.base.ref, pull.base.sha]) {
+    const compared = Compare.safeParse(
+      await call(client, "GET /repos/{owner}/{repo}/compare/{basehead}", { basehead: `${base}...${pull.head.sha}`, per_page: 1 }),
+    );
+    if (compared.success) return { base: compared.data.base_commit.sha, aheadBy: compared.data.ahead_by };
+  }
+  throw new RetryError("GitHub could not compare base and head yet");
 }
 
 /** Clones what is needed, scans it, and names the identities from the default branch's inventory with the changes laid over it. */
@@ -101,18 +112,19 @@ async function scanCode(
 
     const scope = scopeOf(rekey, repository.fullName);
     const rules = rulesOf(files, scope);
-    const keyring = keyringOf(rekey, repository.fullName, rules.salts);
+    const seen = aliasingScan(rekey.ruleset, keyringOf(rekey, repository.fullName, rules.salts));
     const judged = await scanPullRequest({
       cwd: gitDir,
       expectedCommits: sides.aheadBy,
       base: sides.base,
       head: sides.head,
       repository: scope,
-      scan: (document) => scan(document, rekey.ruleset, keyring),
+      scan: seen.scan,
     });
 
     const { kept } = suppress(judged.added.map(({ finding }) => finding).map(withoutInline), {
       ...rules,
+      aliases: seen.aliases,
       today: new Date().toISOString().slice(0, 10),
     });
     const touched = new Set(judged.added.flatMap(({ finding }) => finding.location.path ?? []));

@@ -34,6 +34,33 @@ export function scanArchive(of: {
   return open({ bytes, label: path, inner: [], origin, tally, budget: { bytes: limits.total, members: limits.members } });
 }
 
+/**
+ * The bytes of what a locator's `member` names (`inner.zip!/b.env`), again from the archive's bytes. An archive may hold a name twice:
+ * all of them. Empty where it cannot be opened any more.
+ */
+export function memberBytes(bytes: Buffer, path: string, member: string): Buffer[] {
+  const budget = { bytes: limits.total, members: limits.members };
+  const found: Buffer[] = [];
+  const look = (archive: Buffer, label: string, inner: readonly string[]) => {
+    try {
+      for (const { name, bytes: content } of membersOf(label, archive, budget)) {
+        if (content === undefined) continue;
+        budget.members--;
+        budget.bytes -= content.length;
+        if (budget.members < 0 || budget.bytes < 0) return;
+        const names = [...inner, name];
+        const here = names.join("!/");
+        if (here === member) found.push(content);
+        else if (member.startsWith(`${here}!/`) && isArchive(name) && names.length < limits.depth) look(content, name, names);
+      }
+    } catch (error) {
+      if (!(error instanceof UnreadableError)) throw error;
+    }
+  };
+  look(bytes, path, []);
+  return found;
+}
+
 interface Opened {
   readonly bytes: Buffer;
   readonly label: string;

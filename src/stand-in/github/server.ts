@@ -25,6 +25,8 @@ export interface GitHubStandIn {
   readonly url: string;
   readonly state: State;
   weather: Weather;
+  /** How the API goes wrong on purpose: sees every answer that is JSON and gives what is sent instead, or an HTTP status. */
+  amend: ((answer: { method: string; path: string; status: number; body: Record<string, unknown> }) => object | number) | undefined;
   addUser(login: string): User;
   addRepository(owner: string, name: string, options: { private: boolean; roles: Readonly<Record<string, Role>> }): Promise<Repository>;
   installApp(app: Omit<App, "installation" | "id" | "slug">): App;
@@ -46,10 +48,23 @@ export async function startGitHub(options: { folder: string; port?: number }): P
   const address = server.address();
   const url = `http://127.0.0.1:${typeof address === "object" && address !== null ? address.port : 0}`;
 
+  api.use(async (context, next) => {
+    await next();
+    if (standIn.amend === undefined || !(context.res.headers.get("content-type") ?? "").includes("json")) return;
+    const body = (await context.res.clone().json()) as Record<string, unknown>;
+    const amended = standIn.amend({ method: context.req.method, path: context.req.path, status: context.res.status, body });
+    if (amended === body) return;
+    context.res =
+      typeof amended === "number"
+        ? Response.json({ message: "Server Error" }, { status: amended })
+        : Response.json(amended, { status: context.res.status });
+  });
+
   const standIn: GitHubStandIn = {
     url,
     state,
     weather: {},
+    amend: undefined,
     addUser: (login) => state.addUser(login),
     async addRepository(owner, name, { private: isPrivate, roles }) {
       const path = join(options.folder, owner, `${name}.git`);
@@ -247,13 +262,19 @@ export async function startGitHub(options: { folder: string; port?: number }): P
   api.get(
     `${base}/compare/:range`,
     route("read", async (context, repository) => {
-      const [from = "", to = ""] = (context.req.param("range") ?? "").split("...");
+      const sides = (context.req.param("range") ?? "").split("...");
+      const [from, to] = await Promise.all(sides.map((side) => commitOf(repository, side)));
+      if (from === undefined || to === undefined) return refuse(context, 404, "Not Found");
       const count = async (range: string) => Number(await gitText(["rev-list", "--count", range], { cwd: repository.path }));
+      const [ahead, behind] = [await count(`${from}..${to}`), await count(`${to}..${from}`)];
       const mergeBase = (await gitText(["merge-base", from, to], { cwd: repository.path, accept: [1] })).trim();
+      if (mergeBase === "") return refuse(context, 404, "No common ancestor");
       return context.json({
-        status: "ahead",
-        ahead_by: await count(`${from}..${to}`),
-        behind_by: await count(`${to}..${from}`),
+        status: ahead > 0 ? (behind > 0 ? "diverged" : "ahead") : behind > 0 ? "behind" : "identical",
+        ahead_by: ahead,
+        behind_by: behind,
+        total_commits: ahead,
+        base_commit: { sha: from },
         merge_base_commit: { sha: mergeBase },
         commits: [],
         files: [],
@@ -581,6 +602,15 @@ async function branches(repository: Repository): Promise<Map<string, string>> {
         return [line.slice(0, at), line.slice(at + 1)];
       }),
   );
+}
+
+/** A branch or a commit id. */
+async function commitOf(repository: Repository, text: string): Promise<string | undefined> {
+  if (text === "" || text.startsWith("-")) return undefined;
+  const named = await resolve(repository, text);
+  if (named !== undefined) return named;
+  const found = await gitText(["rev-parse", "--verify", "--quiet", `${text}^{commit}`], { cwd: repository.path, accept: [1, 128] });
+  return found.trim() === "" ? undefined : found.trim();
 }
 
 async function resolve(repository: Repository, branch: string): Promise<string | undefined> {
