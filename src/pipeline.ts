@@ -7,6 +7,7 @@ import { carryOut, onComment, onTicked } from "./pipeline/commands.ts";
 import type { Rekey, RekeyApp } from "./pipeline/context.ts";
 import { judgePullRequest, saveRepository } from "./pipeline/judge.ts";
 import { rotationDeps } from "./pipeline/rotation.ts";
+import { startDue } from "./pipeline/start-rotation.ts";
 import { redraw, redrawIncident } from "./pipeline/surfaces.ts";
 import { verifyDead } from "./pipeline/verify.ts";
 import { executeRun } from "./rotation/run.ts";
@@ -94,9 +95,16 @@ async function work(rekey: Rekey): Promise<void> {
     async ({ data: { run } }) => {
       const ended = await executeRun(rotationDeps(rekey), run);
       rekey.log.info({ run, state: ended?.state }, "a rotation has stopped");
+      await startDue(rekey);
     },
     { concurrency: 4 },
   );
+  await queue.work("start", async () => {
+    await startDue(rekey);
+    await takeUp(rekey);
+    await queue.enqueue("start", {}, { startAfter: 60, singletonKey: `start-${Math.ceil(Date.now() / 60_000)}` });
+  });
+  await queue.enqueue("start", {}, { singletonKey: "start" });
   await queue.work<{ incident: string }>(
     "verify",
     async ({ data: { incident } }) => {
@@ -106,8 +114,11 @@ async function work(rekey: Rekey): Promise<void> {
     },
     { concurrency: 2 },
   );
-  // what a crash left open goes on
-  for (const run of await rotationDeps(rekey).journal.open()) await queue.enqueue("rotation", { run: run.id }, { singletonKey: run.id });
+}
+
+/** What a crash left open, or a resume opened again, goes on. A run that another worker holds is left to it. */
+async function takeUp(rekey: Rekey): Promise<void> {
+  for (const { id } of await rotationDeps(rekey).journal.open()) await rekey.queue.enqueue("rotation", { run: id }, { singletonKey: id });
 }
 
 function handlersOf(rekey: Rekey): Handlers {

@@ -31,7 +31,10 @@ export interface DemoWorld {
 
 export const place = { connection: "demo-store", path: "secret/agents/triage", field: "OPENROUTER_API_KEY" };
 
-export async function startWorld(say: (text: string) => void, options: { verbose?: boolean; rollout?: string } = {}): Promise<DemoWorld> {
+export async function startWorld(
+  say: (text: string) => void,
+  options: { verbose?: boolean; rollout?: string; config?: string } = {},
+): Promise<DemoWorld> {
   const folder = await mkdtemp(join(tmpdir(), "rekey-demo-"));
   const stops: (() => Promise<unknown>)[] = [() => rm(folder, { recursive: true, force: true })];
   const stop = async () => {
@@ -75,7 +78,7 @@ export async function startWorld(say: (text: string) => void, options: { verbose
           provider: provider.url,
           port,
           rollout: options.rollout ?? "rotate",
-        }),
+        }) + (options.config ?? ""),
         "demo.yml",
       ),
       environment: {

@@ -3,8 +3,13 @@ import { Command, Option } from "commander";
 import { z } from "zod";
 import { builtInPlaybooks, loadPlaybooks } from "../config/playbooks.ts";
 import { ConfigError, UsageError } from "../errors.ts";
+import type { Plan } from "../playbook/plan.ts";
+import { renderPlan } from "../playbook/render.ts";
 import { Playbook, parsePlaybook } from "../playbook/schema.ts";
 import { drivers } from "../provider/index.ts";
+import { incidentArgument } from "./plan.ts";
+import { type RotationAnswer, rotationText } from "./rotate.ts";
+import { askOwner, runningServer } from "./state.ts";
 
 const manifests = drivers.map(({ manifest }) => manifest);
 
@@ -24,7 +29,50 @@ export function command(): Command {
   const schema = new Command("schema").description("Prints the JSON Schema of a playbook.").action(() => {
     process.stdout.write(`${JSON.stringify(z.toJSONSchema(Playbook, { io: "input" }), null, 2)}\n`);
   });
-  return new Command().description("Works with rotation playbooks.").addCommand(lint).addCommand(list).addCommand(schema);
+  return new Command()
+    .description("Works with rotation playbooks.")
+    .addCommand(lint)
+    .addCommand(list)
+    .addCommand(schema)
+    .addCommand(planCommand())
+    .addCommand(runCommand());
+}
+
+function planCommand(): Command {
+  return new Command("plan")
+    .description("Makes the plan of an incident by this playbook and shows it: the dry run. Changes nothing at the provider.")
+    .argument("<playbook>", "a name that rekey playbook list shows")
+    .argument("<incident>", "RK-…")
+    .option("--data <dir>", "directory of the embedded database")
+    .action(async (name: string, given: string, { data }: { data?: string }) => {
+      process.stdout.write(renderPlan(await planBy(name, incidentArgument(given), data)));
+    });
+}
+
+function runCommand(): Command {
+  return new Command("run")
+    .description(
+      "Starts the rotation of an incident by this playbook, as the operator of the server. Without --plan it only shows the plan.",
+    )
+    .argument("<playbook>", "a name that rekey playbook list shows")
+    .argument("<incident>", "RK-…")
+    .option("--plan <hash>", "the hash that was shown")
+    .option("--data <dir>", "directory of the embedded database")
+    .action(async (name: string, given: string, { plan, data }: { plan?: string; data?: string }) => {
+      const id = incidentArgument(given);
+      const made = await planBy(name, id, data);
+      if (plan === undefined) {
+        process.stdout.write(`${renderPlan(made)}\nStart it with rekey playbook run ${name} ${id} --plan ${made.hash}\n`);
+        return;
+      }
+      const socket = await runningServer(data, "a rotation is run");
+      process.stdout.write(rotationText(id, (await askOwner(socket, `/operator/rotate/${id}`, { plan })) as RotationAnswer));
+    });
+}
+
+async function planBy(playbook: string, id: string, data: string | undefined): Promise<Plan> {
+  const socket = await runningServer(data, "a plan is made");
+  return ((await askOwner(socket, `/operator/plan/${id}`, { playbook })) as { body: Plan }).body;
 }
 
 function runLint(paths: readonly string[], { format }: { format: "text" | "json" }): void {

@@ -1,7 +1,7 @@
 import { Command } from "commander";
 import { UsageError } from "../errors.ts";
 import { incidentArgument } from "./plan.ts";
-import { askOwner, databaseLocation, openState } from "./state.ts";
+import { askOwner, runningServer } from "./state.ts";
 
 export function command(): Command {
   return new Command()
@@ -14,12 +14,16 @@ export function command(): Command {
     .action(async (given: string, { plan, data }: { plan: string; data?: string }) => {
       const id = incidentArgument(given);
       if (!/^[0-9a-f]{12,64}$/.test(plan)) throw new UsageError("expected --plan with the hash that rekey plan shows");
-      const state = await openState(databaseLocation(data));
-      if (state.kind === "database") {
-        await state.database.close();
-        throw new UsageError("a rotation is run by the server; start it with rekey serve, then repeat this");
-      }
-      const answer = (await askOwner(state.socket, `/operator/rotate/${id}`, { plan })) as { run: string };
-      process.stdout.write(`${id}: ${answer.run} is under way; rekey report and the pull request show how it goes\n`);
+      const socket = await runningServer(data, "a rotation is run");
+      const answer = (await askOwner(socket, `/operator/rotate/${id}`, { plan })) as RotationAnswer;
+      process.stdout.write(rotationText(id, answer));
     });
+}
+
+export type RotationAnswer = { readonly state: "started"; readonly run: string } | { readonly state: "waits"; readonly sentence: string };
+
+export function rotationText(id: string, answer: RotationAnswer): string {
+  return answer.state === "started"
+    ? `${id}: ${answer.run} is under way; rekey report and the pull request show how it goes\n`
+    : `${id}: waits. ${answer.sentence}\n`;
 }

@@ -31,7 +31,7 @@ export async function openState(location: { dataDir: string } | { url: string },
 }
 
 /** Asks the owner's JSON API on its unix socket. Throws UsageError with the owner's message if it refuses. */
-export async function askOwner(socket: string, path: string, body?: object): Promise<unknown> {
+export async function askOwner(socket: string, path: string, body?: object, timeout = 30_000): Promise<unknown> {
   const { promise, resolve: done, reject } = Promise.withResolvers<unknown>();
   const asked = request(
     {
@@ -39,7 +39,7 @@ export async function askOwner(socket: string, path: string, body?: object): Pro
       path,
       method: body === undefined ? "GET" : "POST",
       headers: { host: "rekey", ...(body === undefined ? {} : { "content-type": "application/json" }) },
-      timeout: 30_000,
+      timeout,
     },
     (response) => {
       let text = "";
@@ -50,14 +50,37 @@ export async function askOwner(socket: string, path: string, body?: object): Pro
       response.on("error", reject);
       response.on("end", () => {
         if (response.statusCode === 200) done(JSON.parse(text));
-        else reject(new UsageError(`the running rekey server answered ${response.statusCode} to ${path}: ${text.slice(0, 200)}`));
+        else
+          reject(
+            new UsageError(refusalIn(text) ?? `the running rekey server answered ${response.statusCode} to ${path}: ${text.slice(0, 200)}`),
+          );
       });
     },
   );
-  asked.on("timeout", () => asked.destroy(new UsageError(`the running rekey server did not answer within 30 s on ${socket}`)));
+  asked.on("timeout", () =>
+    asked.destroy(new UsageError(`the running rekey server did not answer within ${Math.round(timeout / 1000)} s on ${socket}`)),
+  );
   asked.on("error", (cause) =>
     reject(new UsageError(`the running rekey server cannot be reached on ${socket}: ${cause.message}`, { cause })),
   );
   asked.end(body === undefined ? undefined : JSON.stringify(body));
   return promise;
+}
+
+/** What the server said no with, in its own words. */
+function refusalIn(text: string): string | undefined {
+  try {
+    const body: unknown = JSON.parse(text);
+    return typeof body === "object" && body !== null && "error" in body && typeof body.error === "string" ? body.error : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The socket of the running server; for what only the server does. Throws UsageError where there is none. */
+export async function runningServer(data: string | undefined, what: string): Promise<string> {
+  const state = await openState(databaseLocation(data));
+  if (state.kind === "owner") return state.socket;
+  await state.database.close();
+  throw new UsageError(`${what} by the server; start it with rekey serve, then repeat this`);
 }

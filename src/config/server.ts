@@ -75,11 +75,29 @@ export const ServerConfig = z.strictObject({
       probe: z.enum(["on", "off"]).default("on"),
       disclosure: z.enum(["full", "minimal", "private"]).optional(),
       mode: z.enum(["graceful", "contain-first", "revoke-first"]).default("graceful"),
-      /** Nothing rotates by itself yet: `on` is refused rather than ignored. */
-      automatic: z.literal("off", "expected off: rotating without a command is not built yet").default("off"),
+      /** `on`: outside production, and after five approved runs of the playbook without a hold, a plan starts without a command. */
+      automatic: z.enum(["off", "on"]).default("off"),
+      /** A graceful rotation needs a rehearsal of this playbook on this connection within `within`. */
+      rehearsal: z
+        .strictObject({
+          required: z.enum(["production", "always", "never"]).default("production"),
+          within: duration.default(milliseconds("90d")),
+        })
+        .prefault({}),
       consumers: z.strictObject({ timeout: duration }).default({ timeout: milliseconds("30m") }),
       soak: duration.default(milliseconds("10m")),
-      caps: z.strictObject({ runs_per_hour: z.number().int().positive().default(10) }).prefault({}),
+      /** Rotations that may start within an hour. */
+      caps: z
+        .strictObject({
+          runs_per_hour: z.number().int().positive().default(10),
+          per_provider: z.number().int().positive().default(10),
+          per_identity: z.number().int().positive().default(3),
+        })
+        .prefault({}),
+      /** After so many faults in a row at a provider, nothing of it starts for the cool-down; then one run tries. */
+      breaker: z
+        .strictObject({ failures: z.number().int().positive().default(3), cool_down: duration.default(milliseconds("30m")) })
+        .prefault({}),
     })
     .prefault({}),
 });

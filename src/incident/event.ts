@@ -41,6 +41,8 @@ export type IncidentEvent =
   | { readonly type: "acknowledged"; readonly by: string }
   | { readonly type: "planned"; readonly planHash: string; readonly playbook: string }
   | { readonly type: "approved"; readonly planHash: string; readonly by: string; readonly role: string }
+  /** Somebody asks to rotate past pause, caps and rehearsal; two such people are needed. */
+  | { readonly type: "break-glass"; readonly planHash: string; readonly by: string; readonly reason: string }
   | { readonly type: "run-started"; readonly run: string; readonly planHash: string }
   | { readonly type: "run-held"; readonly run: string; readonly code: string; readonly message: string }
   | { readonly type: "run-ended"; readonly run: string; readonly result: "done" | "undone" | "held" | "failed" }

@@ -137,6 +137,8 @@ function apply(incident: Incident, event: IncidentEvent, at: string): Incident {
       const { planHash, by, role } = event;
       return stamped({ ...incident, approvals: [...incident.approvals, { planHash, by, role, at }] }, "acknowledged", at);
     }
+    case "break-glass":
+      return stamped(incident, "acknowledged", at);
     case "run-started":
       return { ...incident, run: { id: event.run, planHash: event.planHash, state: "running" } };
     case "run-held":

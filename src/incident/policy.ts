@@ -16,8 +16,10 @@ export interface ApprovalQuestion {
   /** Logins of the identity's owner, teams resolved; from the default branch, stores and vendors, never from the head. */
   readonly owners: readonly string[];
   readonly securityTeam: readonly string[];
-  /** Who has approved exactly this plan hash. */
-  readonly approvals: readonly { readonly by: string; readonly at: string }[];
+  /** Who has approved exactly this plan hash, within `approvalLifetime`. `role` is `break-glass` where it was given as such. */
+  readonly approvals: readonly { readonly by: string; readonly at: string; readonly role?: string }[];
+  /** The policy itself may approve (policy.automatic), which it does outside production only. */
+  readonly automatic?: boolean;
 }
 
 export type ApprovalAnswer =
@@ -30,6 +32,44 @@ export type ApprovalAnswer =
 
 /** How long a run waits that no second person could approve, from the confirmation. Milliseconds. */
 export const waitingTime = 4 * 3_600_000;
+
+/** How long an approval is good for, milliseconds. */
+export const approvalLifetime = 24 * 3_600_000;
+
+/** The two yeses of a break-glass lie within this time of each other and of now, milliseconds. */
+export const breakGlassWindow = 3_600_000;
+
+/** The name under which the policy approves. */
+export const policyApprover = "the policy";
+
+/** The name under which the operator of the server approves. No account of GitHub has a blank in its name. */
+export const operatorApprover = "the operator";
+
+/**
+ * Two people who may approve at all and did not leak the credential, within an hour: that starts a rotation whatever is paused, capped or
+ * not rehearsed. Nothing less does.
+ */
+export function judgeBreakGlass(question: ApprovalQuestion, now: string): ApprovalAnswer {
+  const leakers = new Set(unique(question.leakers));
+  const eligible = unique([...question.owners, ...question.securityTeam]).filter((person) => !leakers.has(person));
+  const since = Date.parse(now) - breakGlassWindow;
+  const given = unique(
+    question.approvals.flatMap(({ by, at, role }) => (role === "break-glass" && Date.parse(at) >= since ? [by] : [])),
+  ).filter((person) => eligible.includes(person));
+  if (given.length >= 2) return { state: "granted", by: given };
+  const rest = eligible.filter((person) => !given.includes(person));
+  if (rest.length + given.length < 2) {
+    return {
+      state: "refused",
+      sentence: "Break-glass needs two people who may approve and did not leak the credential, and there are not two.",
+    };
+  }
+  return {
+    state: "needed",
+    from: rest,
+    sentence: `Break-glass needs two people within an hour; ${given.length === 0 ? "nobody has" : `${list(given)} has`} said so yet. May: ${list(rest)}.`,
+  };
+}
 
 /**
  * Approvals by risk, contracts.md §8. `now` is ISO 8601 UTC and matters to the waiting time only.
@@ -50,6 +90,9 @@ export function judgeApprovals(question: ApprovalQuestion, now: string): Approva
 
   const approvals = question.approvals.map(({ by, at }) => ({ by: login(by), at }));
   if (question.risk === "graceful" && !isProduction(question.environment)) {
+    const standing = [operatorApprover, ...(question.automatic === true ? [policyApprover] : [])];
+    const yes = approvals.find(({ by }) => standing.includes(by));
+    if (yes !== undefined) return { state: "granted", by: [yes.by] };
     return oneOf(owners.length > 0 ? owners : unique(question.securityTeam), approvals, "the owner of the identity");
   }
 

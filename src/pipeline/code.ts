@@ -89,7 +89,7 @@ async function textsAt(gitDir: string, commit: string, { location, locator }: Pi
   return locator.member === undefined ? [bytes] : memberBytes(bytes, locator.path ?? "", locator.member);
 }
 
-async function repositoryOf(rekey: Rekey, fullName: string | undefined): Promise<RepositoryRef | undefined> {
+export async function repositoryOf(rekey: Rekey, fullName: string | undefined): Promise<RepositoryRef | undefined> {
   if (fullName === undefined) return undefined;
   const row = await rekey.database.db
     .selectFrom("repository")

@@ -5,16 +5,17 @@ import { type Command, parseCommand, verbs } from "../github/command.ts";
 import type { EventRepository } from "../github/handlers.ts";
 import { atLeast, roleOf } from "../github/permission.ts";
 import type { Incident } from "../incident/fold.ts";
-import { judgeApprovals } from "../incident/policy.ts";
 import type { Plan } from "../playbook/plan.ts";
-import { startRun } from "../rotation/run.ts";
-import { giveApproval, openApprovals, useApprovals } from "../store/evidence.ts";
-import { listOccurrences, recordEvents } from "../store/incidents.ts";
+import { giveApproval } from "../store/evidence.ts";
+import { recordEvents } from "../store/incidents.ts";
 import { getPullRequest, incidentsOfPullRequest, type PullRequestKey } from "../store/pull-requests.ts";
+import { dropRequest } from "../store/rotation-requests.ts";
 import { clientOf } from "./code.ts";
+import { contain, release } from "./contain.ts";
 import { githubHost, type Rekey } from "./context.ts";
-import { keptPlan } from "./planning.ts";
+import { keptPlan } from "./readiness.ts";
 import { rotationDeps } from "./rotation.ts";
+import { approversOf, requestRotation } from "./start-rotation.ts";
 import { redraw } from "./surfaces.ts";
 
 const Comment = z.object({
@@ -126,14 +127,14 @@ export async function carryOut(rekey: Rekey, request: Request): Promise<Note> {
   const incident = await incidentOf(rekey, request);
   if (typeof incident === "string") return { ok: false, text: incident };
   try {
-    if (verb === "rotate" || verb === "approve") return await rotate(rekey, request, incident);
+    if (verb === "rotate" || verb === "approve" || verb === "break-glass") return await rotate(rekey, request, incident);
     if (verb === "verify") {
       await rekey.queue.enqueue("verify", { incident: incident.id }, { singletonKey: incident.id });
       return { ok: true, text: `Looking whether ${incident.id} is dead.` };
     }
-    if (verb === "cancel") return await cancel(rekey, incident);
+    if (verb === "cancel") return await cancel(rekey, request, incident);
     if (verb === "revoked") return await state(rekey, request, incident);
-    if (verb === "contain") return { ok: false, text: "Containment alone is part of a `contain-first` plan (policy.mode in rekey.yml)." };
+    if (verb === "contain") return await contain(rekey, incident, request.by);
     return await decide(rekey, request, incident);
   } catch (error) {
     if (error instanceof RefusedError) return { ok: false, text: `${error.message}.` };
@@ -158,7 +159,8 @@ async function incidentOf(rekey: Rekey, { repository, number, command }: Request
 }
 
 async function rotate(rekey: Rekey, request: Request, incident: Incident): Promise<Note> {
-  const plan = await keptPlan(rekey, incident.id);
+  const breakGlass = request.command.verb === "break-glass";
+  const plan = await keptPlan(rekey, incident.id, { breakGlass });
   if (rekey.config.policy.rollout !== "rotate") return { ok: false, text: "Rotation is not enabled here (policy.rollout in rekey.yml)." };
   if (incident.state === "resolved") return { ok: false, text: `${incident.id} is closed already.` };
   if (plan === undefined)
@@ -168,6 +170,9 @@ async function rotate(rekey: Rekey, request: Request, incident: Incident): Promi
     };
   const stale = await staleBinding(rekey, request, incident, plan);
   if (stale !== undefined) return { ok: false, text: stale };
+  const reason = request.command.text;
+  if (breakGlass && reason === undefined)
+    return { ok: false, text: `Give a reason: \`/rekey break-glass ${incident.id} ${plan.hash} "reason"\`.` };
   const held = incident.run?.state === "held" ? await rotationDeps(rekey).journal.get(incident.run.id) : undefined;
   if (held !== undefined && held.plan.hash !== plan.hash) {
     return {
@@ -177,49 +182,27 @@ async function rotate(rekey: Rekey, request: Request, incident: Incident): Promi
   }
   if (plan.blockers.length > 0) return { ok: false, text: `This plan cannot run by itself: ${plan.blockers.join("; ")}.` };
 
-  const { db } = rekey.database;
-  const owners = plan.facts.identity?.owner === undefined ? [] : [plan.facts.identity.owner.replace(/^@/, "")];
-  const eligible = [...owners, ...rekey.config.security_team].some((login) => login.toLowerCase() === request.by.toLowerCase());
-  if (eligible)
-    await db.transaction().execute((trx) =>
-      giveApproval(trx, {
-        incident: incident.id,
-        planHash: plan.hash,
-        by: request.by,
-        role: owners.includes(request.by) ? "owner" : "security team",
-        source: request.source,
-      }),
-    );
-  const approvals = await openApprovals(db, incident.id, plan.hash);
-  const leakers = (await listOccurrences(db, incident.id)).flatMap(({ pushedBy, authors }) => [
-    ...authors,
-    ...(pushedBy === undefined ? [] : [pushedBy]),
-  ]);
-  const answer = judgeApprovals(
-    {
-      risk: plan.facts.mode === "revoke-first" ? "irreversible" : "graceful",
-      environment: plan.facts.identity?.environment,
-      requester: request.by,
-      requesterHasWrite: true,
-      leakers,
-      owners,
-      securityTeam: rekey.config.security_team,
-      approvals,
-    },
-    new Date().toISOString(),
-  );
-  if (answer.state !== "granted") return { ok: false, text: answer.sentence };
+  await approve(rekey, request, incident, plan, breakGlass ? reason : undefined);
+  const outcome = await requestRotation(rekey, incident, plan, { by: request.by, breakGlass });
+  if (outcome.state !== "started") return { ok: outcome.state === "waits", text: outcome.sentence };
+  return breakGlass ? { ok: true, text: `**Break-glass**: ${incident.id} rotates now, past pause and caps.` } : { ok: true };
+}
 
-  const deps = rotationDeps(rekey);
-  if ((await deps.journal.startedWithin(3_600_000)) >= rekey.config.policy.caps.runs_per_hour)
-    return { ok: false, text: "The cap of rotations an hour is reached; try again later." };
-  const run = held?.id ?? (await startRun(deps, plan));
-  const used = approvals.map(({ id }) => id);
-  if (!(await db.transaction().execute((trx) => useApprovals(trx, used, run))))
-    return { ok: false, text: "This approval was used for another rotation." };
-  if (held !== undefined) await deps.journal.reopen(run);
-  await rekey.queue.enqueue("rotation", { run }, { singletonKey: run });
-  return { ok: true };
+/** Counts the command as its giver's yes to this plan, if theirs counts at all. A break-glass is recorded whoever says it. */
+async function approve(rekey: Rekey, request: Request, incident: Incident, plan: Plan, breakGlass: string | undefined): Promise<void> {
+  const { db } = rekey.database;
+  const { by, source } = request;
+  const { owners, securityTeam } = await approversOf(rekey, incident, plan);
+  const is = (login: string) => login.toLowerCase() === by.toLowerCase();
+  if (breakGlass !== undefined) {
+    rekey.log.warn({ incident: incident.id, by, plan: plan.hash }, "somebody asked for a break-glass rotation");
+    await db
+      .transaction()
+      .execute((trx) => recordEvents(trx, incident.id, [{ type: "break-glass", planHash: plan.hash, by, reason: breakGlass }]));
+  }
+  if (![...owners, ...securityTeam].some(is)) return;
+  const role = breakGlass !== undefined ? "break-glass" : owners.some(is) ? "owner" : "security team";
+  await db.transaction().execute((trx) => giveApproval(trx, { incident: incident.id, planHash: plan.hash, by, role, source }));
 }
 
 /** contracts.md §6: bound to the plan hash of our last write, which must be older than the comment. */
@@ -229,14 +212,18 @@ async function staleBinding(rekey: Rekey, request: Request, incident: Incident, 
   const repeat = `Repeat it with the plan's hash: \`/rekey rotate ${incident.id} ${plan.hash}\`.`;
   if (request.command.hash !== undefined)
     return request.command.hash === plan.hash ? undefined : `The plan has changed to \`${plan.hash}\`. ${repeat}`;
-  if (request.command.verb === "approve") return `Name the plan that you approve: \`/rekey approve ${incident.id} ${plan.hash}\`.`;
+  if (request.command.verb === "approve" || request.command.verb === "break-glass")
+    return `Name the plan that you approve: \`/rekey ${request.command.verb} ${incident.id} ${plan.hash}\`.`;
   if (shown !== plan.hash || row?.comment_updated_at == null) return `The plan has changed. ${repeat}`;
   return row.comment_updated_at.getTime() < Date.parse(request.at)
     ? undefined
     : `The plan was written in the same second as your comment. ${repeat}`;
 }
 
-async function cancel(rekey: Rekey, incident: Incident): Promise<Note> {
+async function cancel(rekey: Rekey, request: Request, incident: Incident): Promise<Note> {
+  if (await dropRequest(rekey.database.db, incident.id)) return { ok: true, text: `${incident.id} no longer waits for its rotation.` };
+  if (incident.run?.state === "done" && incident.clock.contained !== undefined && incident.clock.revoked === undefined)
+    return release(rekey, incident, request.by);
   if (incident.run === undefined || !["running", "held"].includes(incident.run.state))
     return { ok: false, text: "No rotation is under way." };
   await rotationDeps(rekey).journal.cancel(incident.run.id);

@@ -14,6 +14,7 @@ import { suppress } from "../scan/suppress.ts";
 import { type Added, neededBlobs, scanPullRequest } from "../source/pull-request.ts";
 import { openOrAddOccurrence, recordEvents } from "../store/incidents.ts";
 import { savePullRequest, savePullRequestFindings } from "../store/pull-requests.ts";
+import { rotateByPolicy } from "./automatic.ts";
 import { clientOf, keyringOf, readPull, remoteOf, scopeOf } from "./code.ts";
 import { githubHost, type Rekey } from "./context.ts";
 import { fetchDefaultBranch, inventoryFiles } from "./inventory.ts";
@@ -76,6 +77,7 @@ export async function judgePullRequest(
   for (const { incident, finding } of found) {
     if (rekey.config.policy.probe === "on") await observeValidity(rekey, incident, finding);
     await planFor(rekey, incident, judged.declared);
+    await rotateByPolicy(rekey, incident);
   }
   await redraw(rekey, key);
 }

@@ -1,59 +1,123 @@
-import { Hono } from "hono";
+import { type Context, Hono } from "hono";
 import { z } from "zod";
 import { RefusedError } from "../errors.ts";
-import { startRun } from "../rotation/run.ts";
-import { giveApproval, latestPlan, openApprovals, useApprovals } from "../store/evidence.ts";
+import type { Incident } from "../incident/fold.ts";
+import { operatorApprover } from "../incident/policy.ts";
+import { Secret } from "../secret.ts";
+import { giveApproval } from "../store/evidence.ts";
 import { getIncident } from "../store/incidents.ts";
+import { pauseRotations, resumeRotations } from "../store/rotation-requests.ts";
 import type { Rekey } from "./context.ts";
-import { keptPlan } from "./planning.ts";
-import { rotationDeps } from "./rotation.ts";
+import { replan } from "./planning.ts";
+import { keptPlan } from "./readiness.ts";
+import { isLeaked } from "./recover.ts";
+import { requestRotation, startDue } from "./start-rotation.ts";
+import { redrawIncident } from "./surfaces.ts";
+import { verifyDead } from "./verify.ts";
 
-const Order = z.strictObject({ plan: z.string() });
+const bodies = {
+  rotate: z.strictObject({ plan: z.string() }),
+  replan: z.strictObject({ playbook: z.string() }),
+  verify: z.strictObject({ value: z.string().max(65_536).optional() }),
+  pause: z.strictObject({ reason: z.string().min(1).max(500) }),
+};
 
 /** What the operator of this machine may do through the unix socket of the server (mode 0600), beside reading. */
 export function operatorRoutes(rekey: Rekey): Hono {
   const app = new Hono();
+  const order =
+    <S extends z.ZodType>(schema: S, carryOut: (body: z.output<S>, context: Context) => Promise<object>) =>
+    async (context: Context) => {
+      const body = schema.safeParse(await context.req.json().catch(() => ({})));
+      if (!body.success) return context.json({ error: z.prettifyError(body.error) }, 400);
+      try {
+        return context.json(await carryOut(body.data, context));
+      } catch (error) {
+        if (error instanceof RefusedError) return context.json({ error: error.message }, 409);
+        throw error;
+      }
+    };
+  const id = (context: Context) => context.req.param("id") ?? "";
+
   app.get("/operator/plan/:id", async (context) => {
-    const plan = await latestPlan(rekey.database.db, context.req.param("id"));
-    return plan === undefined ? context.json({}, 200) : context.json(plan);
+    const plan = await keptPlan(rekey, id(context));
+    return context.json(plan === undefined ? {} : { body: plan });
   });
-  app.post("/operator/rotate/:id", async (context) => {
-    const order = Order.safeParse(await context.req.json().catch(() => undefined));
-    if (!order.success) return context.json({ error: "expected { plan }" }, 400);
-    try {
-      return context.json({ run: await rotate(rekey, context.req.param("id"), order.data.plan) });
-    } catch (error) {
-      if (error instanceof RefusedError) return context.json({ error: error.message }, 409);
-      throw error;
-    }
-  });
+  app.post(
+    "/operator/plan/:id",
+    order(bodies.replan, async ({ playbook }, context) => ({ body: await replan(rekey, id(context), playbook) })),
+  );
+  app.post(
+    "/operator/rotate/:id",
+    order(bodies.rotate, async ({ plan }, context) => rotate(rekey, id(context), plan)),
+  );
+  app.post(
+    "/operator/verify/:id",
+    order(bodies.verify, async ({ value }, context) => verify(rekey, await openIncident(rekey, id(context)), value)),
+  );
+  app.post(
+    "/operator/pause",
+    order(bodies.pause, async ({ reason }) => {
+      if (!(await pauseRotations(rekey.database.db, operatorApprover, reason))) throw new RefusedError("rotations are paused already");
+      rekey.log.warn({ reason }, "all rotations are paused");
+      return {};
+    }),
+  );
+  app.post(
+    "/operator/resume",
+    order(z.object({}), async () => {
+      const runs = await resumeRotations(rekey.database.db);
+      if (runs === undefined) throw new RefusedError("rotations are not paused");
+      for (const run of runs) await rekey.queue.enqueue("rotation", { run }, { singletonKey: run });
+      await startDue(rekey);
+      return { runs };
+    }),
+  );
   return app;
 }
 
+async function openIncident(rekey: Rekey, id: string): Promise<Incident> {
+  const incident = await getIncident(rekey.database.db, id);
+  if (incident === undefined) throw new RefusedError(`${id} is not known; rekey report lists the open incidents`);
+  if (incident.state === "resolved") throw new RefusedError(`${id} is closed already`);
+  return incident;
+}
+
 /** Production needs a second person, whom a machine's operator alone is not. */
-async function rotate(rekey: Rekey, id: string, hash: string): Promise<string> {
+async function rotate(rekey: Rekey, id: string, hash: string): Promise<object> {
   const { db } = rekey.database;
-  const [incident, plan] = [await getIncident(db, id), await keptPlan(rekey, id)];
   if (rekey.config.policy.rollout !== "rotate") throw new RefusedError("rotation is not enabled (policy.rollout in rekey.yml)");
-  if (incident === undefined || incident.state === "resolved" || plan === undefined)
-    throw new RefusedError(`${id} is not open, or has no plan`);
+  const [incident, plan] = [await openIncident(rekey, id), await keptPlan(rekey, id)];
+  if (plan === undefined) throw new RefusedError(`${id} has no plan: no playbook serves its type`);
   if (plan.hash !== hash) throw new RefusedError(`the plan has changed to ${plan.hash}; look at it with rekey plan ${id}`);
   if (plan.approvals.some(({ from }) => from === "second-person"))
     throw new RefusedError("an irreversible revoke in production needs a second person; approve it on the pull request");
+  const source = `socket-${id}-${hash}-${Date.now()}`;
   await db
     .transaction()
-    .execute((trx) =>
-      giveApproval(trx, { incident: id, planHash: hash, by: "operator", role: "operator of the server", source: `socket-${id}-${hash}` }),
+    .execute((trx) => giveApproval(trx, { incident: id, planHash: hash, by: operatorApprover, role: "operator of the server", source }));
+  const outcome = await requestRotation(rekey, incident, plan, { by: operatorApprover });
+  if (outcome.state === "refused") throw new RefusedError(outcome.sentence);
+  return outcome;
+}
+
+/** `value` counts only if it is the leaked one. It is held in memory for the probes and then wiped. */
+async function verify(rekey: Rekey, incident: Incident, value: string | undefined): Promise<object> {
+  const given = value === undefined ? undefined : Secret.from(value.trim());
+  try {
+    if (given !== undefined && !isLeaked(rekey, incident, given))
+      throw new RefusedError(
+        `what came on stdin is not the credential of ${incident.id}: its fingerprint differs; give the leaked value alone`,
+      );
+    const verdict = await verifyDead(
+      rekey,
+      incident.id,
+      (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds)),
+      given,
     );
-  const approvals = await openApprovals(db, id, hash);
-  const run = await startRun(rotationDeps(rekey), plan);
-  await db.transaction().execute((trx) =>
-    useApprovals(
-      trx,
-      approvals.map(({ id: approval }) => approval),
-      run,
-    ),
-  );
-  await rekey.queue.enqueue("rotation", { run }, { singletonKey: run });
-  return run;
+    await redrawIncident(rekey, incident.id);
+    return verdict;
+  } finally {
+    given?.wipe();
+  }
 }

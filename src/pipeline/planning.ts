@@ -1,8 +1,10 @@
 import type { Driver } from "../driver.ts";
+import { RefusedError } from "../errors.ts";
 import type { Finding } from "../finding.ts";
 import { type DeclaredConsumer, type DeclaredIdentities, type DeclaredPlace, declarationOf } from "../identity/declared.ts";
 import type { Incident } from "../incident/fold.ts";
 import { choosePlaybook, makePlan, modeOf, type Plan, type PlanFacts, type PlannedConsumer, type PlannedSink } from "../playbook/plan.ts";
+import { judgeUsage, type UsageVerdict } from "../playbook/usage.ts";
 import { latestPlan, savePlan } from "../store/evidence.ts";
 import { getIncident, listOccurrences } from "../store/incidents.ts";
 import { connectionOf, contextOf, driverOf, type Rekey, targetOf } from "./context.ts";
@@ -29,10 +31,16 @@ export async function planFor(rekey: Rekey, id: string, declared: DeclaredIdenti
   const environment = identity.identity?.environment ?? "production";
   const playbook = choosePlaybook(rekey.playbooks, { detector, environment, kind: identity.identity?.kind });
   if (playbook === undefined) return undefined;
-  const known = { ...identity, public: await isPublic(rekey, occurrence.repository), alive: incident.validity === "active" };
   const { consumers } = rekey.config.policy;
   const { grace } = driver.manifest;
   const named = await nameRecord(rekey, driver, connection, incident, occurrence.finding);
+  const at = { ...(connection === undefined ? {} : { connection }), ...(named === undefined ? {} : { named }) };
+  const known = {
+    ...identity,
+    public: await isPublic(rekey, occurrence.repository),
+    alive: incident.validity === "active",
+    usage: await usageOf(rekey, driver, { ...identity, ...at }, incident),
+  };
   const facts: PlanFacts = {
     incident: id,
     credential: incident.credential,
@@ -40,21 +48,55 @@ export async function planFor(rekey: Rekey, id: string, declared: DeclaredIdenti
     ...known,
     mode: modeOf(playbook, rekey.config.policy.mode, known),
     ...(grace === undefined ? {} : { grace: Math.max(grace.min, 2 * consumers.timeout) }),
-    ...(connection === undefined ? {} : { connection }),
-    ...(named === undefined ? {} : { named }),
+    ...at,
     ...(rekey.config.quarantine === undefined ? {} : { quarantine: rekey.config.quarantine.connection }),
     timeouts: { consumers: consumers.timeout, soak: rekey.config.policy.soak },
   };
-  const plan = makePlan(playbook, driver.manifest, facts);
-  await rekey.database.db
-    .transaction()
-    .execute((trx) => savePlan(trx, { incident: id, hash: plan.hash, playbook: `${playbook.name}@${playbook.version}`, body: plan }));
+  return keep(rekey, makePlan(playbook, driver.manifest, facts));
+}
+
+/** The plan by another playbook that serves the same type, from what is known already. Throws RefusedError where there is none. */
+export async function replan(rekey: Rekey, id: string, name: string): Promise<Plan> {
+  const kept = (await latestPlan(rekey.database.db, id))?.body as Plan | undefined;
+  const driver = rekey.drivers.find(({ manifest }) => manifest.type === kept?.driver);
+  if (kept === undefined || driver === undefined)
+    throw new RefusedError(`${id} has no plan: it is not known, or no playbook serves its type`);
+  const serving = rekey.playbooks.filter(({ match }) => match.credential.includes(kept.facts.credential.detector));
+  const playbook = serving.find((candidate) => candidate.name === name);
+  if (playbook === undefined) {
+    throw new RefusedError(
+      `expected a playbook for ${kept.facts.credential.detector} (${serving.map((one) => one.name).join(", ")}), got '${name.slice(0, 60)}'`,
+    );
+  }
+  return keep(rekey, makePlan(playbook, driver.manifest, { ...kept.facts, mode: modeOf(playbook, rekey.config.policy.mode, kept.facts) }));
+}
+
+async function keep(rekey: Rekey, plan: Plan): Promise<Plan> {
+  const { incident } = plan.facts;
+  const playbook = `${plan.playbook.name}@${plan.playbook.version}`;
+  await rekey.database.db.transaction().execute((trx) => savePlan(trx, { incident, hash: plan.hash, playbook, body: plan }));
   return plan;
 }
 
-/** The plan that was kept last, as it was made. */
-export async function keptPlan(rekey: Rekey, incident: string): Promise<Plan | undefined> {
-  return (await latestPlan(rekey.database.db, incident))?.body as Plan | undefined;
+/** Who used it since it was exposed, as far as the vendor says (read-only). */
+async function usageOf(
+  rekey: Rekey,
+  driver: Driver,
+  { connection, named, consumers }: Pick<PlanFacts, "connection" | "named" | "consumers">,
+  { id, clock }: Incident,
+): Promise<UsageVerdict> {
+  if (driver.usage === undefined || connection === undefined || named === undefined) return judgeUsage(undefined, consumers);
+  const record = { id: named.id, state: "active" as const, attributes: {} };
+  try {
+    const window = { from: clock.exposed, to: new Date().toISOString() };
+    return judgeUsage(await driver.usage(contextOf(rekey, connection, driver), record, window), consumers);
+  } catch (error) {
+    rekey.log.warn(
+      { incident: id, error: error instanceof Error ? error.name : "unknown" },
+      "the vendor did not say who used a credential",
+    );
+    return judgeUsage(undefined, consumers);
+  }
 }
 
 /**

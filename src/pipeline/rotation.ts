@@ -1,6 +1,7 @@
 import { HoldError } from "../errors.ts";
 import type { RotationDeps } from "../rotation/deps.ts";
 import { FencedError, type Journal } from "../rotation/journal.ts";
+import { fingerprint } from "../secret.ts";
 import { latestConsumerReports } from "../store/consumers.ts";
 import { saveReceipt } from "../store/evidence.ts";
 import { getIncident, recordEvents } from "../store/incidents.ts";
@@ -37,6 +38,7 @@ export function rotationDeps(rekey: Rekey): RotationDeps {
       return incident === undefined ? undefined : recover(rekey, incident);
     },
     ...quarantineOf(rekey),
+    fingerprint: (secret) => fingerprint(secret, { tenant: rekey.fingerprintKeys, salts: [] }),
     async reports(consumer, { connection, path }) {
       const all = await latestConsumerReports(db, { connection, path });
       return all.filter(({ name }) => name === consumer).map(({ version, at }) => ({ version, at: Date.parse(at) }));

@@ -1,5 +1,6 @@
 import { queued } from "../github/check-run.ts";
 import type { RepositoryClient } from "../github/client.ts";
+import { escapeMarkdown } from "../github/escape.ts";
 import { type Published, publish, publishCheck, publishReview } from "../github/publish.ts";
 import type { IncidentState, IncidentView, PullRequestView } from "../github/view.ts";
 import type { Incident } from "../incident/fold.ts";
@@ -14,9 +15,10 @@ import {
   pullRequestsOfIncident,
   savePullRequest,
 } from "../store/pull-requests.ts";
+import { requestFor } from "../store/rotation-requests.ts";
 import { clientOf } from "./code.ts";
 import type { Rekey } from "./context.ts";
-import { keptPlan } from "./planning.ts";
+import { keptPlan } from "./readiness.ts";
 
 /** Redraws of one pull request never overlap in a process; the last one wins. */
 const chains = new Map<string, Promise<unknown>>();
@@ -83,8 +85,13 @@ async function incidentView(rekey: Rekey, { incident, findings }: PullRequestInc
   const [place] = findings;
   const finding = place?.finding;
   const plan = await keptPlan(rekey, incident.id);
+  const waiting = await requestFor(rekey.database.db, incident.id);
   const approvals = plan === undefined ? [] : await openApprovals(rekey.database.db, incident.id, plan.hash);
-  const run = incident.run === undefined ? undefined : { ...incident.run, done: await confirmedSteps(rekey, incident.run.id) };
+  // what is over, and left the incident open, is no reason to hide the plan
+  const over =
+    incident.state === "open" &&
+    (incident.run?.state === "undone" || (incident.run?.state === "done" && incident.clock.revoked === undefined));
+  const run = incident.run === undefined || over ? undefined : { ...incident.run, done: await confirmedSteps(rekey, incident.run.id) };
   // the identity that declares the credential is the one that a rotation is about
   const identity = plan?.facts.identity ?? incident.identities[0];
   const reason = incident.acceptance?.reason ?? incident.dismissal?.reason;
@@ -107,6 +114,7 @@ async function incidentView(rekey: Rekey, { incident, findings }: PullRequestInc
     ...(run === undefined || plan === undefined
       ? {}
       : { run: { state: run.state, steps: stepsOf(plan, run.done), ...(run.message === undefined ? {} : { message: run.message }) } }),
+    ...(waiting?.waitsFor === undefined ? {} : { note: `Its rotation waits. ${escapeMarkdown(waiting.waitsFor)}.` }),
     ...(incident.statement === undefined ? {} : { statement: incident.statement }),
     ...(reason === undefined ? {} : { reason }),
     exposedAt: incident.clock.exposed,

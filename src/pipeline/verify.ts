@@ -1,16 +1,18 @@
 import type { Driver, ProbeResult } from "../driver.ts";
 import type { Finding } from "../finding.ts";
+import type { Incident } from "../incident/fold.ts";
+import { Secret } from "../secret.ts";
 import { listReceipts, saveReceipt } from "../store/evidence.ts";
 import { getIncident, listOccurrences, recordEvents } from "../store/incidents.ts";
-import { recover } from "./code.ts";
 import { connectionOf, contextOf, driverOf, type Rekey } from "./context.ts";
+import { recover } from "./recover.ts";
 
 /** One read-only call to the pinned host: is the leaked credential accepted? Kept as a receipt, which later controls a proof of death. */
 export async function observeValidity(rekey: Rekey, incident: string, finding: Finding): Promise<ProbeResult | undefined> {
   const driver = driverOf(rekey, finding.detector);
   const known = await getIncident(rekey.database.db, incident);
   if (driver === undefined || known === undefined || known.state === "resolved") return undefined;
-  const result = await probeOnce(rekey, driver, incident, known.credential.fingerprint, finding);
+  const result = await probeOnce(rekey, driver, known, finding);
   if (result === undefined) return undefined;
   await saveReceipt(rekey.database.db, {
     incident,
@@ -34,9 +36,14 @@ export type Verdict = { readonly dead: true; readonly whenFound: boolean } | { r
 
 /**
  * Looks whether a credential that somebody ended by hand is dead (contracts.md §8): three refusals spaced over the propagation time.
- * The control is a receipt of this incident that the vendor accepted the value before; without one it was inactive when found.
+ * `given` is the value that a person gave, checked by its fingerprint. The control is a receipt of this incident that the vendor accepted the value before; without one it was inactive when found.
  */
-export async function verifyDead(rekey: Rekey, incident: string, sleep: (milliseconds: number) => Promise<void>): Promise<Verdict> {
+export async function verifyDead(
+  rekey: Rekey,
+  incident: string,
+  sleep: (milliseconds: number) => Promise<void>,
+  given?: Secret,
+): Promise<Verdict> {
   const known = await getIncident(rekey.database.db, incident);
   const [occurrence] = await listOccurrences(rekey.database.db, incident);
   if (known === undefined || occurrence === undefined) return { dead: false, sentence: "This incident is not known." };
@@ -49,9 +56,12 @@ export async function verifyDead(rekey: Rekey, incident: string, sleep: (millise
   const before = (await listReceipts(rekey.database.db, incident)).some(({ subject, answer }) => subject === "old" && answer === "alive");
   const rounds = 3;
   for (let round = 1; round <= rounds; round++) {
-    const result = await probeOnce(rekey, driver, incident, known.credential.fingerprint, occurrence.finding);
+    const result = await probeOnce(rekey, driver, known, occurrence.finding, given);
     if (result === undefined)
-      return { dead: false, sentence: "The value could not be read again from where it leaked, so nothing can be proven." };
+      return {
+        dead: false,
+        sentence: "The value could not be read again from where it leaked, so nothing can be proven; give it with `rekey verify` on stdin.",
+      };
     await saveReceipt(rekey.database.db, {
       incident,
       round,
@@ -82,11 +92,11 @@ export async function verifyDead(rekey: Rekey, incident: string, sleep: (millise
 async function probeOnce(
   rekey: Rekey,
   driver: Driver,
-  incident: string,
-  fingerprint: string,
+  incident: Incident,
   finding: Finding,
+  given?: Secret,
 ): Promise<ProbeResult | undefined> {
-  const secret = await recover(rekey, { incident, fingerprint });
+  const secret = given === undefined ? await recover(rekey, incident) : Secret.from(Buffer.from(given.reveal(), "utf8"));
   if (secret === undefined) return undefined;
   try {
     return await driver.probe(contextOf(rekey, connectionOf(rekey, driver, finding.attributes), driver), {

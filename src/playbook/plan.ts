@@ -3,6 +3,7 @@ import { connectionType, type EffectClass, type Manifest } from "../driver.ts";
 import { evaluate, fill, type Scope } from "./expression.ts";
 import type { Mode, Playbook, PlaybookStep } from "./schema.ts";
 import { durationOf } from "./step-fields.ts";
+import type { TrackRecord } from "./track-record.ts";
 import type { UsageVerdict } from "./usage.ts";
 
 export interface PlannedSink {
@@ -104,6 +105,8 @@ export interface Plan {
   readonly pointOfNoReturn?: string;
   /** Why this plan cannot run by itself; empty = it can. */
   readonly blockers: readonly string[];
+  /** How this playbook did before; added when the plan is shown. */
+  readonly record?: TrackRecord;
 }
 
 export function makePlan(playbook: Playbook, manifest: Manifest, facts: PlanFacts): Plan {

@@ -1,5 +1,6 @@
 import { forTerminal as printable } from "../identity/escape.ts";
 import type { Plan, PlannedSink, PlanStep, SinkAbility } from "./plan.ts";
+import { trackRecordLines } from "./track-record.ts";
 
 /** The dry run for a terminal: what would happen, who must agree, and from where there is no way back. */
 export function renderPlan(plan: Plan): string {
@@ -15,6 +16,10 @@ export function renderPlan(plan: Plan): string {
     ...plan.steps.flatMap((step, index) => stepLines(plan, step, index)),
     "",
     `  approval   ${plan.approvals.map(({ from, why }) => `${from.replaceAll("-", " ")} (${why})`).join(", ")}`,
+    ...(plan.record === undefined
+      ? []
+      : trackRecordLines(plan.record).map((line, index) => `  ${index === 0 ? "record" : "      "}     ${line}`)),
+    ...(plan.facts.usage === undefined ? [] : [`  used by    ${printable(plan.facts.usage.sentence)}`]),
     ...(plan.blockers.length === 0 ? [] : [`  blocked by ${plan.blockers.join("\n             ")}`]),
   ];
   return `${lines.join("\n")}\n`;

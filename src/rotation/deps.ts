@@ -34,6 +34,7 @@ export interface RotationDeps {
     keep(incident: string, secret: Secret): Promise<void>;
     destroy(incident: string): Promise<void>;
   };
+  fingerprint(secret: Secret): string;
   reports(consumer: string, sink: PlannedSink): Promise<readonly ConsumerReport[]>;
   /** Appends to the incident's stream and redraws its surfaces. */
   emit(incident: string, events: readonly IncidentEvent[]): Promise<void>;

@@ -21,6 +21,8 @@ export interface Execution {
 export interface Minted {
   readonly record: KeyRecord;
   readonly companions: Readonly<Record<string, string>>;
+  /** Of the new value: should it leak too, that is seen (a regression). */
+  readonly fingerprint?: string;
 }
 
 /** `perform`, remembered in this execution; emits the event the first time it is confirmed. */

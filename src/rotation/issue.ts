@@ -1,4 +1,4 @@
-import type { DriverContext, Issued, IssueRequest, KeyRecord, Prepared } from "../driver.ts";
+import type { DriverContext, Issued, IssueRequest, Prepared } from "../driver.ts";
 import { HoldError } from "../errors.ts";
 import type { PlannedSink } from "../playbook/plan.ts";
 import { type Execution, type Minted, missing, named, once } from "./execution.ts";
@@ -24,8 +24,7 @@ export async function issue(execution: Execution): Promise<void> {
       const records = (await driver.list?.(context, { attributes: plan.facts.attributes })) ?? [];
       const own = records.filter((record) => record.name === request.name && record.state === "active");
       const [only] = own;
-      if (staged !== undefined && only !== undefined && own.length === 1)
-        return { done: true, result: { record: only, companions: staged } };
+      if (staged !== undefined && only !== undefined && own.length === 1) return { done: true, result: { record: only, ...staged } };
       // its value is lost (or only half staged): what was made is removed, and made again
       await driver.discard?.(context, request);
       await dropStaged(execution);
@@ -50,7 +49,7 @@ export async function roll(execution: Execution, key: string): Promise<void> {
       ),
     observe: async () => {
       const staged = await stagedEverywhere(execution);
-      if (staged !== undefined) return { done: true, result: { record, companions: staged } };
+      if (staged !== undefined) return { done: true, result: { record, ...staged } };
       throw new HoldError(
         "roll-lost",
         `'${key}' was sent and its answer is missing. True: the credential may have a new value that nobody knows. Unknown: whether the old one still works. Do not roll it again from here: set a new value at ${driver.manifest.pages.revoke}, store it, and cancel this run`,
@@ -87,7 +86,7 @@ async function setPrepared(execution: Execution, context: DriverContext, request
         );
       try {
         const { record, companions } = await (driver.issue?.(context, { ...request, prepared }) ?? missing(driver, "issue"));
-        return { record, companions: { ...prepared.companions, ...companions } };
+        return { record, companions: { ...prepared.companions, ...companions }, fingerprint: execution.deps.fingerprint(prepared.secret) };
       } finally {
         prepared.secret.wipe();
       }
@@ -96,13 +95,13 @@ async function setPrepared(execution: Execution, context: DriverContext, request
   });
 }
 
-async function stageIssued(execution: Execution, issued: Issued): Promise<{ record: KeyRecord; companions: Minted["companions"] }> {
+async function stageIssued(execution: Execution, issued: Issued): Promise<Minted> {
   try {
     await stage(execution, "issue", issued);
+    return { record: issued.record, companions: issued.companions, fingerprint: execution.deps.fingerprint(issued.secret) };
   } finally {
     issued.secret.wipe();
   }
-  return { record: issued.record, companions: issued.companions };
 }
 
 /** Writes the value into every pending place. The fence is asked again before each: the call before it may have taken long. */
@@ -118,16 +117,16 @@ async function stage(execution: Execution, key: string, value: Prepared): Promis
   }
 }
 
-/** The companions of the staged credential, or undefined where any place lacks it. */
-export async function stagedEverywhere(execution: Execution): Promise<Readonly<Record<string, string>> | undefined> {
-  let companions: Readonly<Record<string, string>> | undefined;
+/** What is known of the staged credential, or undefined where any place lacks it. */
+export async function stagedEverywhere(execution: Execution): Promise<Pick<Minted, "companions" | "fingerprint"> | undefined> {
+  let found: Pick<Minted, "companions" | "fingerprint"> | undefined;
   for (const place of stagingPlaces(execution)) {
     const staged = await stagedAt(execution, place);
     if (staged === undefined) return undefined;
-    companions = { ...companions, ...staged.companions };
+    found = { companions: { ...found?.companions, ...staged.companions }, fingerprint: execution.deps.fingerprint(staged.secret) };
     staged.secret.wipe();
   }
-  return companions;
+  return found;
 }
 
 async function firstStaged(execution: Execution): Promise<Prepared | undefined> {

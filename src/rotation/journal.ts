@@ -1,5 +1,7 @@
 import type { Plan } from "../playbook/plan.ts";
 
+import type { Limit, Situation } from "./limits.ts";
+
 export type RunState = "running" | "held" | "done" | "undone" | "failed";
 export type EffectState = "intended" | "sent" | "confirmed" | "unknown" | "undone";
 
@@ -16,6 +18,8 @@ export interface Run {
   readonly message?: string;
   readonly startedAt: Date;
   readonly cancelled: boolean;
+  /** Started by two people in an emergency: no pause holds it. */
+  readonly breakGlass: boolean;
 }
 
 /** One outside call. `result` holds references (key ids, versions), never a value. */
@@ -42,12 +46,16 @@ export class FencedError extends Error {
  * transaction and throws FencedError where it is not the newest. Times are the database's.
  */
 export interface Journal {
-  /** False where the credential has an open run already. */
-  create(run: { id: string; incident: string; credential: string; plan: Plan }): Promise<boolean>;
+  /** `open` where the credential has an open run already; `limited` where `admit`, asked in the same transaction, says no. */
+  create(
+    run: { id: string; incident: string; credential: string; plan: Plan; breakGlass?: boolean },
+    admit?: (situation: Situation) => Limit | undefined,
+  ): Promise<{ state: "created" } | { state: "open" } | { state: "limited"; limit: Limit }>;
   get(run: string): Promise<Run | undefined>;
   open(): Promise<readonly Run[]>;
-  /** Runs started within the last hour, for the cap. */
-  startedWithin(milliseconds: number): Promise<number>;
+  /** Newest first. */
+  ofIncident(incident: string): Promise<readonly Run[]>;
+  paused(): Promise<boolean>;
   /** Undefined while another worker's lease has not run out (its deadline plus `grace`). */
   claim(run: string, options: { ttl: number; grace: number }): Promise<Lease | undefined>;
   renew(lease: Lease, ttl: number): Promise<void>;

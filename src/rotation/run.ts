@@ -3,22 +3,42 @@ import { HoldError, RefusedError } from "../errors.ts";
 import { credentialKey } from "../finding.ts";
 import type { IncidentEvent } from "../incident/event.ts";
 import { describeError } from "../log.ts";
-import type { Plan } from "../playbook/plan.ts";
+import type { Plan, PlanStep } from "../playbook/plan.ts";
 import type { RotationDeps } from "./deps.ts";
 import type { Execution } from "./execution.ts";
 import { dropStaged } from "./issue.ts";
 import { type Effect, FencedError, type Lease, type Run } from "./journal.ts";
+import { LimitedError, type Limits, limitOf } from "./limits.ts";
 import { steps } from "./step.ts";
 import { undo } from "./undo.ts";
 
-/** Starts a run of an approved plan. Throws RefusedError where the plan cannot run by itself or the credential has an open run. */
-export async function startRun(deps: RotationDeps, plan: Plan): Promise<string> {
+/**
+ * Starts a run of an approved plan. Throws RefusedError where the plan cannot run by itself or the credential has an open run, and
+ * LimitedError where a limit lets it start later.
+ */
+export async function startRun(deps: RotationDeps, plan: Plan, options: StartOptions = {}): Promise<string> {
   if (plan.blockers.length > 0) throw new RefusedError(`this plan cannot run by itself: ${plan.blockers.join("; ")}`);
-  const id = `run-${randomBytes(6).toString("hex")}`;
-  const created = await deps.journal.create({ id, incident: plan.facts.incident, credential: credentialKey(plan.facts.credential), plan });
-  if (!created) throw new RefusedError("a rotation of this credential is already under way");
+  const { id = newRunId(), limits, breakGlass = false } = options;
+  const made = await deps.journal.create(
+    { id, incident: plan.facts.incident, credential: credentialKey(plan.facts.credential), plan, breakGlass },
+    limits === undefined || breakGlass ? undefined : (situation) => limitOf(situation, plan, limits),
+  );
+  if (made.state === "limited") throw new LimitedError(made.limit);
+  if (made.state === "open") throw new RefusedError("a rotation of this credential is already under way");
   await deps.emit(plan.facts.incident, [{ type: "run-started", run: id, planHash: plan.hash }]);
   return id;
+}
+
+export interface StartOptions {
+  /** From `newRunId`, where the caller must know it before. */
+  readonly id?: string;
+  /** Absent = none. */
+  readonly limits?: Limits;
+  readonly breakGlass?: boolean;
+}
+
+export function newRunId(): string {
+  return `run-${randomBytes(6).toString("hex")}`;
 }
 
 /**
@@ -62,6 +82,7 @@ async function carryOut(deps: RotationDeps, lease: Lease, run: Run): Promise<voi
           message: "cancelled before anything was destroyed; the old credential is in use again",
         });
       }
+      await holdIfPaused(execution, planned);
       await deps.journal.renew(lease, deps.lease.ttl);
       await steps(planned, execution);
     }
@@ -77,6 +98,13 @@ async function carryOut(deps: RotationDeps, lease: Lease, run: Run): Promise<voi
       message: "something unexpected happened; nothing more is done until a person looks (see the server's log)",
     });
   }
+}
+
+/** A pause stops a run before it changes anything more; what only looks goes on, and so does a run that destroyed already. */
+async function holdIfPaused({ deps, run }: Execution, step: PlanStep): Promise<void> {
+  if (step.effect === "read" || run.breakGlass || !(await deps.journal.paused())) return;
+  if ((await deps.journal.effects(run.id)).some(({ destroy, state }) => destroy && state !== "undone")) return;
+  throw new HoldError("paused", `all rotations are paused, and this one stopped before '${step.title}'; it goes on with rekey resume`);
 }
 
 /** A cancel counts only before the first destroying effect is intended. */

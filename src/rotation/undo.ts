@@ -101,7 +101,7 @@ async function discard(execution: Execution): Promise<void> {
   const issued = effects.get("issue");
   if (issued === undefined || issued.state === "undone" || plan.facts.named === undefined) return;
   const context = await deps.context(plan.facts.connection, driver);
-  const companions = (issued.result as Minted | undefined)?.companions ?? (await stagedEverywhere(execution)) ?? {};
+  const companions = (issued.result as Minted | undefined)?.companions ?? (await stagedEverywhere(execution))?.companions ?? {};
   const like = await named(execution);
   await once(execution, {
     key: "undo-issue",

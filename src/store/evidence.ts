@@ -1,6 +1,7 @@
-import type { Kysely, Transaction } from "kysely";
+import { type Kysely, sql, type Transaction } from "kysely";
 import type { IncidentEvent } from "../incident/event.ts";
 import type { Incident } from "../incident/fold.ts";
+import { approvalLifetime } from "../incident/policy.ts";
 import { recordEvents } from "./incidents.ts";
 import { json } from "./json.ts";
 import type { Schema } from "./schema.ts";
@@ -47,11 +48,14 @@ export async function savePlan(
   const row = await trx
     .insertInto("plan")
     .values({ incident_id: plan.incident, hash: plan.hash, playbook: plan.playbook, body: json(plan.body) })
-    .onConflict((conflict) => conflict.columns(["incident_id", "hash"]).doNothing())
-    .returning("hash")
+    // the same plan again is the latest one again, with what its hash does not cover as it is now
+    .onConflict((conflict) =>
+      conflict.columns(["incident_id", "hash"]).doUpdateSet({ body: json(plan.body), created_at: sql`clock_timestamp()` }),
+    )
+    .returning(sql<boolean>`xmax = 0`.as("fresh"))
     .executeTakeFirst();
-  if (row !== undefined) await recordEvents(trx, plan.incident, [{ type: "planned", planHash: plan.hash, playbook: plan.playbook }]);
-  return row !== undefined;
+  await recordEvents(trx, plan.incident, [{ type: "planned", planHash: plan.hash, playbook: plan.playbook }]);
+  return row?.fresh === true;
 }
 
 export async function readPlan(db: Kysely<Schema>, incident: string, hash: string): Promise<unknown> {
@@ -89,11 +93,12 @@ export async function giveApproval(
   return recordEvents(trx, incident, [event]);
 }
 
-/** Approvals of this plan hash that no run has used up, oldest first. */
+/** Approvals of this plan hash that no run has used up and that were given since `since`, oldest first. */
 export async function openApprovals(
   db: Kysely<Schema>,
   incident: string,
   planHash: string,
+  since = new Date(Date.now() - approvalLifetime),
 ): Promise<{ id: number; by: string; role: string; at: string }[]> {
   const rows = await db
     .selectFrom("approval")
@@ -101,9 +106,15 @@ export async function openApprovals(
     .where("incident_id", "=", incident)
     .where("plan_hash", "=", planHash)
     .where("used_by_run", "is", null)
+    .where("given_at", ">=", since)
     .orderBy("id")
     .execute();
   return rows.map(({ id, approver, role, given_at }) => ({ id, by: approver, role, at: given_at.toISOString() }));
+}
+
+/** Gives approvals back that a run used which then did not start. */
+export async function releaseApprovals(db: Kysely<Schema>, run: string): Promise<void> {
+  await db.updateTable("approval").set({ used_by_run: null }).where("used_by_run", "=", run).execute();
 }
 
 /** Uses up approvals for a run. False if any of them was used by another run meanwhile (then none is used). */

@@ -5,7 +5,6 @@ import type { Schema } from "./schema.ts";
 /** The rotation journal of src/rotation/journal.ts on SQL: it satisfies that interface, and `fenced` makes its error. */
 export function sqlJournal(db: Kysely<Schema>, fenced: (message: string) => Error) {
   type Trx = Transaction<Schema>;
-  type State = "running" | "held" | "done" | "undone" | "failed";
   interface Lease {
     readonly run: string;
     readonly epoch: number;
@@ -21,11 +20,24 @@ export function sqlJournal(db: Kysely<Schema>, fenced: (message: string) => Erro
   }
 
   return {
-    async create({ id, incident, credential, plan }: { id: string; incident: string; credential: string; plan: Plan }) {
-      const { rows } = await sql`
-        insert into rotation_run (id, incident_id, credential, plan) values (${id}, ${incident}, ${credential}, ${JSON.stringify(plan)}::jsonb)
-        on conflict (credential) where state in ('running', 'held') do nothing returning id`.execute(db);
-      return rows.length === 1;
+    /** The decision of `admit` and the new row are one transaction, one after the other for all workers. */
+    async create<L>(
+      run: { id: string; incident: string; credential: string; plan: Plan; breakGlass?: boolean },
+      admit?: (situation: Situation) => L | undefined,
+    ): Promise<{ state: "created" } | { state: "open" } | { state: "limited"; limit: L }> {
+      const { id, incident, credential, plan, breakGlass = false } = run;
+      return db.transaction().execute(async (trx) => {
+        if (admit !== undefined) {
+          await sql`select pg_advisory_xact_lock(73209114)`.execute(trx);
+          const limit = admit(await situationOf(trx));
+          if (limit !== undefined) return { state: "limited", limit };
+        }
+        const { rows } = await sql`
+          insert into rotation_run (id, incident_id, credential, plan, break_glass)
+          values (${id}, ${incident}, ${credential}, ${JSON.stringify(plan)}::jsonb, ${breakGlass})
+          on conflict (credential) where state in ('running', 'held') do nothing returning id`.execute(trx);
+        return { state: rows.length === 1 ? "created" : "open" };
+      });
     },
 
     async get(id: string) {
@@ -45,12 +57,10 @@ export function sqlJournal(db: Kysely<Schema>, fenced: (message: string) => Erro
       return rows.map(runOf);
     },
 
-    async startedWithin(milliseconds: number) {
-      const { rows } = await sql<{ count: number }>`
-        select count(*)::int as count from rotation_run where started_at > clock_timestamp() - make_interval(secs => ${milliseconds / 1000}::float8)`.execute(
-        db,
-      );
-      return rows[0]?.count ?? 0;
+    /** Whether somebody paused all rotations. */
+    async paused() {
+      const { rows } = await sql<{ reason: string }>`select reason from rotation_pause`.execute(db);
+      return rows.length > 0;
     },
 
     async claim(run: string, { ttl, grace }: { ttl: number; grace: number }): Promise<Lease | undefined> {
@@ -103,9 +113,8 @@ export function sqlJournal(db: Kysely<Schema>, fenced: (message: string) => Erro
     async finish(lease: Lease, state: Exclude<State, "running">, why?: { code: string; message: string }) {
       await db.transaction().execute(async (trx) => {
         await fence(trx, lease, false);
-        await sql`update rotation_run set state = ${state}, code = ${why?.code ?? null}, message = ${why?.message ?? null}, lease_until = null where id = ${lease.run}`.execute(
-          trx,
-        );
+        await sql`update rotation_run set state = ${state}, code = ${why?.code ?? null}, message = ${why?.message ?? null}, lease_until = null,
+          ended_at = clock_timestamp(), holds = holds + ${state === "held" ? 1 : 0} where id = ${lease.run}`.execute(trx);
       });
     },
 
@@ -116,8 +125,12 @@ export function sqlJournal(db: Kysely<Schema>, fenced: (message: string) => Erro
       );
     },
 
+    /** Also a run that only disabled, and is done, can be taken back. */
     async cancel(run: string) {
-      await sql`update rotation_run set cancelled = true, state = 'running' where id = ${run} and state in ('running', 'held')`.execute(db);
+      await sql`
+        update rotation_run set cancelled = true, state = 'running', ended_at = null
+        where id = ${run} and (state in ('running', 'held') or (state = 'done' and not exists (
+          select 1 from rotation_effect where rotation_effect.run = rotation_run.id and destroy)))`.execute(db);
     },
 
     async now() {
@@ -139,6 +152,53 @@ interface RunRow {
   readonly message: string | null;
   readonly cancelled: boolean;
   readonly started_at: Date;
+  readonly break_glass: boolean;
+}
+
+/** What decides whether another run may start now. Times are milliseconds since the epoch. */
+export interface Situation {
+  readonly now: number;
+  readonly paused?: { readonly by: string; readonly reason: string };
+  /** Runs that started or ended within a day. */
+  readonly recent: readonly {
+    readonly driver: string;
+    readonly identity?: string;
+    readonly state: State;
+    readonly code?: string;
+    readonly startedAt: number;
+    readonly endedAt?: number;
+  }[];
+}
+
+type State = "running" | "held" | "done" | "undone" | "failed";
+
+async function situationOf(trx: Transaction<Schema>): Promise<Situation> {
+  const { rows } = await sql<{
+    now: number;
+    driver: string;
+    identity: string | null;
+    state: State;
+    code: string | null;
+    started: number;
+    ended: number | null;
+  }>`
+    select plan ->> 'driver' as driver, plan -> 'facts' -> 'identity' ->> 'id' as identity, state, code,
+      (extract(epoch from started_at) * 1000)::float8 as started, (extract(epoch from ended_at) * 1000)::float8 as ended
+    from rotation_run where greatest(started_at, ended_at) > clock_timestamp() - interval '1 day'`.execute(trx);
+  const { rows: paused } = await sql<{ by: string; reason: string }>`select by, reason from rotation_pause`.execute(trx);
+  const { rows: clock } = await sql<{ now: number }>`select (extract(epoch from clock_timestamp()) * 1000)::float8 as now`.execute(trx);
+  return {
+    now: clock[0]?.now ?? 0,
+    ...(paused[0] === undefined ? {} : { paused: paused[0] }),
+    recent: rows.map(({ driver, identity, state, code, started, ended }) => ({
+      driver,
+      state,
+      startedAt: started,
+      ...(identity === null ? {} : { identity }),
+      ...(code === null ? {} : { code }),
+      ...(ended === null ? {} : { endedAt: ended }),
+    })),
+  };
 }
 
 function runOf(row: RunRow) {
@@ -151,6 +211,7 @@ function runOf(row: RunRow) {
     ...(row.code === null ? {} : { code: row.code }),
     ...(row.message === null ? {} : { message: row.message }),
     startedAt: row.started_at,
+    breakGlass: row.break_glass,
     cancelled: row.cancelled,
   };
 }

@@ -17,6 +17,8 @@ export function describeEvent(event: IncidentEvent): string {
       return `Planned with ${event.playbook}: ${event.planHash}`;
     case "approved":
       return `Plan ${event.planHash} approved by ${event.by} (${event.role})`;
+    case "break-glass":
+      return `Break-glass for plan ${event.planHash} by ${event.by}: ${event.reason}`;
     case "run-started":
       return `Rotation ${event.run} started`;
     case "run-held":

@@ -37,11 +37,6 @@ describe("rekey.yml", () => {
     ],
     ["duplicate key", "policy: {}\npolicy: {}\n", "rekey.yml:2:1: not valid YAML: Map keys must be unique"],
     [
-      "a setting that nothing obeys yet",
-      "policy:\n  automatic: on\n",
-      "rekey.yml:2:14: policy.automatic: expected off: rotating without a command is not built yet",
-    ],
-    [
       "a target that is an address",
       "targets:\n  - { type: postgresql, hosts: ['https://db.internal'] }\n",
       "rekey.yml:2:33: targets.0.hosts.0: expected host or host:port",

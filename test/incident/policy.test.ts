@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { type ApprovalQuestion, judgeApprovals, waitingTime } from "../../src/incident/policy.ts";
+import { type ApprovalQuestion, judgeApprovals, judgeBreakGlass, waitingTime } from "../../src/incident/policy.ts";
 
 const now = "2026-03-01T12:00:00.000Z";
 const base: ApprovalQuestion = {
@@ -68,4 +68,30 @@ test("where only leakers could approve, nobody can, and it says what to do", () 
     state: "refused",
     sentence: "Nobody but the people who leaked the credential may approve; name a security team (security_team in rekey.yml).",
   });
+});
+
+test("break-glass takes two people who may approve and did not leak, within an hour (I11)", () => {
+  const glass = (login: string, minutesAgo: number, role = "break-glass") => ({
+    by: login,
+    role,
+    at: new Date(Date.parse(now) - minutesAgo * 60_000).toISOString(),
+  });
+  const ask = (approvals: ReturnType<typeof glass>[], change: Partial<ApprovalQuestion> = {}) =>
+    judgeBreakGlass({ ...base, owners: ["mara"], securityTeam: ["sven", "tara"], leakers: ["dev"], approvals, ...change }, now);
+  expect(ask([glass("mara", 1), glass("sven", 30)])).toEqual({ state: "granted", by: ["mara", "sven"] });
+  expect(ask([glass("mara", 1)])).toMatchObject({ state: "needed", from: ["sven", "tara"] });
+  expect(ask([glass("mara", 1), glass("mara", 2)]), "the same person twice").toMatchObject({ state: "needed" });
+  expect(ask([glass("mara", 1), glass("sven", 61)]), "one is too old").toMatchObject({ state: "needed" });
+  expect(ask([glass("mara", 1), glass("sven", 1, "owner")]), "an ordinary approval is no break-glass").toMatchObject({ state: "needed" });
+  expect(ask([glass("mara", 1), glass("dev", 1)]), "a leaker does not count").toMatchObject({ state: "needed" });
+  expect(ask([], { securityTeam: [] })).toMatchObject({ state: "refused" });
+});
+
+test("outside production the operator of the server may approve, and the policy only where it is switched on", () => {
+  const staging = { environment: "staging", risk: "graceful" as const, owners: ["mara"] };
+  const by = (login: string) => [{ by: login, at: now }];
+  expect(judge({ ...staging, approvals: by("the operator") }).state).toBe("granted");
+  expect(judge({ ...staging, approvals: by("the policy") }).state).toBe("needed");
+  expect(judge({ ...staging, approvals: by("the policy"), automatic: true }).state).toBe("granted");
+  expect(judge({ environment: "production", risk: "graceful", approvals: by("the policy"), automatic: true }).state).not.toBe("granted");
 });

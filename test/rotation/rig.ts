@@ -1,4 +1,4 @@
-import { randomBytes } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import { sql } from "kysely";
 import { loadPlaybooks } from "../../src/config/playbooks.ts";
 import type { Driver, DriverContext, Sink } from "../../src/driver.ts";
@@ -46,6 +46,7 @@ export function rig(of: {
       ...(of.provider === undefined ? {} : { credential: Secret.from(of.provider.managementKey) }),
     }),
     sink: async () => ({ sink: of.sink, context: of.store }),
+    fingerprint: (secret) => `fp1:test:${createHash("sha256").update(secret.reveal()).digest("base64url")}`,
     recover: async () => Secret.from(of.leaked),
     reports: of.reports ?? (async (_consumer, sink) => [{ version: (await of.sink.read(of.store, sink))?.version ?? "", at: Date.now() }]),
     emit: async (_incident, emitted) => {
