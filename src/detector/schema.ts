@@ -56,6 +56,47 @@ const pattern = {
   anchors: words.optional(),
 };
 
+/**
+ * One read-only call that tells a live value from a refused one (src/provider/declared-check.ts). `{secret}` stands for the value,
+ * `{name}` for an attribute of the finding, never in the host.
+ */
+const declaredCheck = z
+  .strictObject({
+    method: z.literal("GET"),
+    url: z
+      .url({ protocol: /^https$/ })
+      .refine((url) => !/[{}]/.test(/^https:\/\/[^/?#]*/.exec(url)?.[0] ?? "{"), "expected a literal host"),
+    /** `Name: value` with `{secret}` in the value. Absent = the vendor takes the value in the URL only, or by `basic`. */
+    header: z
+      .string()
+      .regex(/^[A-Za-z0-9_-]+: .*\{secret\}/, "expected 'Name: … {secret} …'")
+      .optional(),
+    /** `user:password` of HTTP basic authentication, with `{secret}` in it. */
+    basic: z
+      .string()
+      .regex(/^[^:]*:[^:]*$/, "expected 'user:password'")
+      .optional(),
+    /** Further headers that the vendor asks for, such as a version. No secret. */
+    headers: z.record(z.string().regex(/^[A-Za-z0-9-]+$/), z.string()).optional(),
+    /** Status of a live value. */
+    alive: z.number().int(),
+    /** Status of a value that the vendor does not know. Absent = the vendor's refusal may mean something else too. */
+    dead: z.number().int().optional(),
+    /** A text that must stand in the body beside the status. */
+    says: z.strictObject({ alive: z.string().min(2).optional(), dead: z.string().min(2).optional() }).optional(),
+    /** The refusal means nothing but revoked, expired or never made, by the vendor's documentation. */
+    invalid_means_dead: z.boolean().optional(),
+  })
+  .superRefine(({ url, header, basic, alive, dead, says }, context) => {
+    const issue = (message: string) => context.addIssue({ code: "custom", message });
+    if (![url, header ?? "", basic ?? ""].some((text) => text.includes("{secret}")))
+      issue("expected {secret} in exactly one of header, basic and url");
+    if (dead === 403 && says?.dead === undefined)
+      issue("a 403 alone is no refusal of the value: expected says.dead, the vendor's own words");
+    if (alive === dead && (says?.alive === undefined || says.dead === undefined))
+      issue("alive and dead have the same status: expected says.alive and says.dead");
+  });
+
 const part = z.strictObject({ ...pattern, secret: z.boolean().default(true), subject: z.boolean().default(false) });
 
 const detector = z
@@ -77,12 +118,7 @@ const detector = z
     identity: z.enum(identityKinds).optional(),
     /** Named groups of `regex` that make the subject (contracts.md §2); all named groups but `secret` are attributes. */
     subject: z.array(z.string()).default([]),
-    check: z
-      .union([
-        z.strictObject({ probe: z.string() }),
-        z.strictObject({ method: z.literal("GET"), url: z.url(), header: z.string(), alive: z.number().int(), dead: z.number().int() }),
-      ])
-      .optional(),
+    check: z.union([z.strictObject({ probe: z.string() }), declaredCheck]).optional(),
     revoke: z.string().regex(/^(https:\/\/\S+|none: .+)$/, "expected the vendor's page (https://…) or 'none: what to do instead'"),
     /** Knows a place or a shape, not an issuer: yields to every other detector that claims the same text. */
     fallback: z.boolean().default(false),
@@ -112,6 +148,7 @@ export const DetectorFile = z.strictObject({
 
 export type DetectorFile = z.output<typeof DetectorFile>;
 export type Detector = z.output<typeof detector>;
+export type DeclaredCheck = z.output<typeof declaredCheck>;
 export type DetectorPart = z.output<typeof part>;
 
 /** Throws ConfigError with file, line and what was expected. */
