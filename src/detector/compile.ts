@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { ConfigError } from "../errors.ts";
 import { checksums } from "./checksum.ts";
-import { continuationCheck, type Precheck, stretchCheck, templateCheck, valueCheck } from "./precheck.ts";
+import { assignmentCheck, continuationCheck, Links, type Precheck, stretchCheck, templateCheck, valueCheck } from "./precheck.ts";
 import { type Anchor, type AnchorFilter, buildFilter } from "./prefilter.ts";
 import type { LinearRegex, RegexEngine } from "./regex.ts";
 import { lengthsOf, shapeOf } from "./regex-shape.ts";
@@ -221,7 +221,7 @@ const operator = [
 function assignPattern(names: readonly string[], template: string, part: string | undefined, engine: RegexEngine): CompiledPattern {
   const alternatives = names.map((name) => name.split("_").map(escapeRegex).join("[_.\\- ]?"));
   const name = `(?:${start}(?i:${alternatives.join("|")})|[a-z0-9](?:${camelCased(names)}))`;
-  return behindName(`${name}${stage}`, names, template, part, engine, 0);
+  return behindName(`${name}${stage}${operator}`, names, template, part, engine, nameLinks());
 }
 
 /**
@@ -233,14 +233,7 @@ function vendorPattern(vendor: readonly string[], template: string, part: string
   const plain = `${start}(?i:${words.join("|")})${vendorLink}`;
   const camel = `(?:${start}(?:${camelCased(vendor, (word) => word)})|[a-z0-9]?(?:${camelCased(vendor)}))(?:[A-Z][A-Za-z0-9]{0,40}?)?`;
   const reversed = `(?i:key|token|secret|password)\\s(?:for|to|of|from)\\s(?:(?:the|our|my)\\s)?(?i:${words.join("|")})(?i:\\s?(?:api|ai))?`;
-  return behindName(
-    `(?:(?:${plain}|${camel})${keyLike}${stage}|${reversed})`,
-    vendor,
-    template,
-    part,
-    engine,
-    longest(vendorLink + keyLike),
-  );
+  return behindName(`(?:(?:${plain}|${camel})${keyLike}${stage}|${reversed})${operator}`, vendor, template, part, engine, vendorLinks());
 }
 
 const keyLike = "(?:(?i:key|token|secret|passw(?:or)?d|[_.-]pat|credentials?|authorization|bearer)|Pat|PAT)";
@@ -254,40 +247,54 @@ const vendorLink = (() => {
   return `(?i:api|ai)?(?:${sameLine}|${nested}|${section})`;
 })();
 
-/** How many bytes a pattern of ours may match. */
-function longest(source: string): number {
+/** What may stand between a name and its value, and between a vendor's word and the value. */
+const nameLinks = once(() => linksOf(`${stage}${operator}`));
+const vendorLinks = once(() => linksOf(`(?:(?:${vendorLink}|[A-Z][A-Za-z0-9]{0,40}?)${keyLike}${stage}|(?i:\\s?(?:api|ai))?)${operator}`));
+
+function linksOf(source: string): Links {
   const shape = shapeOf(source);
-  if (shape === undefined || lengthsOf(shape).max === Number.POSITIVE_INFINITY)
-    throw new RangeError(`expected a bounded pattern, got ${source}`);
-  return lengthsOf(shape).max;
+  if (shape === undefined) throw new RangeError(`expected an expression whose shape is known, got ${source}`);
+  return new Links(shape);
 }
 
-/** `link`: bytes between the name, whose words are the anchors, and its end. */
+function once<T>(make: () => T): () => T {
+  let made: T | undefined;
+  return () => {
+    made ??= make();
+    return made;
+  };
+}
+
 function behindName(
   name: string,
   words: readonly string[],
   template: string,
   part: string | undefined,
   engine: RegexEngine,
-  link: number,
+  links: Links,
 ): CompiledPattern {
-  behindEnd ??= longest(stage + operator);
-  const word = Math.max(...words.map(({ length }) => length));
-  const reach = word + link + behindEnd;
-  const mayMatch = valueCheck(template, 0, reach);
+  const longestWord = Math.max(...words.map(({ length }) => length));
+  const reach = longestWord + links.longest;
+  const hasRun = valueCheck(template, 0, reach);
+  const anchors = Map.groupBy(words.flatMap(tellingWords), ({ anchor }) => anchor);
   return {
-    regex: engine.compile(`${name}${operator}(?P<secret>${templateSource(template)})`),
-    anchors: [...new Set(words.flatMap(tellingWords))].map((text) => ({ text, exact: false, mayMatch })),
+    regex: engine.compile(`${name}(?P<secret>${templateSource(template)})`),
+    anchors: [...anchors].map(([text, places]) => {
+      const isLinked = assignmentCheck(
+        links,
+        text.length,
+        places.map(({ rest }) => rest),
+        template,
+      );
+      return { text, exact: false, mayMatch: (bytes, at) => hasRun(bytes, at) && isLinked(bytes, at) };
+    }),
     glue: glueOf(template),
     bare: longestLiteral(template).length < 3,
-    back: word + 64,
+    back: longestWord + 64,
     forward: reach + lengthOf(template) + 1,
     part,
   };
 }
-
-/** Bytes that may lie between the end of a name and its value. */
-let behindEnd: number | undefined;
 
 /** What may stand before a name; `\\n` in a JSON string is an escape, not a letter of the name. */
 const start = "(?:^|[^A-Za-z0-9]|\\\\[nrt])";
@@ -311,10 +318,15 @@ function capital(word: string): string {
 /** Words that stand in every program: no good as the anchor of a search. */
 const common = /^(api|key|token|secret|access|auth|app|client|id|private|url|password|account|service|the|and)$/;
 
-/** The longest telling word of a name, or, where it has none of 4 letters, the first two words with every separator. */
-function tellingWords(name: string): string[] {
+/**
+ * The longest telling word of a name, or, where it has none of 4 letters, the first two words with every separator; with the words
+ * that follow it in the name.
+ */
+function tellingWords(name: string): { anchor: string; rest: string[] }[] {
   const pieces = name.split(/[_.-]/);
   const telling = pieces.filter((piece) => piece.length >= 4 && !common.test(piece)).toSorted((a, b) => b.length - a.length)[0];
-  if (telling !== undefined || pieces.length === 1) return [telling ?? name];
-  return ["", "_", "-", ".", " "].map((separator) => pieces.slice(0, 2).join(separator));
+  const anchor = telling ?? (pieces.length === 1 ? name : undefined);
+  if (anchor === undefined)
+    return ["", "_", "-", ".", " "].map((separator) => ({ anchor: pieces.slice(0, 2).join(separator), rest: pieces.slice(2) }));
+  return pieces.flatMap((piece, index) => (piece === anchor ? [{ anchor, rest: pieces.slice(index + 1) }] : []));
 }

@@ -1,3 +1,4 @@
+import { type Automaton, automaton, dead } from "./automaton.ts";
 import { bytesOf, lengthsOf, type Shape, setOf, union } from "./regex-shape.ts";
 import { parseTemplate, type TemplatePart } from "./template.ts";
 
@@ -10,15 +11,18 @@ export type Precheck = (bytes: Uint8Array, at: number) => boolean;
 /** The template's characters stand around its own literal. `lead`: bytes before the anchor; undefined where that varies. */
 export function templateCheck(template: string, anchor: string, lead: number | undefined): Precheck {
   const parts = parseTemplate(template);
+  const from = lead === undefined ? parts.findIndex((part) => "literal" in part && part.literal === anchor) : 0;
+  return partsCheck(parts.slice(from), -(lead ?? 0));
+}
+
+/** From `start` (from the anchor's first byte) on stand the characters of these parts, up to the first whose length varies. */
+function partsCheck(parts: readonly TemplatePart[], start: number): Precheck {
   const steps: { set: Uint8Array; count: number }[] = [];
-  let from = lead === undefined ? parts.findIndex((part) => "literal" in part && part.literal === anchor) : 0;
-  for (; from < parts.length; from++) {
-    const part = parts[from] as TemplatePart;
+  for (const part of parts) {
     if ("literal" in part) for (const character of part.literal) steps.push({ set: setOf(character), count: 1 });
     else steps.push({ set: setOf(part.alphabet), count: part.min });
     if (!("literal" in part) && part.max !== part.min) break; // where the rest begins is not known
   }
-  const start = -(lead ?? 0);
   return (bytes, at) => {
     let place = at + start;
     if (place < 0) return false;
@@ -61,9 +65,84 @@ function runCheck(set: Uint8Array, shortest: number, from: number, to: number): 
  * or where the expression has it in a way that is not understood.
  */
 export function continuationCheck(shape: Shape, anchor: string): Precheck | undefined {
-  const tails = tailsBehind(shape, anchor.toLowerCase(), []).map(automaton);
+  const tails = tailsBehind(shape, anchor.toLowerCase(), []);
   if (tails.length === 0) return undefined;
-  return (bytes, at) => tails.some((tail) => tail(bytes, at + anchor.length));
+  let tail: Automaton | undefined;
+  return (bytes, at) => {
+    tail ??= automaton({ kind: "choice", options: tails.map((items) => ({ kind: "sequence", items })) });
+    return begins(tail, bytes, at + anchor.length);
+  };
+}
+
+/** So far is looked; what has come as far may match. Bytes. */
+const farthest = 1024;
+
+function begins({ start, step, accepts }: Automaton, bytes: Uint8Array, from: number): boolean {
+  let state = start;
+  const end = Math.min(from + farthest, bytes.length);
+  for (let at = from; at < end; at++) {
+    if (accepts(state)) return true;
+    state = step(state, bytes[at] as number);
+    if (state === dead) return false;
+  }
+  return accepts(state) || end < bytes.length;
+}
+
+/**
+ * A value behind a name: the rest of the name stands behind the anchor, then what links them, then the value's characters. `rests`
+ * are the words that may follow the anchor (of `length` bytes) in a name.
+ */
+export function assignmentCheck(links: Links, length: number, rests: readonly (readonly string[])[], template: string): Precheck {
+  const isValue = partsCheck(parseTemplate(template), 0);
+  const words = rests.map((rest) => rest.map((word) => Buffer.from(word, "latin1")));
+  return (bytes, at) => words.some((rest) => links.someValue(bytes, behindName(bytes, at + length, rest), isValue));
+}
+
+/** Where a name ends whose first part ends at `at`; -1 where the rest of it does not stand there. */
+function behindName(bytes: Uint8Array, at: number, rest: readonly Uint8Array[]): number {
+  let place = at;
+  for (const word of rest) {
+    if (separators[bytes[place] ?? 0] === 1) place++;
+    for (let letter = 0; letter < word.length; letter++) if (((bytes[place++] ?? 0) | 32) !== ((word[letter] as number) | 32)) return -1;
+  }
+  return place;
+}
+
+const separators = setOf("_.- ");
+
+/** All that may stand between a name and its value; one for many patterns. */
+export class Links {
+  /** Bytes, at most. */
+  readonly longest: number;
+  readonly #shape: Shape;
+  #automaton: Automaton | undefined;
+  /** Where values may begin behind the last place that was asked for: many patterns have the same anchor. */
+  #asked = { bytes: undefined as Uint8Array | undefined, from: -1, values: [] as number[] };
+
+  constructor(shape: Shape) {
+    this.#shape = shape;
+    this.longest = lengthsOf(shape).max;
+  }
+
+  someValue(bytes: Uint8Array, from: number, isValue: Precheck): boolean {
+    if (from === -1) return false;
+    if (this.#asked.bytes !== bytes || this.#asked.from !== from) this.#asked = { bytes, from, values: this.#valuesBehind(bytes, from) };
+    return this.#asked.values.some((at) => isValue(bytes, at));
+  }
+
+  #valuesBehind(bytes: Uint8Array, from: number): number[] {
+    this.#automaton ??= automaton(this.#shape);
+    const { start, step, accepts } = this.#automaton;
+    const values: number[] = [];
+    const end = Math.min(from + this.longest, bytes.length);
+    let state = start;
+    for (let at = from; at < end && state !== dead; at++) {
+      if (accepts(state)) values.push(at);
+      state = step(state, bytes[at] as number);
+    }
+    if (state !== dead && accepts(state)) values.push(end);
+    return values;
+  }
 }
 
 /** The longest stretch of one set of bytes that every match has, looked for between `from` and `to`. */
@@ -111,59 +190,4 @@ function tailsBehind(shape: Shape, anchor: string, rest: readonly Shape[]): (rea
 function isLetter(shape: Shape, code: number): boolean {
   if (shape.kind !== "set" || shape.bytes.reduce((sum, member) => sum + member, 0) > 2) return false;
   return shape.bytes[code] === 1 || shape.bytes[String.fromCharCode(code).toUpperCase().charCodeAt(0)] === 1;
-}
-
-/** A place in what may follow: one byte of a set, which may be left out or come again. */
-interface Step {
-  readonly set: Uint8Array;
-  readonly optional: boolean;
-  readonly again: boolean;
-}
-
-/** What follows is looked at for so many steps, one bit each … */
-const mostSteps = 31;
-/** … and so many bytes; what has come so far may match. */
-const mostBytes = 1024;
-
-/** The first steps as an automaton whose states are bits (Navarro and Raffinot, "Flexible Pattern Matching in Strings", 4.2). */
-function automaton(tail: readonly Shape[]): Precheck {
-  const steps: Step[] = [];
-  for (const shape of tail) if (steps.length < mostSteps) steps.push(...stepsOf(shape).slice(0, mostSteps - steps.length));
-  const accepts = new Int32Array(256);
-  for (const [index, { set }] of steps.entries())
-    for (let byte = 0; byte < 256; byte++) if (set[byte] === 1) accepts[byte] = (accepts[byte] as number) | (1 << index);
-  const reach = (from: number) => {
-    let states = 0;
-    for (let next = from; next < steps.length; next++) {
-      states |= 1 << next;
-      if (steps[next]?.optional !== true) return { states, ends: false };
-    }
-    return { states, ends: true };
-  };
-  const begin = reach(0);
-  const follow = Int32Array.from(steps, ({ again }, index) => reach(index + 1).states | (again ? 1 << index : 0));
-  const last = steps.reduce((states, _, index) => (reach(index + 1).ends ? states | (1 << index) : states), 0);
-  return (bytes, at) => {
-    if (begin.ends) return true;
-    let open = begin.states;
-    for (let place = at; place < at + mostBytes; place++) {
-      if (place >= bytes.length) return false;
-      let reached = open & (accepts[bytes[place] as number] as number);
-      if ((reached & last) !== 0) return true;
-      if (reached === 0) return false;
-      for (open = 0; reached !== 0; reached &= reached - 1) open |= follow[31 - Math.clz32(reached & -reached)] as number;
-    }
-    return true;
-  };
-}
-
-/** A choice or a repetition of more than one byte is taken as so many bytes of any of its sets. */
-function stepsOf(shape: Shape): Step[] {
-  if (shape.kind === "set") return [{ set: shape.bytes, optional: false, again: false }];
-  if (shape.kind === "sequence") return shape.items.flatMap(stepsOf);
-  const set = bytesOf(shape);
-  const { min, max } = lengthsOf(shape);
-  const most = Math.min(min, mostSteps);
-  const steps: Step[] = Array.from({ length: most }, (_, index) => ({ set, optional: false, again: index === most - 1 && max > min }));
-  return min === 0 && max > 0 ? [{ set, optional: true, again: true }] : steps;
 }

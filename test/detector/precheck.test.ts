@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { automaton } from "../../src/detector/automaton.ts";
 import { continuationCheck, stretchCheck, templateCheck, valueCheck } from "../../src/detector/precheck.ts";
 import { lengthsOf, type Shape, shapeOf } from "../../src/detector/regex-shape.ts";
 import { expandTemplate, seededRandom } from "../../src/detector/template.ts";
@@ -111,5 +112,32 @@ describe("a check refuses what cannot match", () => {
     const check = stretchCheck(shape, -50, 50);
     expect(check?.(bytes(`SK${"0".repeat(32)} twilio`), 35)).toBe(true);
     expect(check?.(bytes(`SK${"0".repeat(31)} twilio`), 34)).toBe(false);
+  });
+});
+
+describe("the automaton of a shape", () => {
+  test.each([
+    ["ab{2,3}c?", ["abb", "abbb", "abbc"], ["", "a", "ab", "b", "abbd"]],
+    ["(?:x|yz){2}", ["xx", "xyz", "yzyz"], ["x", "xy", "zx"]],
+    ["[ab]{0,100}c", ["c", "abac"], ["", "ab", "cc"]],
+    ["a*", ["", "a", "aaaa"], ["b", "ab"]],
+  ])("%s", (source, yes, no) => {
+    const { start, step, accepts } = automaton(shapeOf(source) as Shape);
+    const end = (text: string) => [...bytes(text)].reduce(step, start);
+    for (const text of yes) expect([text, accepts(end(text))]).toEqual([text, true]);
+    for (const text of no) expect([text, accepts(end(text))]).toEqual([text, false]);
+  });
+
+  test("forgets its states rather than fill the memory, and goes on", () => {
+    // which of the last 15 letters was an a: 2^15 states
+    const { start, step, accepts } = automaton(shapeOf("[ab]*a[ab]{15}") as Shape);
+    let state = start;
+    let text = "";
+    for (let at = 0; at < 20_000; at++) {
+      const letter = random(2) === 0 ? "a" : "b";
+      text = (text + letter).slice(-16);
+      state = step(state, letter.charCodeAt(0));
+      expect(accepts(state)).toBe(at >= 15 && text.startsWith("a"));
+    }
   });
 });
