@@ -67,6 +67,8 @@ export interface Manifest {
    * (path: capabilities) for Vault, a sentence elsewhere. `rekey connect` prints it as a policy.
    */
   readonly rights?: Readonly<Partial<Record<Verb, readonly string[]>>>;
+  /** Attributes of a harmless credential of this type, from which a rehearsal makes its own; absent = none are needed. */
+  readonly rehearsal?: Readonly<Record<string, string>>;
   readonly testedAgainst: "real server" | "contract stand-in";
 }
 
@@ -272,6 +274,13 @@ export interface Sink {
   drop(context: DriverContext, place: SinkPlace, run: string): Promise<void>;
   /** As a driver's `check`. */
   check?(context: DriverContext, rights: readonly string[]): Promise<readonly RightCheck[]>;
+  /** An entry that a rehearsal uses and removes again; without it nothing can be rehearsed with this sink. */
+  readonly scratch?: {
+    /** Makes room for it, where entries do not come into being by writing. Idempotent. */
+    create(context: DriverContext, path: string): Promise<void>;
+    /** Destroys every version. Gone already is success. */
+    remove(context: DriverContext, path: string): Promise<void>;
+  };
   /** Where leaked values wait for their last probe, if the tenant opted in (contracts.md §1). */
   readonly quarantine?: Quarantine;
   /** Page by page, every entry that this connection may read: for the inventory. Values live only as long as the iteration step. */

@@ -6,6 +6,7 @@ import { pinnedFetch, pinOf } from "./http.ts";
 import { carryOut, onComment, onTicked } from "./pipeline/commands.ts";
 import type { Rekey, RekeyApp } from "./pipeline/context.ts";
 import { judgePullRequest, saveRepository } from "./pipeline/judge.ts";
+import { abandonRehearsal } from "./pipeline/rehearse.ts";
 import { rotationDeps } from "./pipeline/rotation.ts";
 import { startDue } from "./pipeline/start-rotation.ts";
 import { redraw, redrawIncident } from "./pipeline/surfaces.ts";
@@ -93,6 +94,7 @@ async function work(rekey: Rekey): Promise<void> {
   await queue.work<{ run: string }>(
     "rotation",
     async ({ data: { run } }) => {
+      if (await abandonRehearsal(rekey, run)) return;
       const ended = await executeRun(rotationDeps(rekey), run);
       rekey.log.info({ run, state: ended?.state }, "a rotation has stopped");
       await startDue(rekey);

@@ -8,6 +8,7 @@ import { renderPlan } from "../playbook/render.ts";
 import { Playbook, parsePlaybook } from "../playbook/schema.ts";
 import { drivers } from "../provider/index.ts";
 import { incidentArgument } from "./plan.ts";
+import { rehearseCommand } from "./rehearse.ts";
 import { type RotationAnswer, rotationText } from "./rotate.ts";
 import { askOwner, runningServer } from "./state.ts";
 
@@ -35,7 +36,8 @@ export function command(): Command {
     .addCommand(list)
     .addCommand(schema)
     .addCommand(planCommand())
-    .addCommand(runCommand());
+    .addCommand(runCommand())
+    .addCommand(rehearseCommand());
 }
 
 function planCommand(): Command {

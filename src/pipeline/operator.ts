@@ -11,6 +11,7 @@ import type { Rekey } from "./context.ts";
 import { replan } from "./planning.ts";
 import { keptPlan } from "./readiness.ts";
 import { isLeaked } from "./recover.ts";
+import { rehearse } from "./rehearse.ts";
 import { requestRotation, startDue } from "./start-rotation.ts";
 import { redrawIncident } from "./surfaces.ts";
 import { verifyDead } from "./verify.ts";
@@ -19,6 +20,13 @@ const bodies = {
   rotate: z.strictObject({ plan: z.string() }),
   replan: z.strictObject({ playbook: z.string() }),
   verify: z.strictObject({ value: z.string().max(65_536).optional() }),
+  rehearse: z.strictObject({
+    playbook: z.string().max(60),
+    connection: z.string().max(60).optional(),
+    store: z.string().max(60).optional(),
+    path: z.string().max(200).optional(),
+    attributes: z.record(z.string().max(60), z.string().max(500)).default({}),
+  }),
   pause: z.strictObject({ reason: z.string().min(1).max(500) }),
 };
 
@@ -54,6 +62,10 @@ export function operatorRoutes(rekey: Rekey): Hono {
   app.post(
     "/operator/verify/:id",
     order(bodies.verify, async ({ value }, context) => verify(rekey, await openIncident(rekey, id(context)), value)),
+  );
+  app.post(
+    "/operator/rehearse",
+    order(bodies.rehearse, (wanted) => rehearse(rekey, wanted)),
   );
   app.post(
     "/operator/pause",

@@ -33,6 +33,7 @@ export const vaultToken: Driver = {
     proof: "both",
     invalidMeansDead: false,
     pages: { revoke: "https://developer.hashicorp.com/vault/docs/commands/token/revoke" },
+    rehearsal: { policies: "default", ttl: "1h" },
     testedAgainst: "real server",
   },
 

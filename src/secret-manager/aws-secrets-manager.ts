@@ -1,4 +1,6 @@
 import {
+  CreateSecretCommand,
+  DeleteSecretCommand,
   DescribeSecretCommand,
   GetSecretValueCommand,
   type GetSecretValueCommandInput,
@@ -108,6 +110,25 @@ export const awsSecretsManager: Sink = {
         }
       }
     }
+  },
+
+  scratch: {
+    async create(context, path) {
+      try {
+        await connect(context).send(
+          new CreateSecretCommand({ Name: path, SecretString: "{}", Description: "A rehearsal of Rekey; it removes this again" }),
+        );
+      } catch (error) {
+        if (awsErrorName(error) !== "ResourceExistsException") throw awsFailure(error, "making a rehearsal's secret", { safe: false });
+      }
+    },
+    async remove(context, path) {
+      try {
+        await connect(context).send(new DeleteSecretCommand({ SecretId: path, ForceDeleteWithoutRecovery: true }));
+      } catch (error) {
+        if (awsErrorName(error) !== "ResourceNotFoundException") throw awsFailure(error, "removing a rehearsal's secret", { safe: true });
+      }
+    },
   },
 
   async *entries(context) {

@@ -76,6 +76,13 @@ export function createMemorySink(): MemorySink {
       pending.delete(keyOf(place, run));
     },
 
+    scratch: {
+      async create() {},
+      async remove(_context, path) {
+        entries.delete(path);
+      },
+    },
+
     quarantine: {
       async keep(_context, name, secret) {
         quarantined.set(name, secret.reveal());

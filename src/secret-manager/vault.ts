@@ -76,6 +76,15 @@ export const vault: Sink = {
     if (answer.code !== "absent") check(answer, "deleting the pending entry");
   },
 
+  scratch: {
+    async create() {},
+    async remove(context, path) {
+      const entry = entryOf(path);
+      const answer = await connect(context).remove(`${entry.mount}/metadata/${entry.path}`);
+      if (answer.code !== "absent") check(answer, "removing a rehearsal's entry");
+    },
+  },
+
   quarantine: {
     async keep(context, name, secret, ttl) {
       const client = connect(context);
@@ -108,7 +117,7 @@ export const vault: Sink = {
 /** A run that is held for longer than this loses its unpublished key, which the orphan sweep then deletes at the provider. */
 const pendingLifetime = "168h";
 /** Kept out of the inventory: our own copies of values are not places that store a credential. */
-const ours = new Set(["rekey-pending/", "rekey-quarantine/"]);
+const ours = new Set(["rekey-pending/", "rekey-quarantine/", "rekey-rehearsal/"]);
 
 interface EntryPath {
   readonly mount: string;

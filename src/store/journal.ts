@@ -184,7 +184,9 @@ async function situationOf(trx: Transaction<Schema>): Promise<Situation> {
   }>`
     select plan ->> 'driver' as driver, plan -> 'facts' -> 'identity' ->> 'id' as identity, state, code,
       (extract(epoch from started_at) * 1000)::float8 as started, (extract(epoch from ended_at) * 1000)::float8 as ended
-    from rotation_run where greatest(started_at, ended_at) > clock_timestamp() - interval '1 day'`.execute(trx);
+    from rotation_run where greatest(started_at, ended_at) > clock_timestamp() - interval '1 day' and incident_id not like 'rehearsal-%'`.execute(
+    trx,
+  );
   const { rows: paused } = await sql<{ by: string; reason: string }>`select by, reason from rotation_pause`.execute(trx);
   const { rows: clock } = await sql<{ now: number }>`select (extract(epoch from clock_timestamp()) * 1000)::float8 as now`.execute(trx);
   return {

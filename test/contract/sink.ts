@@ -151,6 +151,19 @@ export function sinkContract(name: string, start: () => SinkUnderTest): void {
       expect(await quarantine.read(it.context, name)).toBeUndefined();
     });
 
+    test("a rehearsal's entry takes a value by the ordinary way and leaves nothing behind", async (test) => {
+      const { sink, context, path } = start();
+      if (sink.scratch === undefined) return test.skip();
+      const place = { path: path(), field: "VALUE" };
+      for (let again = 0; again < 2; again++) await sink.scratch.create(context, place.path);
+      await sink.pend(context, place, "seed", { VALUE: Secret.from(fresh()) });
+      await sink.promote(context, place, "seed", (await sink.read(context, place))?.version ?? "0");
+      expect((await sink.read(context, place))?.fields["VALUE"]).toBeDefined();
+      await sink.drop(context, place, "seed");
+      for (let again = 0; again < 2; again++) await sink.scratch.remove(context, place.path);
+      expect(await sink.read(context, place)).toBeUndefined();
+    });
+
     test("no value stands in an error", async () => {
       const it = await setUp();
       const [first, second, theirs] = [fresh(), fresh(), fresh()];
