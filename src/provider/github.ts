@@ -1,9 +1,10 @@
 import { z } from "zod";
 import type { Driver, DriverContext, ProbeResult } from "../driver.ts";
 import { HoldError } from "../errors.ts";
-import { accept, type HttpAnswer, json, pinOf, request } from "../http.ts";
+import { accept, type HttpAnswer, json } from "../http.ts";
 import type { Secret } from "../secret.ts";
 import { probeAnswer, shaped } from "./answer.ts";
+import { bearer, manifest, send, type VendorCall } from "./vendor.ts";
 
 /**
  * GitHub tokens, killed by whoever holds them: `POST /credentials/revoke` asks for no authentication and refuses one
@@ -11,28 +12,19 @@ import { probeAnswer, shaped } from "./answer.ts";
  * told by mail; it cannot be undone, and a new token is made by a person.
  */
 export const github: Driver = {
-  manifest: {
+  manifest: manifest({
     type: "github/token",
     name: "GitHub token",
     detectors: ["github-personal-access-token", "github-fine-grained-token", "github-oauth-token", "github-app-user-token"],
     class: "possession-kill",
-    verbs: {
-      revoke: { effect: "destroy", retry: "safe" },
-      probe: { effect: "read", retry: "safe" },
-      whoami: { effect: "read", retry: "safe" },
-    },
-    reversible: { disable: false, revoke: false },
-    overlap: "many",
+    verbs: ["revoke", "probe", "whoami"],
     // Undocumented (November 2026); revocation is queued behind the 202, so a minute passes before a refusal counts as the last word.
     propagation: { create: 0, revoke: 60_000 },
-    valueChosenByUs: false,
     killByPossession: true,
     hosts: ["api.github.com"],
-    proof: "probe",
     invalidMeansDead: true, // "Bad credentials" is revoked, expired or never made
     pages: { revoke: "https://github.com/settings/tokens", issue: "https://github.com/settings/tokens" },
-    testedAgainst: "contract stand-in",
-  },
+  }),
 
   async revoke(context, _record, target) {
     if (target.secret === undefined) {
@@ -73,33 +65,6 @@ function judge(answer: HttpAnswer): ProbeResult | undefined {
 }
 
 /** Never with the connection's credential: GitHub refuses an authenticated revocation. */
-function call({
-  context,
-  method,
-  path,
-  secret,
-  body,
-  safe,
-}: {
-  context: DriverContext;
-  method: string;
-  path: string;
-  secret?: Secret;
-  body?: object;
-  safe?: boolean;
-}): Promise<HttpAnswer> {
-  return request({
-    method,
-    url: `${context.host.replace(/\/$/, "")}${path}`,
-    headers: {
-      accept: "application/vnd.github+json",
-      ...(secret === undefined ? {} : { authorization: `Bearer ${secret.reveal()}` }),
-      ...(body === undefined ? {} : { "content-type": "application/json" }),
-    },
-    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-    pins: [pinOf(context.host)],
-    timeout: context.timeout,
-    ...(safe === true ? { safe } : {}),
-    ...(context.signal === undefined ? {} : { signal: context.signal }),
-  });
+function call({ context, secret, ...rest }: { context: DriverContext; secret?: Secret } & VendorCall): Promise<HttpAnswer> {
+  return send(context, { ...rest, headers: { accept: "application/vnd.github+json", ...bearer(secret) } });
 }

@@ -1,9 +1,10 @@
 import { z } from "zod";
 import type { Driver, DriverContext, KeyRecord, ProbeResult, Target } from "../driver.ts";
 import { HoldError, UnknownOutcomeError } from "../errors.ts";
-import { accept, type HttpAnswer, json, pinOf, request } from "../http.ts";
+import { accept, type HttpAnswer, json } from "../http.ts";
 import { Secret } from "../secret.ts";
 import { ownName, probeAnswer, shaped } from "./answer.ts";
+import { bearer, gone, isoOf, manifest, matchByHint, segment, send } from "./vendor.ts";
 
 /**
  * OpenAI project service accounts by an admin key (https://platform.openai.com/docs/api-reference/administration). The API can make
@@ -11,40 +12,26 @@ import { ownName, probeAnswer, shaped } from "./answer.ts";
  * looking that it has no other key (rotation.md, finding 6).
  */
 export const openai: Driver = {
-  manifest: {
+  manifest: manifest({
     type: "openai/service-account-key",
     name: "OpenAI service account key",
     detectors: ["openai-service-account-key"],
     class: "m-delete",
-    verbs: {
-      list: { effect: "read", retry: "safe" },
-      issue: { effect: "create", retry: "verify-first" },
-      revoke: { effect: "destroy", retry: "safe" },
-      probe: { effect: "read", retry: "safe" },
-    },
-    reversible: { disable: false, revoke: false },
-    overlap: "many",
+    verbs: ["list", "issue", "revoke", "probe"],
     // Undocumented (November 2026); key checks are cached in front of the models, so half a minute before a refusal counts as the last word.
     propagation: { create: 5_000, revoke: 30_000 },
-    valueChosenByUs: false,
-    killByPossession: false,
     hosts: ["api.openai.com"],
-    proof: "probe",
     invalidMeansDead: true, // the API knows no disabled keys: `invalid_api_key` is deleted or never made
     pages: {
       revoke: "https://platform.openai.com/settings/organization/api-keys",
       issue: "https://platform.openai.com/settings/organization/api-keys",
     },
-    testedAgainst: "contract stand-in",
-  },
+  }),
 
   async match(context, target) {
     const { secret } = target;
     if (secret === undefined) return { records: [], grade: "weak" };
-    const records = (await listed(context, target)).filter((record) => fits(record.hint, secret));
-    // A redacted value is a hint: it binds only a key that was seen alive (contracts.md §8).
-    const alive = records.length > 0 && (await probe(context, secret)).answer === "alive";
-    return { records, grade: alive ? "strong" : "weak" };
+    return matchByHint(await listed(context, target), secret, "sk-svcacct-", async () => (await probe(context, secret)).answer === "alive");
   },
 
   list: (context, target) => listed(context, target),
@@ -129,7 +116,7 @@ async function listed(context: DriverContext, target: Target): Promise<KeyRecord
       : [target.attributes["project"]];
   const records: KeyRecord[] = [];
   for (const project of projects) {
-    const keys = await paged(context, `/organization/projects/${segment(project)}/api_keys`, Key, "listing OpenAI keys");
+    const keys = await paged(context, `/organization/projects/${segment(project, accountId)}/api_keys`, Key, "listing OpenAI keys");
     records.push(...keys.filter((key) => key.owner.type === "service_account").map((key) => recordOf(project, key)));
   }
   return records;
@@ -155,8 +142,8 @@ async function paged<Item extends z.ZodType<{ id: string }>>(
 }
 
 async function removeAccount(context: DriverContext, project: string, account: string): Promise<void> {
-  const answer = await call(context, "DELETE", `${accountsOf(project)}/${segment(account)}`, undefined, true);
-  if (answer.status !== 404) accept(answer, [200], "deleting an OpenAI service account", true);
+  const answer = await call(context, "DELETE", `${accountsOf(project)}/${segment(account, accountId)}`, undefined, true);
+  gone(answer, [200], "deleting an OpenAI service account");
 }
 
 function probe(context: DriverContext, secret: Secret): Promise<ProbeResult> {
@@ -171,36 +158,19 @@ function judge(answer: HttpAnswer): ProbeResult | undefined {
   return undefined; // also a 401 for an IP list or an organization, and a 403 of a key without the right to list models
 }
 
-/** `sk-svc…` with its middle replaced by dots or stars. Fewer than six known characters fit too much. */
-function fits(hint: string | undefined, secret: Secret): boolean {
-  const [, prefix = "", suffix = ""] = /^([A-Za-z0-9_-]+)[.*…]+([A-Za-z0-9_-]+)$/.exec(hint ?? "") ?? [];
-  const value = secret.reveal();
-  return prefix.length + suffix.length >= 6 && value.startsWith(prefix) && value.endsWith(suffix);
-}
-
 function call(context: DriverContext, method: string, path: string, body?: object, safe = false): Promise<HttpAnswer> {
-  return request({
-    method,
-    url: `${context.host.replace(/\/$/, "")}/v1${path}`,
-    headers: {
-      ...(context.credential === undefined ? {} : { authorization: `Bearer ${context.credential.reveal()}` }),
-      ...(body === undefined ? {} : { "content-type": "application/json" }),
-    },
-    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-    pins: [pinOf(context.host)],
-    timeout: context.timeout,
-    ...(safe ? { safe } : {}),
-    ...(context.signal === undefined ? {} : { signal: context.signal }),
-  });
+  return send(context, { method, path: `/v1${path}`, headers: bearer(context.credential), ...(body === undefined ? {} : { body }), safe });
 }
 
 function accountsOf(project: string): string {
-  return `/organization/projects/${segment(project)}/service_accounts`;
+  return `/organization/projects/${segment(project, accountId)}/service_accounts`;
 }
 
-function segment(id: string): string {
-  if (/^[A-Za-z0-9_-]{1,200}$/.test(id)) return id;
-  throw new HoldError("bad-key-id", "this is not the id of an OpenAI project or service account");
+const accountId = "the id of an OpenAI project or service account";
+
+function times(key: { created_at?: number | null | undefined; last_used_at?: number | null | undefined }) {
+  const [createdAt, lastUsedAt] = [isoOf(key.created_at), isoOf(key.last_used_at)];
+  return { ...(createdAt === undefined ? {} : { createdAt }), ...(lastUsedAt === undefined ? {} : { lastUsedAt }) };
 }
 
 function recordOf(project: string, key: z.output<typeof Key>): KeyRecord {
@@ -210,8 +180,7 @@ function recordOf(project: string, key: z.output<typeof Key>): KeyRecord {
     ...(account?.name ? { name: account.name } : {}),
     state: "active",
     ...(key.redacted_value ? { hint: key.redacted_value } : {}),
-    ...(key.created_at ? { createdAt: new Date(key.created_at * 1000).toISOString() } : {}),
-    ...(key.last_used_at ? { lastUsedAt: new Date(key.last_used_at * 1000).toISOString() } : {}),
+    ...times(key),
     ...(account ? { principal: account.id } : {}),
     attributes: { project, ...(account?.role ? { role: account.role } : {}) },
   };

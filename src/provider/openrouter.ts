@@ -2,41 +2,28 @@ import { createHash } from "node:crypto";
 import { z } from "zod";
 import type { Driver, DriverContext, KeyRecord, ProbeResult } from "../driver.ts";
 import { HoldError, UnknownOutcomeError } from "../errors.ts";
-import { accept, type HttpAnswer, json, pinOf, request } from "../http.ts";
+import { accept, type HttpAnswer, json } from "../http.ts";
 import { Secret } from "../secret.ts";
 import { ownName, probeAnswer, shaped } from "./answer.ts";
+import { attributesOf, bearer, discardNamed, gone, manifest, send } from "./vendor.ts";
 
 /**
  * OpenRouter API keys by a management key (https://openrouter.ai/docs/api/api-reference/api-keys): create, disable, enable and
  * delete by hash. The hash is the SHA-256 of the key's text, so a leaked key names its own record.
  */
 export const openrouter: Driver = {
-  manifest: {
+  manifest: manifest({
     type: "openrouter/api-key",
     name: "OpenRouter API key",
     detectors: ["openrouter-api-key"],
     class: "m-disable",
-    verbs: {
-      list: { effect: "read", retry: "safe" },
-      issue: { effect: "create", retry: "verify-first" },
-      disable: { effect: "mutate", retry: "safe" },
-      enable: { effect: "mutate", retry: "safe" },
-      revoke: { effect: "destroy", retry: "safe" },
-      probe: { effect: "read", retry: "safe" },
-      whoami: { effect: "read", retry: "safe" },
-    },
-    reversible: { disable: true, revoke: false },
-    overlap: "many",
+    verbs: ["list", "issue", "disable", "enable", "revoke", "probe", "whoami"],
     // The vendor documents no propagation times (November 2026): 10 s is a margin over the seconds that key caches at an edge take.
     propagation: { create: 2_000, revoke: 10_000 },
-    valueChosenByUs: false,
-    killByPossession: false,
     hosts: ["openrouter.ai"],
-    proof: "probe",
     invalidMeansDead: false, // a disabled or expired key gets the same 401
     pages: { revoke: "https://openrouter.ai/settings/keys", issue: "https://openrouter.ai/settings/keys" },
-    testedAgainst: "contract stand-in",
-  },
+  }),
 
   async match(context, target) {
     if (target.secret === undefined) return { records: [], grade: "weak" };
@@ -66,9 +53,7 @@ export const openrouter: Driver = {
   },
 
   async discard(context, { name }) {
-    const ours = (await listed(context)).filter((record) => record.name === ownName(name));
-    for (const record of ours) await remove(context, record);
-    return ours.length;
+    return discardNamed(await listed(context), name, (record) => remove(context, record));
   },
 
   async disable(context, record) {
@@ -121,8 +106,7 @@ async function listed(context: DriverContext): Promise<KeyRecord[]> {
 }
 
 async function remove(context: DriverContext, record: KeyRecord): Promise<void> {
-  const answer = await call(context, "DELETE", `/keys/${idOf(record)}`, undefined, true);
-  if (answer.status !== 404) accept(answer, [200, 204], "deleting an OpenRouter key", true);
+  gone(await call(context, "DELETE", `/keys/${idOf(record)}`, undefined, true), [200, 204], "deleting an OpenRouter key");
 }
 
 function current(context: DriverContext, secret: Secret): Promise<HttpAnswer> {
@@ -140,20 +124,13 @@ function judge(answer: HttpAnswer): ProbeResult | undefined {
   return answer.status === 401 && refusal.success ? { answer: "invalid", code: "401 error 401" } : undefined;
 }
 
-/** Deleting and switching by id have the same result however often they arrive: a lost answer may be asked for again. */
 function call(context: DriverContext, method: string, path: string, body?: object, safe = false): Promise<HttpAnswer> {
-  return request({
+  return send(context, {
     method,
-    url: `${context.host.replace(/\/$/, "")}/api/v1${path}`,
-    headers: {
-      ...(context.credential === undefined ? {} : { authorization: `Bearer ${context.credential.reveal()}` }),
-      ...(body === undefined ? {} : { "content-type": "application/json" }),
-    },
-    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-    pins: [pinOf(context.host)],
-    timeout: context.timeout,
-    ...(safe ? { safe } : {}),
-    ...(context.signal === undefined ? {} : { signal: context.signal }),
+    path: `/api/v1${path}`,
+    headers: bearer(context.credential),
+    ...(body === undefined ? {} : { body }),
+    safe,
   });
 }
 
@@ -164,15 +141,12 @@ function idOf(record: KeyRecord): string {
 
 function recordOf(key: z.output<typeof Key>): KeyRecord {
   const { limit, limit_reset, include_byok_in_limit, expires_at, workspace_id } = key;
-  const attributes = Object.entries({ limit, limit_reset, include_byok_in_limit, expires_at, workspace_id }).flatMap(([name, value]) =>
-    value === null || value === undefined ? [] : [[name, String(value)]],
-  );
   return {
     id: key.hash,
     ...(key.name ? { name: key.name } : {}),
     state: key.disabled ? "disabled" : "active",
     ...(key.label ? { hint: key.label } : {}),
     ...(key.created_at ? { createdAt: key.created_at } : {}),
-    attributes: Object.fromEntries(attributes),
+    attributes: attributesOf({ limit, limit_reset, include_byok_in_limit, expires_at, workspace_id }),
   };
 }
