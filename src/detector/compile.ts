@@ -33,6 +33,8 @@ export interface PatternAnchor extends Anchor {
 export interface CompiledDetector {
   readonly detector: Detector;
   readonly provider: string;
+  /** Other names of the vendor or of its products. */
+  readonly aliases: readonly string[];
   readonly patterns: readonly CompiledPattern[];
 }
 
@@ -54,7 +56,7 @@ export interface AnchorUser {
 
 /** Throws ConfigError naming the detector where a rule has no usable anchor, does not compile or names an unknown checksum. */
 export async function compileDetectors(files: readonly DetectorFile[], engine: RegexEngine): Promise<Ruleset> {
-  const detectors = files.flatMap((file) => file.detectors.map((detector) => compileOne(detector, file.provider, engine)));
+  const detectors = files.flatMap((file) => file.detectors.map((detector) => compileOne(detector, file, engine)));
   const seen = new Set<string>();
   for (const { detector } of detectors) {
     if (seen.has(detector.id)) throw new ConfigError(`two detectors have the id '${detector.id}'; ids are unique`, { file: "detectors" });
@@ -83,7 +85,7 @@ function anchorsOf(detectors: readonly CompiledDetector[]): Pick<Ruleset, "filte
   return { filter: buildFilter(anchors), users };
 }
 
-function compileOne(detector: Detector, provider: string, engine: RegexEngine): CompiledDetector {
+function compileOne(detector: Detector, { provider, aliases }: DetectorFile, engine: RegexEngine): CompiledDetector {
   const fail = (problem: string): never => {
     throw new ConfigError(`'${detector.id}': ${problem}`, { file: `detectors/${provider}.yml` });
   };
@@ -93,7 +95,7 @@ function compileOne(detector: Detector, provider: string, engine: RegexEngine): 
   const sources: [string | undefined, PatternSource][] =
     detector.parts === undefined ? [[undefined, patternOf(detector)]] : Object.entries(detector.parts);
   const patterns = sources.flatMap(([part, source]) => patternsOf(source, detector, part, engine, fail));
-  return { detector, provider, patterns };
+  return { detector, provider, aliases, patterns };
 }
 
 function patternOf({ token, assign, regex, anchors }: Detector): PatternSource {
@@ -162,7 +164,7 @@ function tokenPattern(
     const lead = lengthOf(before);
     const isFixed = before.every((piece) => "literal" in piece || piece.min === piece.max);
     const mayMatch = templateCheck(template, anchor, isFixed ? lead : undefined);
-    return { ...shared, anchors: [{ text: anchor, exact: true, mayMatch }], back: lead + 1, forward: longest + 1, bare: false };
+    return { ...shared, anchors: [{ text: anchor, exact: true, mayMatch }], back: lead + 1, forward: longest + 3, bare: false };
   }
   if (detector.near === undefined) return fail(`'${template}' has no literal of 3 bytes; give the words that stand near it (near: …)`);
   const [back, forward] = [60 + longest, 140 + longest];
@@ -291,7 +293,8 @@ function behindName(
     glue: glueOf(template),
     bare: longestLiteral(template).length < 3,
     back: longestWord + 64,
-    forward: reach + lengthOf(template) + 1,
+    // a run of base64 may be padded by two
+    forward: reach + lengthOf(template) + 3,
     part,
   };
 }

@@ -142,6 +142,8 @@ const detector = z
 export const DetectorFile = z.strictObject({
   provider: z.string().regex(/^[a-z0-9-]+$/),
   name: z.string(),
+  /** Other names of the vendor or of its products, as they stand in names of variables and hosts. */
+  aliases: z.array(z.string().regex(/^[a-z0-9]+([_.-][a-z0-9]+)*$/, "expected a lower-case word")).default([]),
   references: z.array(z.url()).min(1),
   detectors: z.array(detector).min(1),
 });

@@ -83,9 +83,16 @@ export function seededRandom(seed: string): (below: number) => number {
   };
 }
 
-/** The template as RE2 source. */
+/** The template as RE2 source. A run of base64 of no fixed length at its end may be padded. */
 export function templateSource(template: string): string {
-  return parseTemplate(template)
+  const parts = parseTemplate(template);
+  const last = parts.at(-1);
+  const padded = last !== undefined && "alphabet" in last && last.alphabet === classes["b64"] && last.max > last.min;
+  return `${runsOf(parts)}${padded ? "={0,2}" : ""}`;
+}
+
+function runsOf(parts: readonly TemplatePart[]): string {
+  return parts
     .map((part) => ("literal" in part ? escapeRegex(part.literal) : `[${escapeClass(part.alphabet)}]${quantifier(part.min, part.max)}`))
     .join("");
 }

@@ -1,5 +1,5 @@
 import type { CompiledDetector, Ruleset } from "../detector/compile.ts";
-import { parseTemplate, templateSource } from "../detector/template.ts";
+import { providersOpening, vendors } from "../detector/vendors.ts";
 
 /**
  * What the text around a value says of its issuer: a detector whose format it has; `known` where a vendor is named, or begins its
@@ -7,30 +7,15 @@ import { parseTemplate, templateSource } from "../detector/template.ts";
  */
 export type Issuer = CompiledDetector | "known" | "unknown";
 
-interface Format {
-  readonly rule: CompiledDetector;
-  readonly whole: RegExp;
-}
-
-interface Vendors {
-  /** Words without separators, lower case: what a vendor is called. */
-  readonly words: ReadonlyMap<string, readonly Format[]>;
-  /** How values of known formats begin, normalised as `opening` does; the longest has this many characters. */
-  readonly openings: ReadonlySet<string>;
-  readonly longest: number;
-}
-
-const vendorsOf = new WeakMap<Ruleset, Vendors>();
-
 /** `before` and `after` are some hundred characters on both sides of the value. */
 export function issuerOf(value: string, before: string, after: string, ruleset: Ruleset): Issuer {
-  const { words, openings, longest } = vendors(ruleset);
+  const { words } = vendors(ruleset);
   const above = before.split(newline);
   const line = above.pop() ?? "";
   const [rest = "", ...below] = after.split(newline);
   const openers = above.slice(-4).filter((text) => /[{([:\]\\]["']?\s*$/.test(text));
   const hosts = [...above.slice(-4), line, rest, ...below.slice(0, 3)].flatMap(
-    (text) => text.match(/(?<=:\/\/|\bhost["']?:\s?["']?)[\w.-]+/gi) ?? [],
+    (text) => text.match(/(?<=:\/\/|\bhost["']?\s?[:=]\s?["']?)[\w.-]+/gi) ?? [],
   );
   const named = [
     ...wordsOf(name(line), words, true),
@@ -40,60 +25,14 @@ export function issuerOf(value: string, before: string, after: string, ruleset: 
   ];
   for (const word of named) {
     const fitting = words.get(word)?.find(({ whole }) => whole.test(value));
-    if (fitting !== undefined) return fitting.rule;
+    // what begins as another format of the same vendor is that one, mistyped
+    if (fitting !== undefined)
+      return fitting.led || providersOpening(value, ruleset, 4)?.has(fitting.rule.provider) !== true ? fitting.rule : "known";
   }
   if (named.length > 0) return "known";
-  const begin = opening(value.slice(0, longest));
-  for (let length = Math.min(longest, begin.length); length >= 3; length--) if (openings.has(begin.slice(0, length))) return "known";
+  if (providersOpening(value, ruleset) !== undefined) return "known";
   return "unknown";
 }
-
-function vendors(ruleset: Ruleset): Vendors {
-  const known = vendorsOf.get(ruleset);
-  if (known !== undefined) return known;
-  const words = new Map<string, Format[]>();
-  const openings = new Set<string>();
-  for (const rule of ruleset.detectors) {
-    const { detector, provider } = rule;
-    if (detector.fallback) continue;
-    const sources = detector.parts === undefined ? [detector] : Object.values(detector.parts);
-    for (const template of sources.flatMap(({ token }) => token ?? [])) {
-      const [first] = parseTemplate(template);
-      if (first !== undefined && "literal" in first && first.literal.length >= 3) openings.add(opening(first.literal));
-    }
-    const formats = [...(detector.assign?.value ?? []), ...(detector.near === undefined ? [] : (detector.token ?? []))].map((template) => ({
-      rule,
-      whole: new RegExp(`^(?:${templateSource(template)})$`),
-    }));
-    const called = [provider, ...(detector.assign?.vendor ?? []), ...(detector.assign?.names ?? []), ...(detector.near ?? [])];
-    for (const word of new Set(called.map((text) => text.toLowerCase().replace(/[^a-z0-9]/g, ""))))
-      if (word.length >= 3 && !noVendor.has(word)) words.set(word, [...(words.get(word) ?? []), ...formats]);
-  }
-  const found = { words, openings, longest: Math.max(0, ...[...openings].map(({ length }) => length)) };
-  vendorsOf.set(ruleset, found);
-  return found;
-}
-
-/** A wrong separator or a wrong case does not make it another vendor's value. */
-function opening(text: string): string {
-  return text.toLowerCase().replace(/[_.]/g, "-");
-}
-
-/** Providers and names of detectors that are not a vendor's. */
-const noVendor = new Set([
-  "generic",
-  "jwt",
-  "jwk",
-  "password",
-  "secret",
-  "token",
-  "secretkey",
-  "secretid",
-  "appkey",
-  "accountkey",
-  "privatekey",
-  "authtoken",
-]);
 
 /** Words that stand in any sentence, in front of any key. */
 const plain = new Set(
@@ -130,7 +69,7 @@ function wordsOf(text: string, words: ReadonlyMap<string, unknown>, all: boolean
     let joined = "";
     for (let count = 0; count < 4 && at + count < pieces.length; count++) {
       joined += pieces[at + count];
-      for (const word of [joined, joined.replace(/(?:ai|api|io|app|hq)$/, "")])
+      for (const word of [joined, joined.replace(/(?:ai|api|io|app|hq|cloud|labs|hub)$/, "")])
         if (words.has(word) && (all || !everyday.has(word))) found.add(word);
     }
   }

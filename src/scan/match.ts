@@ -1,5 +1,6 @@
 import { type ChecksumResult, checksums } from "../detector/checksum.ts";
 import type { CompiledDetector, CompiledPattern, Ruleset } from "../detector/compile.ts";
+import { providersOpening } from "../detector/vendors.ts";
 import type { Confidence } from "../finding.ts";
 import { entropy, readsAsRandom } from "./entropy.ts";
 import { issuerOf } from "./issuer.ts";
@@ -99,7 +100,13 @@ function windows(buffer: Buffer, { filter, users }: Ruleset): Window[] {
 
 /** A match of a rule that knows no issuer goes to the vendor that the text beside it names, or to nobody where it has not its format. */
 function issued(match: RawMatch, buffer: Buffer, ruleset: Ruleset): RawMatch[] {
-  if (!match.rule.detector.without_issuer) return [match];
+  // what begins as another format of the same vendor is that one, mistyped; a generic rule leaves every known beginning alone
+  const { detector, provider } = match.rule;
+  if (match.pattern.bare || detector.fallback) {
+    const opened = providersOpening(match.secret, ruleset, 4);
+    if (opened !== undefined && (detector.fallback ? !detector.without_issuer : opened.has(provider))) return [];
+  }
+  if (!detector.without_issuer) return [match];
   const before = buffer.toString("latin1", Math.max(0, match.start - 240), match.start);
   // arn:aws:secretsmanager:…:secret:name: the name of a secret, not the secret
   if (/\barn:[\w:&;/-]*$/.test(before)) return [];
@@ -134,11 +141,15 @@ function plausible(match: RawMatch, buffer: Buffer): boolean {
 }
 
 /** A token is not a piece of a longer one. `\n` and `%3D` before it are escapes, not characters of it. */
-function standsAlone({ start, end, pattern: { glue } }: RawMatch, buffer: Buffer): boolean {
+function standsAlone({ start, end, pattern: { glue, bare } }: RawMatch, buffer: Buffer): boolean {
   const before = buffer.toString("latin1", Math.max(0, start - 3), start);
-  const after = buffer.toString("latin1", end, end + 1);
+  const rest = buffer.toString("latin1", end, end + 2);
+  const after = rest.slice(0, 1);
   if (after !== "" && (/[A-Za-z0-9_]/.test(after) || glue.after.includes(after))) return false;
   if (before !== "" && glue.before.includes(before.slice(-1))) return false;
+  // a character of no such format, and the value goes on behind it
+  if (/^[*!+~^][A-Za-z0-9*]/.test(rest) || (bare && /^[./-][A-Za-z0-9*]/.test(rest))) return false;
+  if (bare && after === "=" && !glue.after.includes("/")) return false;
   return !/[A-Za-z0-9_]$/.test(before) || /(\\[nrt"']|%[0-9A-Fa-f]{2})$/.test(before);
 }
 

@@ -8,6 +8,7 @@ import { isPlaceholder } from "./placeholder.ts";
 /** A literal in a slot whose name says secret is a finding even where no vendor's format is known. */
 const rule: CompiledDetector = {
   provider: "agent-config",
+  aliases: [],
   patterns: [],
   detector: {
     id: "agent-config-secret",
