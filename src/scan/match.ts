@@ -109,7 +109,7 @@ function issued(match: RawMatch, buffer: Buffer, ruleset: Ruleset): RawMatch[] {
   if (!detector.without_issuer) return [match];
   const before = buffer.toString("latin1", Math.max(0, match.start - 240), match.start);
   // arn:aws:secretsmanager:…:secret:name: the name of a secret, not the secret
-  if (/\barn:[\w:&;/-]*$/.test(before)) return [];
+  if (/\barn:[\w:&; /-]*$/.test(before)) return [];
   const after = buffer.toString("latin1", match.end, match.end + 160);
   const issuer = issuerOf(match.secret, before, after, ruleset);
   if (issuer === "unknown") return [match];
@@ -148,8 +148,8 @@ function standsAlone({ start, end, pattern: { glue, bare } }: RawMatch, buffer: 
   if (after !== "" && (/[A-Za-z0-9_]/.test(after) || glue.after.includes(after))) return false;
   if (before !== "" && glue.before.includes(before.slice(-1))) return false;
   // a character of no such format, and the value goes on behind it
-  if (/^[*!+~^][A-Za-z0-9*]/.test(rest) || (bare && /^[./-][A-Za-z0-9*]/.test(rest))) return false;
-  if (bare && after === "=" && !glue.after.includes("/")) return false;
+  if (/^[*!+~^][A-Za-z0-9*]/.test(rest) || (bare && /^[.-][A-Za-z0-9*]/.test(rest))) return false;
+  if (bare && /[=/+]/.test(after) && !glue.after.includes("/")) return false;
   return !/[A-Za-z0-9_]$/.test(before) || /(\\[nrt"']|%[0-9A-Fa-f]{2})$/.test(before);
 }
 

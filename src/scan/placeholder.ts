@@ -39,7 +39,9 @@ export function isIdentifier(text: string): boolean {
     return true;
   if (!/^[_.:/-]*[A-Za-z]+(?:\d{1,2}[A-Za-z]+)*\d{0,2}(?:[_.:/-]+[A-Za-z]+(?:\d{1,2}[A-Za-z]+)*\d{0,2})*$/.test(text)) return false;
   const words = text.match(/[A-Z]+(?![a-z])|[A-Z]?[a-z]+/g) ?? [];
-  const long = words.filter((word) => word.length >= 3);
+  const long = words.filter(
+    (word) => word.length >= 3 || /^(?:[aov]|to|of|by|in|is|on|at|or|id|as|my|no|up|if|do|db|io|ui|os|ip)$/i.test(word),
+  );
   if (long.length < words.length * 0.8) return false;
   const digits = text.replace(/\D/g, "").length;
   if (digits === 0 || /^[A-Za-z]+\d?(?:[_.:/-]+[A-Za-z]+\d?)+$/.test(text)) return true;
