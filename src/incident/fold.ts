@@ -81,6 +81,12 @@ export interface Incident {
   readonly seq: number;
 }
 
+/** What lists and metrics need of an incident: it stays small however often the credential was seen. */
+export type IncidentFacts = Omit<Incident, "occurrences" | "approvals">;
+
+/** In a list, with every repository that its credential was seen in: who may see one of them may see the incident. */
+export type ListedIncident = IncidentFacts & { readonly repositories: readonly string[] };
+
 /** Everything that is known about an incident follows from its events. Throws if they do not start with `opened` or leave a gap. */
 export function fold(recorded: readonly Recorded<IncidentEvent>[]): Incident {
   const [first, ...rest] = recorded;

@@ -1,5 +1,5 @@
 import type { Severity } from "../finding.ts";
-import type { Incident } from "../incident/fold.ts";
+import type { IncidentFacts } from "../incident/fold.ts";
 import { slaOf } from "../incident/sla.ts";
 import { type Duration, kaplanMeier, type Survival, shareEndedBy } from "./survival.ts";
 
@@ -34,7 +34,7 @@ export interface Summary {
   readonly at: string;
   readonly incidents: number;
   /** Alive at the last clear probe first, then the longest open. */
-  readonly open: readonly Incident[];
+  readonly open: readonly IncidentFacts[];
   /** How many of `open` were accepted by their provider when last probed. */
   readonly live: number;
   /** Three numbers that are never added: only the first is proof. */
@@ -57,7 +57,7 @@ export interface Summary {
 }
 
 /** Everything the reports and the dashboard show, from incidents and the time alone. `now` is ISO 8601 UTC. */
-export function summarize(incidents: readonly Incident[], now: string): Summary {
+export function summarize(incidents: readonly IncidentFacts[], now: string): Summary {
   const open = incidents.filter(({ state }) => state === "open").toSorted(byUrgency);
   const counted = incidents.filter(isCounted);
   const fresh = counted.filter(({ preExisting }) => !preExisting);
@@ -84,7 +84,7 @@ export function summarize(incidents: readonly Incident[], now: string): Summary 
 }
 
 /** How long an incident took or has been taking, on the clock that starts at `from`, and whether death was seen. */
-export function durationOf(incident: Incident, from: string, now: string): Duration {
+export function durationOf(incident: IncidentFacts, from: string, now: string): Duration {
   const { clock, death, statement, acceptance } = incident;
   if (death !== undefined && clock.dead !== undefined) return { ms: between(from, clock.dead), observed: true };
   // A statement or an acceptance ends the watching, not the credential.
@@ -93,19 +93,20 @@ export function durationOf(incident: Incident, from: string, now: string): Durat
 }
 
 /** Milliseconds since detection. */
-export function ageOf(incident: Incident, now: string): number {
+export function ageOf(incident: IncidentFacts, now: string): number {
   return between(incident.clock.detected, now);
 }
 
-function isDismissed({ resolution }: Incident): boolean {
+function isDismissed({ resolution }: IncidentFacts): boolean {
   return resolution === "false_positive" || resolution === "used_in_tests";
 }
 
-function isCounted(incident: Incident): boolean {
+/** Whether it belongs in a curve: dismissed ones and what was dead when found do not. */
+export function isCounted(incident: IncidentFacts): boolean {
   return !isDismissed(incident) && incident.death?.whenFound !== true;
 }
 
-function cohort(incidents: readonly Incident[], from: (incident: Incident) => string, now: string): Cohort {
+function cohort(incidents: readonly IncidentFacts[], from: (incident: IncidentFacts) => string, now: string): Cohort {
   const survival = kaplanMeier(incidents.map((incident) => durationOf(incident, from(incident), now)));
   const marks: readonly { label: Share["label"]; ms: number }[] = [
     { label: "1 h", ms: hour },
@@ -124,7 +125,7 @@ const buckets: readonly { label: string; from: number }[] = [
   { label: "over 90 days", from: 90 * day },
 ];
 
-function ages(open: readonly Incident[], now: string): AgeBucket[] {
+function ages(open: readonly IncidentFacts[], now: string): AgeBucket[] {
   return buckets.map(({ label, from }, index) => {
     const to = buckets[index + 1]?.from ?? Number.POSITIVE_INFINITY;
     const inside = open.filter((incident) => ageOf(incident, now) >= from && ageOf(incident, now) < to);
@@ -134,7 +135,7 @@ function ages(open: readonly Incident[], now: string): AgeBucket[] {
   });
 }
 
-function byUrgency(a: Incident, b: Incident): number {
+function byUrgency(a: IncidentFacts, b: IncidentFacts): number {
   const alive = Number(b.validity === "active") - Number(a.validity === "active");
   return alive || Date.parse(a.clock.detected) - Date.parse(b.clock.detected) || (a.id < b.id ? -1 : 1);
 }

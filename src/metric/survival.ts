@@ -107,12 +107,17 @@ function logLog(survival: number, greenwood: number): { low: number; high: numbe
   return { low: survival ** Math.exp(width), high: survival ** Math.exp(-width) };
 }
 
-/** The first time at which the curve is at or below one half; the middle of its flat part if it lies exactly on it. */
-function crossing(steps: readonly Step[], curve: (step: Step) => number): number | undefined {
-  const index = steps.findIndex((step) => step.events > 0 && curve(step) <= 0.5 + tolerance);
+/** The time by which this share had ended, milliseconds: 0.5 is the median; undefined while fewer have. */
+export function quantile({ steps }: Survival, share: number): number | undefined {
+  return crossing(steps, ({ survival }) => survival, 1 - share);
+}
+
+/** The first time at which the curve is at or below a level; the middle of its flat part if it lies exactly on it. */
+function crossing(steps: readonly Step[], curve: (step: Step) => number, level = 0.5): number | undefined {
+  const index = steps.findIndex((step) => step.events > 0 && curve(step) <= level + tolerance);
   const step = steps[index];
   if (step === undefined) return undefined;
-  if (curve(step) < 0.5 - tolerance) return step.ms;
+  if (curve(step) < level - tolerance) return step.ms;
   const next = steps.slice(index + 1).find(({ events }) => events > 0);
   return next === undefined ? step.ms : (step.ms + next.ms) / 2;
 }

@@ -1,4 +1,4 @@
-import type { Incident } from "../incident/fold.ts";
+import type { IncidentFacts } from "../incident/fold.ts";
 import { ageOf, type Cohort, type Summary } from "../metric/summary.ts";
 
 /** What `rekey report --format json` and `GET /api/v1/metrics` give. Durations in milliseconds, shares from 0 to 1. */
@@ -41,7 +41,7 @@ function cohort({ survival, within }: Cohort): object {
   };
 }
 
-function openIncident(incident: Incident, now: string): object {
+function openIncident(incident: IncidentFacts, now: string): object {
   return {
     id: incident.id,
     detector: incident.credential.detector,

@@ -1,4 +1,4 @@
-import type { Incident } from "../incident/fold.ts";
+import type { IncidentFacts } from "../incident/fold.ts";
 import { formatDuration, formatShare } from "../metric/duration.ts";
 import { ageOf, type Cohort, durationOf, type Summary } from "../metric/summary.ts";
 
@@ -6,7 +6,7 @@ import { ageOf, type Cohort, durationOf, type Summary } from "../metric/summary.
 export const fewest = 10;
 
 /** The report for a terminal: open live credentials first, then how long it takes. Ends with a line feed. */
-export function metricsText(summary: Summary, incidents: readonly Incident[]): string {
+export function metricsText(summary: Summary, incidents: readonly IncidentFacts[]): string {
   const blocks = [
     [headline(summary)],
     openList(summary),
@@ -68,7 +68,7 @@ function openList({ open, at }: Summary): string[] {
   return rows.length === 0 ? [] : ["Open", ...table(rows)];
 }
 
-function remediation(summary: Summary, incidents: readonly Incident[]): string[] {
+function remediation(summary: Summary, incidents: readonly IncidentFacts[]): string[] {
   const { remediation: cohort, exposure } = summary;
   if (cohort.survival.n === 0) return [];
   if (cohort.survival.n < fewest) {
@@ -105,7 +105,7 @@ function openByAge({ open, openByAge: buckets, overdue }: Summary): string[] {
   return [`Open by age${overdue > 0 ? ` (${overdue} past the time allowed)` : ""}`, ...table(rows)];
 }
 
-function word(validity: Incident["validity"]): string {
+function word(validity: IncidentFacts["validity"]): string {
   return validity === "active" ? "alive" : validity === "inactive" ? "refused" : "not known";
 }
 

@@ -1,0 +1,55 @@
+import type { Clock, IncidentFacts } from "../incident/fold.ts";
+import { isCounted } from "./summary.ts";
+
+export type FunnelStage = "detected" | "owned" | "acknowledged" | "replaced" | "revoked" | "dead";
+
+/** How many got so far, and how long the way from the stage before took. */
+export interface FunnelStep {
+  readonly stage: FunnelStage;
+  readonly reached: number;
+  /** Milliseconds since the stage before (with a time of its own), median of those that have both; absent where nobody has. */
+  readonly median?: number;
+  /** How many `median` is made of. */
+  readonly n: number;
+}
+
+/**
+ * Where the time goes: new leaks by the stage that they reached. `owned` has no time of its own, so it counts but takes none.
+ * A stage that an incident skipped (no new credential was needed) is not held against it: only what is stamped is counted.
+ */
+export function funnel(incidents: readonly IncidentFacts[]): FunnelStep[] {
+  const leaks = incidents.filter((incident) => !incident.preExisting && isCounted(incident));
+  return stages.map(({ stage, at, since }) => {
+    const times = leaks.flatMap((incident) => {
+      const [from, to] = [since?.(incident.clock), at?.(incident.clock)];
+      return from === undefined || to === undefined ? [] : [Math.max(0, Date.parse(to) - Date.parse(from))];
+    });
+    const middle = median(times);
+    return {
+      stage,
+      reached:
+        stage === "owned"
+          ? leaks.filter(({ owner }) => owner !== undefined).length
+          : leaks.filter(({ clock }) => at?.(clock) !== undefined).length,
+      ...(middle === undefined ? {} : { median: middle }),
+      n: times.length,
+    };
+  });
+}
+
+type Stamp = (clock: Clock) => string | undefined;
+
+const stages: readonly { stage: FunnelStage; at?: Stamp; since?: Stamp }[] = [
+  { stage: "detected", at: ({ detected }) => detected, since: ({ exposed }) => exposed },
+  { stage: "owned" },
+  { stage: "acknowledged", at: ({ acknowledged }) => acknowledged, since: ({ detected }) => detected },
+  { stage: "replaced", at: ({ replaced }) => replaced, since: ({ acknowledged }) => acknowledged },
+  { stage: "revoked", at: ({ revoked }) => revoked, since: ({ replaced, acknowledged }) => replaced ?? acknowledged },
+  { stage: "dead", at: ({ dead }) => dead, since: ({ revoked }) => revoked },
+];
+
+function median(values: readonly number[]): number | undefined {
+  const sorted = values.toSorted((a, b) => a - b);
+  const [low, high] = [sorted[Math.floor((sorted.length - 1) / 2)], sorted[Math.floor(sorted.length / 2)]];
+  return low === undefined || high === undefined ? undefined : (low + high) / 2;
+}
