@@ -1,9 +1,9 @@
 import { Command, Option } from "commander";
-import type { Incident } from "../incident/fold.ts";
+import type { ListedIncident } from "../incident/fold.ts";
 import { summarize } from "../metric/summary.ts";
 import { metricsJson } from "../report/metrics-json.ts";
 import { metricsText } from "../report/metrics-text.ts";
-import { listIncidents } from "../store/incidents.ts";
+import { incidentIndex } from "../store/incident-index.ts";
 import { askOwner, databaseLocation, openState } from "./state.ts";
 
 interface Options {
@@ -26,15 +26,27 @@ async function run({ data, format }: Options): Promise<void> {
   process.stdout.write(format === "json" ? `${JSON.stringify(metricsJson(summary), null, 2)}\n` : metricsText(summary, incidents));
 }
 
-async function allIncidents(data: string | undefined): Promise<readonly Incident[]> {
+async function allIncidents(data: string | undefined): Promise<readonly ListedIncident[]> {
   const state = await openState(databaseLocation(data));
-  if (state.kind === "owner") {
-    const answer = (await askOwner(state.socket, "/api/v1/incidents?limit=100000")) as { incidents: readonly Incident[] };
-    return answer.incidents;
-  }
+  if (state.kind === "owner") return pages(state.socket);
   try {
-    return await listIncidents(state.database.db, { limit: 100_000 });
+    return await incidentIndex(state.database.db).all();
   } finally {
     await state.database.close();
   }
+}
+
+/** From the running server, page by page. */
+async function pages(socket: string): Promise<ListedIncident[]> {
+  const incidents: ListedIncident[] = [];
+  for (let after: string | undefined = ""; after !== undefined; ) {
+    const query: string = after === "" ? "" : `&after=${after}`;
+    const answer = (await askOwner(socket, `/api/v1/incidents?sort=oldest&limit=1000${query}`)) as {
+      incidents: readonly ListedIncident[];
+      next?: string;
+    };
+    incidents.push(...answer.incidents);
+    after = answer.next;
+  }
+  return incidents;
 }

@@ -21,14 +21,12 @@ import { fingerprintKey, type Secret } from "../secret.ts";
 import { sinkFor, sinks } from "../secret-manager/index.ts";
 import { saveConsumerReport } from "../store/consumers.ts";
 import { type Database, openDatabase } from "../store/database.ts";
-import { latestPlan, listReceipts } from "../store/evidence.ts";
 import { startHousekeeping } from "../store/housekeeping.ts";
-import { getIncident, listIncidents, listOccurrences, readTimeline } from "../store/incidents.ts";
 import { openQueue } from "../store/queue.ts";
+import { storeReaders } from "../store/readers.ts";
 import { accessToken } from "../web/access.ts";
 import { createWeb } from "../web/app.ts";
 import { loopbackHosts } from "../web/headers.ts";
-import type { Readers } from "../web/readers.ts";
 
 export interface RunningServer {
   /** `http://127.0.0.1:PORT` */
@@ -83,8 +81,15 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       log,
     };
     const pipeline = createPipeline(rekey, createApp);
+    const readers = storeReaders(database.db);
     const web = createWeb({
-      readers: readersOf(database),
+      readers,
+      catalogue: {
+        playbooks: rekey.playbooks,
+        providers: drivers.map(({ manifest }) => manifest),
+        sinks: Object.values(sinks).map(({ manifest }) => manifest),
+        connections: Object.entries(config.connections).map(([name, { type }]) => ({ name, type })),
+      },
       log,
       consumers: {
         verify: (name, token) =>
@@ -102,11 +107,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     const server = await listen(createServer(listener), config.listen);
     await pipeline.start();
     const housekeeping = startHousekeeping(database.db, { log, onReopened: (incident) => redrawIncident(rekey, incident) });
-    const socket = await ownSocket(
-      database,
-      options.dataDir,
-      operatorRoutes(rekey).route("/", createWeb({ readers: readersOf(database), log })),
-    );
+    const socket = await ownSocket(database, options.dataDir, operatorRoutes(rekey).route("/", createWeb({ readers, log })));
     const address = server.address();
     return {
       url: `http://${config.listen.host}:${typeof address === "object" && address !== null ? address.port : config.listen.port}`,
@@ -124,20 +125,6 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     await database.close();
     throw error;
   }
-}
-
-function readersOf({ db }: Database): Readers {
-  return {
-    incidents: (filter) => listIncidents(db, filter),
-    incident: (id) => getIncident(db, id),
-    timeline: (id) => readTimeline(db, id),
-    occurrences: (id) => listOccurrences(db, id),
-    receipts: (id) => listReceipts(db, id),
-    plan: (id) => latestPlan(db, id),
-    ready: async () => {
-      await db.selectFrom("incident").select("id").limit(1).execute();
-    },
-  };
 }
 
 /** Other commands of this machine's user ask the owner of the embedded database here (contracts.md §9). */

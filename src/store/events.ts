@@ -64,6 +64,22 @@ export async function readEvents<E>(db: Kysely<Schema>, stream: string): Promise
   return rows.map(({ seq, at, body }) => ({ stream, seq, at: at.toISOString(), event: withPeople(body, names) as E }));
 }
 
+/** Newest first, of incidents only; `before` is the last one of the page before. People's names are put back. */
+export async function recentEvents<E>(
+  db: Kysely<Schema>,
+  { before, limit }: { before?: Pick<Recorded<E>, "at" | "stream" | "seq"> | undefined; limit: number },
+): Promise<(Recorded<E> & { hash: string })[]> {
+  let query = db.selectFrom("event").select(["stream", "seq", "at", "body", "hash"]).where("stream", "like", "RK-%");
+  if (before !== undefined)
+    query = query.where(sql<boolean>`(at, stream, seq) < (${before.at}::timestamptz, ${before.stream}, ${before.seq}::integer)`);
+  const rows = await query.orderBy("at", "desc").orderBy("stream", "desc").orderBy("seq", "desc").limit(limit).execute();
+  const names = await peopleOf(
+    db,
+    rows.map(({ body }) => body),
+  );
+  return rows.map(({ stream, seq, at, body, hash }) => ({ stream, seq, at: at.toISOString(), event: withPeople(body, names) as E, hash }));
+}
+
 export interface ChainReport {
   readonly events: number;
   readonly streams: number;

@@ -3,6 +3,7 @@ import type { MiddlewareHandler } from "hono";
 import { getCookie, setCookie } from "hono/cookie";
 import type { Secret } from "../secret.ts";
 import { messagePage } from "./layout.ts";
+import { everything, setViewer } from "./viewer.ts";
 
 const cookie = "rekey_access";
 
@@ -24,7 +25,10 @@ export function accessToken(token: Secret, { secure = false } = {}): MiddlewareH
     }
     const bearer = /^Bearer (\S+)$/.exec(context.req.header("authorization") ?? "")?.[1];
     const given = bearer ?? getCookie(context, cookie) ?? "";
-    if (equal(given, token)) return next();
+    if (equal(given, token)) {
+      setViewer(context, everything);
+      return next();
+    }
     if (context.req.path.startsWith("/api/")) return context.json({ error: "give the access token as a bearer token" }, 401);
     return context.html(
       messagePage("Access token needed", "Open the address that the server printed when it started: it ends in /enter?token=…"),

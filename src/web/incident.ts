@@ -5,7 +5,7 @@ import { formatDuration } from "../metric/duration.ts";
 import { describeEvent } from "./event-text.ts";
 import { type Html, join, nothing, page, time } from "./layout.ts";
 import { planSection } from "./plan.ts";
-import type { OccurrenceView, ReceiptView } from "./readers.ts";
+import type { EffectView, OccurrenceView, ReceiptView } from "./readers.ts";
 import { statusBadge } from "./status.ts";
 
 export interface IncidentView {
@@ -14,6 +14,8 @@ export interface IncidentView {
   readonly occurrences: readonly OccurrenceView[];
   readonly receipts: readonly ReceiptView[];
   readonly plan: { readonly hash: string; readonly playbook: string; readonly body: unknown } | undefined;
+  /** The journal of its latest run. */
+  readonly effects: readonly EffectView[];
   readonly now: string;
 }
 
@@ -22,7 +24,7 @@ export function incidentPage(view: IncidentView): Html {
   return page(
     `${incident.id} ${incident.credential.title}`,
     join([
-      html`<p class="crumb"><a href="/">Overview</a></p>
+      html`<p class="crumb"><a href="/incidents">Incidents</a></p>
 <h1><span class="id">${incident.id}</span> <bdi>${incident.credential.title}</bdi></h1>
 <p class="state">${statusBadge(incident)}<span class="severity">${incident.severity}</span><span class="age">${elapsed(incident, now)}</span></p>`,
       held(incident),
@@ -30,10 +32,12 @@ export function incidentPage(view: IncidentView): Html {
       steps(incident),
       places(view.occurrences),
       planSection(view.plan),
+      journal(view),
       receipts(view.receipts),
       timeline(view.timeline),
       html`<footer>As of ${time(now)}. <a href="/api/v1/incidents/${incident.id}">This incident as JSON</a>.</footer>`,
     ]),
+    { here: "/incidents", live: incident.run?.state === "running" },
   );
 }
 
@@ -116,6 +120,26 @@ function places(occurrences: readonly OccurrenceView[]): Html {
   )}</ul>
 ${occurrences.length > 50 ? html`<p class="note">and ${occurrences.length - 50} more places</p>` : nothing}
 ${first.length === 0 ? nothing : html`<ul class="evidence">${first.map(({ grade, text }) => html`<li><span class="grade">${grade}</span> <bdi>${text}</bdi></li>`)}</ul>`}</section>`;
+}
+
+/** What the run did outside, as it was written before and after each call. */
+function journal({ incident: { run }, effects }: IncidentView): Html {
+  if (run === undefined) return nothing;
+  const words: Readonly<Record<string, string>> = {
+    intended: "about to be sent",
+    sent: "sent, no answer yet",
+    confirmed: "done",
+    unknown: "answer lost, being looked at",
+    undone: "taken back",
+  };
+  return html`<section aria-labelledby="journal"><h2 id="journal">Rotation <code>${run.id}</code>: ${run.state}</h2>
+${
+  effects.length === 0
+    ? html`<p>Nothing was sent outside yet.</p>`
+    : html`<div class="scroll" role="region" aria-label="Journal of the rotation" tabindex="0"><table>
+<thead><tr><th scope="col">Effect</th><th scope="col">State</th><th scope="col">Destroys</th><th scope="col">Since</th></tr></thead>
+<tbody>${effects.map(({ key, state, destroy, at }) => html`<tr><th scope="row"><code>${key}</code></th><td>${words[state] ?? state}</td><td>${destroy ? "yes" : "no"}</td><td>${time(at)}</td></tr>`)}</tbody></table></div>`
+}</section>`;
 }
 
 function receipts(list: readonly ReceiptView[]): Html {

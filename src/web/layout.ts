@@ -5,7 +5,16 @@ export type Html = ReturnType<typeof html>;
 
 export const nothing: Html = html``;
 
-export function page(title: string, body: Html): Html {
+const sections: readonly (readonly [path: string, title: string])[] = [
+  ["/", "Overview"],
+  ["/incidents", "Incidents"],
+  ["/identities", "Identities"],
+  ["/playbooks", "Playbooks"],
+  ["/audit", "Audit"],
+];
+
+/** `here` is the path of the section that the page belongs to; a `live` page is fetched again every few seconds where scripts run. */
+export function page(title: string, body: Html, { here, live = false }: { here?: string; live?: boolean } = {}): Html {
   return html`<!doctype html>
 <html lang="en">
 <head>
@@ -14,11 +23,20 @@ export function page(title: string, body: Html): Html {
 <meta name="color-scheme" content="light dark">
 <title>${title} · Rekey</title>
 <link rel="icon" href="/icon.svg" type="image/svg+xml">
-<link rel="stylesheet" href="/style.css">
+<link rel="stylesheet" href="/style.css">${
+    live
+      ? html`
+<script src="/live.js" type="module"></script>`
+      : nothing
+  }
 </head>
 <body>
-<header class="top"><a class="brand" href="/">Rekey</a><span class="motto">leaked credentials, until they are proven dead</span></header>
-<main>
+<a class="skip" href="#main">Skip to the content</a>
+<header class="top"><a class="brand" href="/">Rekey</a>
+<nav aria-label="Sections"><ul>${sections.map(
+    ([path, name]) => html`<li><a href="${path}"${path === here ? html` aria-current="page"` : nothing}>${name}</a></li>`,
+  )}</ul></nav></header>
+<main id="main" tabindex="-1">
 ${body}
 </main>
 </body>

@@ -1,16 +1,20 @@
 import type { IncidentEvent, Recorded } from "../incident/event.ts";
-import type { Incident } from "../incident/fold.ts";
+import type { Incident, ListedIncident } from "../incident/fold.ts";
 
 /** What the pages and the API read; the store gives it. Nothing here holds a credential's value. */
 export interface Readers {
-  /** Oldest detected first. */
-  incidents(filter: { state?: "open" | "resolved"; limit: number }): Promise<readonly Incident[]>;
+  /** All of them, oldest detected first. */
+  incidents(): Promise<readonly ListedIncident[]>;
   incident(id: string): Promise<Incident | undefined>;
   timeline(id: string): Promise<readonly Recorded<IncidentEvent>[]>;
   occurrences(id: string): Promise<readonly OccurrenceView[]>;
   receipts(id: string): Promise<readonly ReceiptView[]>;
   /** The latest plan. `body` is the plan of src/playbook as data; the page shows the steps that it finds in it. */
   plan(id: string): Promise<{ hash: string; playbook: string; body: unknown } | undefined>;
+  /** The journal of a run, oldest first. */
+  effects(run: string): Promise<readonly EffectView[]>;
+  /** The events of all incidents, newest first; `before` is the last one of the page before. */
+  events(page: { before?: Place | undefined; limit: number }): Promise<readonly LoggedEvent[]>;
   /** Throws if the database does not answer. */
   ready(): Promise<void>;
 }
@@ -36,4 +40,21 @@ export interface ReceiptView {
   readonly control: string;
   readonly via: string;
   readonly at: string;
+}
+
+/** One outside call of a run: `intended → sent → confirmed, unknown, undone`. */
+export interface EffectView {
+  readonly key: string;
+  readonly state: string;
+  readonly destroy: boolean;
+  /** ISO 8601 UTC of its last change. */
+  readonly at: string;
+}
+
+/** Where an event stands in the order of the whole log. */
+export type Place = Pick<Recorded<IncidentEvent>, "at" | "stream" | "seq">;
+
+/** An event with the hash that chains it to the one before in its stream. */
+export interface LoggedEvent extends Recorded<IncidentEvent> {
+  readonly hash: string;
 }

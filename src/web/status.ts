@@ -1,5 +1,5 @@
 import { html } from "hono/html";
-import type { Incident } from "../incident/fold.ts";
+import type { IncidentFacts } from "../incident/fold.ts";
 import type { Html } from "./layout.ts";
 
 /** Where an incident stands: a shape, a word and a colour, in this order of weight. */
@@ -9,7 +9,7 @@ export interface Status {
   readonly word: string;
 }
 
-export function statusOf(incident: Incident): Status {
+export function statusOf(incident: IncidentFacts): Status {
   const { state, resolution, death, statement, validity, clock } = incident;
   if (state === "resolved") {
     if (death !== undefined) return { kind: "dead", sign: "✓", word: death.whenFound ? "dead when found" : "proven dead" };
@@ -26,7 +26,7 @@ export function statusOf(incident: Incident): Status {
   return { kind: "unknown", sign: "?", word: "not known whether alive" };
 }
 
-export function statusBadge(incident: Incident): Html {
+export function statusBadge(incident: IncidentFacts): Html {
   const { kind, sign, word } = statusOf(incident);
   return html`<span class="badge ${kind}"><span aria-hidden="true">${sign}</span> ${word}</span>`;
 }

@@ -1,3 +1,4 @@
+import type { MiddlewareHandler } from "hono";
 import { expect, test } from "vitest";
 import type { IncidentEvent } from "../../src/incident/event.ts";
 import { Secret } from "../../src/secret.ts";
@@ -5,6 +6,8 @@ import { accessToken } from "../../src/web/access.ts";
 import { createWeb } from "../../src/web/app.ts";
 import type { ConsumerGate } from "../../src/web/consumers.ts";
 import { loopbackHosts } from "../../src/web/headers.ts";
+import { Groups, IncidentDetail, IncidentList, Metrics } from "../../src/web/openapi.ts";
+import { setViewer } from "../../src/web/viewer.ts";
 import { incident, opened, recorded } from "../incident/build.ts";
 import { alive, dead, mixed, now, readersOf, triage } from "./sample.ts";
 
@@ -122,7 +125,7 @@ test("every answer forbids scripts, frames, sniffing and caching", async () => {
   for (const path of ["/", "/incidents/RK-7F3K", "/api/v1/metrics", "/nowhere", "/healthz"]) {
     const { headers } = await app.request(path);
     expect(headers.get("content-security-policy")).toBe(
-      "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
+      "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; img-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
     );
     expect(headers.get("x-content-type-options")).toBe("nosniff");
     expect(headers.get("referrer-policy")).toBe("no-referrer");
@@ -251,4 +254,92 @@ test("a loopback server does not answer to another site's name", async () => {
   const ask = async (host: string) => (await app.request("/", { headers: { host } })).status;
   expect(await Promise.all(["127.0.0.1:3000", "localhost:3000", "[::1]:3000", "LOCALHOST"].map(ask))).toEqual([200, 200, 200, 200]);
   expect(await Promise.all(["evil.example", "127.0.0.1.evil.example:3000", ""].map(ask))).toEqual([421, 421, 421]);
+});
+
+test("a list is filtered by its address, goes on page by page, and names a filter that it does not know", async () => {
+  const app = web(mixed(24));
+  const page = await (await app.request("/incidents?state=open&limit=1")).text();
+  expect(page).toContain("<h1>2 open incidents</h1>");
+  expect(page).toContain('<a href="/incidents?state=open&amp;limit=1&amp;after=RK-7F3K" rel="next">');
+  const rest = await (await app.request("/incidents?state=open&limit=1&after=RK-7F3K")).text();
+  expect(rest).toContain('<span class="id">RK-2B0X</span>');
+  expect(rest).not.toContain('rel="next"');
+  expect(await (await app.request("/incidents?colour=red")).text()).toContain("&#39;colour&#39; is not a filter; there are state,");
+  expect((await app.request("/incidents?severity=worst")).status).toBe(400);
+});
+
+test("keyset pages show every incident once, also when rows are closed between two pages", async () => {
+  let incidents = mixed(24);
+  const app = createWeb({ readers: readersOf([], { incidents: async () => readersOf(incidents).incidents() }), now: () => now });
+  const get = async (query: string) =>
+    (await (await app.request(`/api/v1/incidents?sort=oldest&limit=5${query}`)).json()) as { incidents: { id: string }[]; next?: string };
+  const seen: string[] = [];
+  for (let after: string | undefined = ""; after !== undefined; ) {
+    const answer: Awaited<ReturnType<typeof get>> = await get(after === "" ? "" : `&after=${after}`);
+    seen.push(...answer.incidents.map(({ id }) => id));
+    after = answer.next;
+    incidents = incidents.map((one) => (one.id === after ? { ...one, state: "resolved" as const } : one));
+  }
+  expect(new Set(seen).size).toBe(28);
+  expect(seen).toHaveLength(28);
+});
+
+test("the CSV cannot make a spreadsheet compute, and has the filters of the list", async () => {
+  const evil = incident("RK-7F3K", [
+    "10:01",
+    { ...opened, repository: '=HYPERLINK("http://evil")', credential: { ...opened.credential, title: "a,b\n@c" } },
+  ]);
+  const answer = await web([evil, ...mixed(1).slice(1)]).request("/incidents.csv?state=open&sort=newest");
+  const [header, first] = (await answer.text()).split("\r\n");
+  expect(header).toBe(
+    "id,title,detector,fingerprint,severity,state,resolution,validity,proven_dead,identity,identity_kind,owner,environment,repository,pre_existing,exposed,detected,acknowledged,contained,replaced,revoked,dead,closed",
+  );
+  expect(first).toBe(
+    `RK-7F3K,"a,b\n@c",openrouter-api-key,fp1:test:aaaa,high,open,,unknown,false,,,,,"'=HYPERLINK(""http://evil"")",false,2026-03-01T10:00:00.000Z,2026-03-01T10:01:00.000Z,,,,,,`,
+  );
+});
+
+test("who may see one repository sees its incidents and nothing of the others, at any address", async () => {
+  const mine = incident("RK-7F3K", ["10:01", opened], ["10:01", triage], ["10:02", alive]);
+  const theirs = incident("RK-2B0X", [
+    "10:01",
+    { ...opened, repository: "github.com/acme/secret-plans", credential: { ...opened.credential, title: "Hidden key" } },
+  ]);
+  const nobodys = incident("RK-9Z9Z", [
+    "10:01",
+    { type: "opened", credential: opened.credential, severity: "low", exposedAt: opened.exposedAt, preExisting: false },
+  ]);
+  const guard: MiddlewareHandler = async (context, next) => {
+    setViewer(context, { name: "dev", role: "viewer", repositories: new Set(["github.com/acme/agents"]) });
+    await next();
+  };
+  const all = readersOf([mine, theirs, nobodys]);
+  const app = createWeb({
+    readers: {
+      ...all,
+      events: async () => [theirs, nobodys].flatMap(({ id }) => recorded(id, ["10:01", opened])).map((event) => ({ ...event, hash: "cd" })),
+    },
+    guard,
+    now: () => now,
+  });
+  const paths = app.routes.filter(({ method }) => method === "GET").map(({ path }) => path.replace(":by", "repository"));
+  expect(paths.length).toBeGreaterThan(15);
+  for (const id of [theirs.id, nobodys.id]) {
+    for (const path of new Set(paths)) {
+      const text = await (await app.request(path.replace(":id", id))).text();
+      expect(text, path).not.toMatch(/secret-plans|Hidden key|RK-9Z9Z|RK-2B0X/);
+    }
+    expect((await app.request(`/incidents/${id}`)).status).toBe(404);
+    expect((await app.request(`/api/v1/incidents/${id}`)).status).toBe(404);
+  }
+  expect((await app.request("/incidents/RK-7F3K")).status).toBe(200);
+});
+
+test("every answer of the API has the shape that its description gives", async () => {
+  const app = web(mixed(24));
+  const shapes = { incidents: IncidentList, "incidents/RK-7F3K": IncidentDetail, metrics: Metrics, "groups/owner": Groups };
+  for (const [path, shape] of Object.entries(shapes)) shape.parse(await (await app.request(`/api/v1/${path}`)).json());
+  const description = (await (await app.request("/api/v1/openapi.json")).json()) as { paths: object };
+  const routes = app.routes.filter(({ path }) => path.startsWith("/api/v1/") && !path.endsWith("openapi.json"));
+  expect(new Set(routes.map(({ path }) => path.replaceAll(/:(\w+)/g, "{$1}")))).toEqual(new Set(Object.keys(description.paths)));
 });

@@ -26,6 +26,10 @@ test.each([
   ["first page with a list", "/", mixed(3)],
   ["first page without incidents", "/", []],
   ["first page with endless words", "/", [awkward]],
+  ["list of incidents", "/incidents?state=open", mixed(24)],
+  ["identities", "/identities", mixed(24)],
+  ["playbooks", "/playbooks", mixed(3)],
+  ["audit", "/audit", mixed(3)],
   ["incident", "/incidents/RK-7F3K", mixed(3)],
   ["incident with endless words", "/incidents/RK-10NG", [awkward]],
   ["address that is not there", "/x", []],
@@ -69,16 +73,20 @@ test("the first page shows a live credential and its owner first, also without J
       "Open credentials and their owners",
       "What became of the rest",
       "Time until a leaked credential is dead",
+      "Is it getting faster",
       "Open by age",
+      "What comes in and what is closed",
+      "Where the time goes",
+      "AI identities, the most pressing first",
+      "Who ended them",
     ]);
     const first = page.locator(".incidents li").first();
     expect(await first.innerText()).toContain("triage-agent (agent), owned by @mara");
     expect((await first.boundingBox())?.y).toBeLessThan(400);
     expect(await page.locator("svg.survival").filter({ visible: true }).count()).toBe(1);
 
-    await page.keyboard.press("Tab");
-    await page.keyboard.press("Tab");
-    await page.keyboard.press("Enter");
+    // past the sections to the content, then to its first link
+    for (const key of ["Tab", "Enter", "Tab", "Enter"]) await page.keyboard.press(key);
     await page.waitForURL("**/incidents/RK-7F3K");
     expect(await page.locator("h1").innerText()).toBe("RK-7F3K OpenRouter API key");
   } finally {

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { kaplanMeier } from "../../src/metric/survival.ts";
-import { survivalChart, survivalTable } from "../../src/web/chart.ts";
+import { survivalChart, survivalTable } from "../../src/web/chart/survival.ts";
 
 const minute = 60_000;
 const sample = [2, 5, 9, 30, 30, 45, 70].map((minutes) => ({ ms: minutes * minute, observed: true }));

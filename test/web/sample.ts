@@ -36,7 +36,10 @@ export const whole = recorded(
 /** Readers over a fixed list, with the details of `whole` for every incident. */
 export function readersOf(incidents: readonly Incident[], change: Partial<Readers> = {}): Readers {
   return {
-    incidents: async ({ state, limit }) => incidents.filter((one) => state === undefined || one.state === state).slice(0, limit),
+    incidents: async () =>
+      incidents
+        .map((one) => ({ ...one, repositories: one.repository === undefined ? [] : [one.repository] }))
+        .toSorted((a, b) => (a.clock.detected < b.clock.detected ? -1 : 1)),
     incident: async (id) => incidents.find((one) => one.id === id),
     timeline: async () => whole,
     occurrences: async () => [
@@ -85,6 +88,15 @@ export function readersOf(incidents: readonly Incident[], change: Partial<Reader
         pointOfNoReturn: "revoke",
       },
     }),
+    effects: async () => [
+      { key: "issue", state: "confirmed", destroy: false, at: "2026-03-01T10:06:00.000Z" },
+      { key: "revoke", state: "sent", destroy: true, at: "2026-03-01T10:08:00.000Z" },
+    ],
+    events: async ({ limit }) =>
+      whole
+        .toReversed()
+        .slice(0, limit)
+        .map((event) => ({ ...event, hash: "ab".repeat(32) })),
     ready: async () => {},
     ...change,
   };

@@ -2,10 +2,12 @@ import type { Migration } from "kysely/migration";
 import { foundation } from "./001-foundation.ts";
 import { rotation } from "./010-rotation.ts";
 import { rotationControl } from "./020-rotation-control.ts";
+import { incidentIndex } from "./030-incident-index.ts";
 
 /** Every migration, by the name that the database remembers. Add a file and a line; never change one that was released. */
 export const migrations: Readonly<Record<string, Migration>> = {
   "001-foundation": foundation,
   "010-rotation": rotation,
   "020-rotation-control": rotationControl,
+  "030-incident-index": incidentIndex,
 };

@@ -1,9 +1,9 @@
 import { scaleLinear, scaleLog } from "d3-scale";
 import { area, curveStepAfter, line } from "d3-shape";
 import { html } from "hono/html";
-import { formatDuration, formatShare } from "../metric/duration.ts";
-import { type Step, type Survival, shareEndedBy } from "../metric/survival.ts";
-import { type Html, nothing } from "./layout.ts";
+import { formatDuration, formatShare } from "../../metric/duration.ts";
+import { type Step, type Survival, shareEndedBy } from "../../metric/survival.ts";
+import { type Html, nothing } from "../layout.ts";
 
 const minute = 60_000;
 const ticks: readonly { ms: number; label: string }[] = [

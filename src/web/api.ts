@@ -1,0 +1,49 @@
+import { type Context, Hono } from "hono";
+import { etag } from "hono/etag";
+import { parseIncidentId } from "../incident/id.ts";
+import { type GroupBy, groupBy } from "../metric/groups.ts";
+import { summarize } from "../metric/summary.ts";
+import { weekly } from "../metric/weeks.ts";
+import { metricsJson } from "../report/metrics-json.ts";
+import { address, parseFilter, select } from "./filter.ts";
+import { groupings } from "./groups.ts";
+import { openApi } from "./openapi.ts";
+import type { Readers } from "./readers.ts";
+import { sees, viewerOf } from "./viewer.ts";
+
+/** The JSON API under the pages (docs/api.md; described by /api/v1/openapi.json). It shows what the pages show, to the same people. */
+export function apiRoutes({ readers, now }: { readers: Readers; now: () => string }): Hono {
+  const app = new Hono();
+  const visible = async (context: Context) => (await readers.incidents()).filter((incident) => sees(viewerOf(context), incident));
+
+  app.get("/api/v1/openapi.json", etag(), (context) => context.json(openApi));
+  app.get("/api/v1/incidents", etag(), async (context) => {
+    const filter = parseFilter(context.req.query());
+    if (typeof filter === "string") return context.json({ error: filter }, 400);
+    const { rows, total, next } = select(await visible(context), filter, now());
+    if (next !== undefined) context.header("link", `<${address("/api/v1/incidents", filter, { after: next })}>; rel="next"`);
+    return context.json({ version: 1, total, incidents: rows, ...(next === undefined ? {} : { next }) });
+  });
+  app.get("/api/v1/incidents/:id", etag(), async (context) => {
+    const id = parseIncidentId(context.req.param("id"));
+    const listed = (await visible(context)).find((one) => one.id === id);
+    const incident = listed === undefined ? undefined : await readers.incident(listed.id);
+    if (incident === undefined) return context.json({ error: "there is no incident with this id" }, 404);
+    const [timeline, receipts, effects] = await Promise.all([
+      readers.timeline(incident.id),
+      readers.receipts(incident.id),
+      incident.run === undefined ? [] : readers.effects(incident.run.id),
+    ]);
+    return context.json({ version: 1, incident, timeline, receipts, effects });
+  });
+  app.get("/api/v1/metrics", etag(), async (context) => {
+    const incidents = await visible(context);
+    return context.json({ ...metricsJson(summarize(incidents, now())), weeks: weekly(incidents, now()) });
+  });
+  app.get("/api/v1/groups/:by", etag(), async (context) => {
+    const by = context.req.param("by");
+    if (!Object.hasOwn(groupings, by)) return context.json({ error: `group by one of ${Object.keys(groupings).join(", ")}` }, 404);
+    return context.json({ version: 1, groups: groupBy(await visible(context), by as GroupBy, now()) });
+  });
+  return app;
+}

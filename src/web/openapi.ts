@@ -1,0 +1,155 @@
+import { z } from "zod";
+import { Filter } from "./filter.ts";
+
+const moment = z.iso.datetime().describe("ISO 8601 UTC");
+const duration = z.number().nonnegative().describe("milliseconds");
+const severity = z.enum(["critical", "high", "medium", "low", "info"]);
+
+/** The shapes of the answers. Tests hold the real answers against them; a further field is not a break. */
+export const Incident = z.object({
+  id: z.string().describe("RK- and four to eight letters and digits"),
+  credential: z.object({
+    fingerprint: z.string().describe("keyed HMAC-SHA-256 of the value, never the value"),
+    subject: z.string().optional(),
+    detector: z.string(),
+    title: z.string(),
+  }),
+  severity,
+  state: z.enum(["open", "resolved"]),
+  resolution: z.enum(["revoked", "false_positive", "wont_fix", "used_in_tests"]).optional(),
+  validity: z.enum(["active", "inactive", "unknown"]).describe("the last clear answer of a probe"),
+  preExisting: z.boolean().describe("found in history when Rekey came: its own cohort"),
+  repository: z.string().optional(),
+  repositories: z.array(z.string()).optional(),
+  owner: z.string().optional(),
+  environment: z.string().optional().describe("absent counts as production"),
+  identities: z
+    .array(z.object({ id: z.string(), kind: z.string(), name: z.string(), owner: z.string().optional(), grade: z.string() }))
+    .describe("strongest first"),
+  clock: z
+    .object({
+      exposed: moment,
+      detected: moment,
+      acknowledged: moment.optional(),
+      contained: moment.optional(),
+      replaced: moment.optional(),
+      revoked: moment.optional(),
+      dead: moment.optional(),
+      closed: moment.optional(),
+    })
+    .describe("time to remediate = dead − detected, exposure window = dead − exposed"),
+});
+
+export const IncidentList = z.object({
+  version: z.literal(1),
+  total: z.number().int().describe("on all pages"),
+  incidents: z.array(Incident),
+  next: z.string().optional().describe("give it as `after` for the next page; absent on the last"),
+});
+
+export const IncidentDetail = z.object({
+  version: z.literal(1),
+  incident: Incident,
+  timeline: z.array(z.object({ stream: z.string(), seq: z.number().int(), at: moment, event: z.looseObject({ type: z.string() }) })),
+  receipts: z.array(
+    z.object({
+      round: z.number().int(),
+      subject: z.enum(["old", "control"]),
+      answer: z.string(),
+      code: z.string(),
+      control: z.string(),
+      via: z.string(),
+      at: moment,
+    }),
+  ),
+  effects: z.array(z.object({ key: z.string(), state: z.string(), destroy: z.boolean(), at: moment })),
+});
+
+export const Metrics = z.looseObject({
+  version: z.literal(1),
+  at: moment,
+  incidents: z.number().int(),
+  open: z.object({ total: z.number().int(), live: z.number().int(), overdue: z.number().int() }),
+  provenDead: z.number().int(),
+  revokedByStatement: z.number().int(),
+  accepted: z.number().int(),
+  timeToRemediate: z.looseObject({ n: z.number().int(), dead: z.number().int(), median: duration.nullable() }),
+  exposureWindow: z.looseObject({ n: z.number().int(), dead: z.number().int(), median: duration.nullable() }),
+  weeks: z.array(
+    z.looseObject({ monday: z.iso.date(), detected: z.number().int(), median: duration.optional(), p90: duration.optional() }),
+  ),
+});
+
+export const Groups = z.object({
+  version: z.literal(1),
+  groups: z.array(
+    z.object({
+      key: z.string().optional(),
+      name: z.string(),
+      incidents: z.number().int(),
+      open: z.number().int(),
+      live: z.number().int(),
+      overdue: z.number().int(),
+      provenDead: z.number().int(),
+      median: duration.optional(),
+      again: z.number().int(),
+      dismissed: z.number().min(0).max(1),
+    }),
+  ),
+});
+
+const schemaOf = (schema: z.ZodType) => {
+  const { $schema: _, ...rest } = z.toJSONSchema(schema, { io: "output", unrepresentable: "any" });
+  return rest;
+};
+
+const answer = (schema: z.ZodType, description: string) => ({
+  "200": { description, content: { "application/json": { schema: schemaOf(schema) } } },
+  "401": { description: "no token, or one that is not known" },
+});
+
+const filters = Object.entries(z.toJSONSchema(Filter, { io: "input", unrepresentable: "any" }).properties ?? {}).map(([name, schema]) => ({
+  name,
+  in: "query",
+  required: false,
+  schema,
+}));
+
+/** OpenAPI 3.1 of what this server answers. */
+export const openApi = {
+  openapi: "3.1.0",
+  info: {
+    title: "Rekey",
+    version: "1",
+    description:
+      "Incidents of leaked credentials and how long it took until each was proven dead. No answer ever holds a credential's value.",
+  },
+  components: { securitySchemes: { token: { type: "http", scheme: "bearer" } } },
+  security: [{ token: [] }],
+  paths: {
+    "/api/v1/incidents": {
+      get: {
+        summary: "Incidents that you may see, filtered and page by page",
+        parameters: filters,
+        responses: answer(IncidentList, "one page"),
+      },
+    },
+    "/api/v1/incidents/{id}": {
+      get: {
+        summary: "One incident with its timeline, receipts and the journal of its rotation",
+        parameters: [{ name: "id", in: "path", required: true, schema: { type: "string" } }],
+        responses: { ...answer(IncidentDetail, "the incident"), "404": { description: "there is none, or you may not see it" } },
+      },
+    },
+    "/api/v1/metrics": {
+      get: { summary: "Time to remediate and what is open", responses: answer(Metrics, "the numbers of the first page") },
+    },
+    "/api/v1/groups/{by}": {
+      get: {
+        summary: "Incidents by identity, owner, repository or credential type",
+        parameters: [{ name: "by", in: "path", required: true, schema: { enum: ["identity", "owner", "repository", "type"] } }],
+        responses: answer(Groups, "the groups, the most pressing first"),
+      },
+    },
+  },
+} as const;

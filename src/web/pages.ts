@@ -1,0 +1,70 @@
+import { type Context, Hono } from "hono";
+import { parseIncidentId } from "../incident/id.ts";
+import { groupBy } from "../metric/groups.ts";
+import { incidentsCsv } from "../report/incidents-csv.ts";
+import { auditPage, parsePlace } from "./audit.ts";
+import { dashboardPage } from "./dashboard.ts";
+import { parseFilter, select } from "./filter.ts";
+import { groupings, groupsPage } from "./groups.ts";
+import { incidentPage } from "./incident.ts";
+import { incidentsPage } from "./incidents.ts";
+import { messagePage } from "./layout.ts";
+import { type Catalogue, playbooksPage } from "./playbooks.ts";
+import type { Readers } from "./readers.ts";
+import { sees, viewerOf } from "./viewer.ts";
+
+const eventsPerPage = 100;
+
+/** The pages for people. Each shows only what its viewer may see. */
+export function pageRoutes({ readers, now, catalogue }: { readers: Readers; now: () => string; catalogue: Catalogue }): Hono {
+  const app = new Hono();
+  const visible = async (context: Context) => (await readers.incidents()).filter((incident) => sees(viewerOf(context), incident));
+
+  app.get("/", async (context) => context.html(dashboardPage(await visible(context), now())));
+  app.get("/incidents", async (context) => {
+    const filter = parseFilter(context.req.query());
+    if (typeof filter === "string") return context.html(messagePage("Not a filter", `${filter}.`), 400);
+    return context.html(incidentsPage(select(await visible(context), filter, now()), filter, now()));
+  });
+  app.get("/incidents.csv", async (context) => {
+    const filter = parseFilter(context.req.query());
+    if (typeof filter === "string") return context.text(`${filter}\n`, 400);
+    const { rows } = select(await visible(context), { ...filter, limit: Number.MAX_SAFE_INTEGER }, now());
+    return context.body(incidentsCsv(rows), 200, {
+      "content-type": "text/csv; charset=utf-8",
+      "content-disposition": 'attachment; filename="rekey-incidents.csv"',
+    });
+  });
+  app.get("/incidents/:id", async (context) => {
+    const id = parseIncidentId(context.req.param("id"));
+    const listed = (await visible(context)).find((one) => one.id === id);
+    const incident = listed === undefined ? undefined : await readers.incident(listed.id);
+    if (incident === undefined) return context.notFound();
+    const [timeline, occurrences, receipts, plan, effects] = await Promise.all([
+      readers.timeline(incident.id),
+      readers.occurrences(incident.id),
+      readers.receipts(incident.id),
+      readers.plan(incident.id),
+      incident.run === undefined ? [] : readers.effects(incident.run.id),
+    ]);
+    return context.html(incidentPage({ incident, timeline, occurrences, receipts, plan, effects, now: now() }));
+  });
+  for (const [by, { path }] of Object.entries(groupings) as [keyof typeof groupings, { path: string }][])
+    app.get(path, async (context) => context.html(groupsPage(by, groupBy(await visible(context), by, now()), now())));
+  app.get("/playbooks", (context) => context.html(playbooksPage(catalogue)));
+  app.get("/audit", async (context) => {
+    const { before } = context.req.query();
+    const place = before === undefined ? undefined : parsePlace(before);
+    if (before !== undefined && place === undefined)
+      return context.html(messagePage("Not a place", "The address does not name an event; begin at the newest."), 400);
+    const events = await readers.events({ before: place, limit: eventsPerPage });
+    const known = new Set((await visible(context)).map(({ id }) => id));
+    return context.html(
+      auditPage(
+        events.filter(({ stream }) => known.has(stream)),
+        events.length === eventsPerPage ? events.at(-1) : undefined,
+      ),
+    );
+  });
+  return app;
+}
