@@ -5,6 +5,7 @@ export const verbs = {
   approve: "approve a plan by its hash",
   contain: "disable the credential, reversibly (cancel enables it again)",
   "break-glass": 'in an emergency: two people with a "reason" rotate past pause and caps',
+  confirm: 'say that a "consumer" declared with report: confirm uses the new credential',
   cancel: "stop a rotation before anything was destroyed",
   verify: "look again whether the credential is dead",
   revoked: 'say "how" you revoked it, where no safe probe exists',

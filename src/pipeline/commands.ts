@@ -11,6 +11,7 @@ import { recordEvents } from "../store/incidents.ts";
 import { getPullRequest, incidentsOfPullRequest, type PullRequestKey } from "../store/pull-requests.ts";
 import { dropRequest } from "../store/rotation-requests.ts";
 import { clientOf } from "./code.ts";
+import { confirmConsumer } from "./confirm.ts";
 import { contain, release } from "./contain.ts";
 import { githubHost, type Rekey } from "./context.ts";
 import { keptPlan } from "./readiness.ts";
@@ -134,6 +135,7 @@ export async function carryOut(rekey: Rekey, request: Request): Promise<Note> {
     }
     if (verb === "cancel") return await cancel(rekey, request, incident);
     if (verb === "revoked") return await state(rekey, request, incident);
+    if (verb === "confirm") return await confirmConsumer(rekey, incident, request.by, request.command.text);
     if (verb === "contain") return await contain(rekey, incident, request.by);
     return await decide(rekey, request, incident);
   } catch (error) {

@@ -1,6 +1,7 @@
 import type { DriverContext, Issued, IssueRequest, Prepared } from "../driver.ts";
 import { HoldError } from "../errors.ts";
 import type { PlannedSink } from "../playbook/plan.ts";
+import { read } from "./effect.ts";
 import { type Execution, type Minted, missing, named, once } from "./execution.ts";
 import { fieldsOf, valueIn, wipe } from "./stored-value.ts";
 
@@ -104,16 +105,21 @@ async function stageIssued(execution: Execution, issued: Issued): Promise<Minted
   }
 }
 
-/** Writes the value into every pending place. The fence is asked again before each: the call before it may have taken long. */
+/**
+ * Writes the value into every pending place, again and again where the secret manager does not answer: it exists nowhere else, and a
+ * failure here must never look as if nothing had been issued. The fence is asked before each write: the one before may have taken long.
+ */
 async function stage(execution: Execution, key: string, value: Prepared): Promise<void> {
   const { deps, lease, run } = execution;
   for (const place of stagingPlaces(execution)) {
     const { sink, context } = await deps.sink(place);
-    const current = place.format === "url" ? await sink.read(context, place) : undefined;
-    const fields = fieldsOf(place, value, current?.fields);
-    await deps.journal.send(lease, key);
-    await sink.pend(context, place, run.id, fields);
-    wipe(current?.fields);
+    await read(deps, "the secret manager", async () => {
+      const current = place.format === "url" ? await sink.read(context, place) : undefined;
+      const fields = fieldsOf(place, value, current?.fields);
+      await deps.journal.send(lease, key);
+      await sink.pend(context, place, run.id, fields);
+      wipe(current?.fields);
+    });
   }
 }
 

@@ -1,8 +1,8 @@
 import { HoldError } from "../errors.ts";
 import type { PlannedSink } from "../playbook/plan.ts";
+import { stillOn } from "./consumers.ts";
 import { read } from "./effect.ts";
 import { type Execution, type Minted, named, newValue, once } from "./execution.ts";
-import { stillOn } from "./gate.ts";
 import { dropStaged, stagedEverywhere } from "./issue.ts";
 import { valueIn } from "./stored-value.ts";
 
