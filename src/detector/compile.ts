@@ -197,18 +197,20 @@ function lengthOf(template: string | readonly TemplatePart[]): number {
  * Between a name and its value: quotes and brackets, an operator (or white space behind a flag), an auth scheme. Quotes may carry
  * the backslashes of the JSON string that the whole text stands in (notebooks, transcripts, logs).
  */
-const quotes = "(?:\\\\{0,3}[\"'`*\\])]){0,3}";
+const quotes = "(?:\\\\{0,3}[\"'`*\\])]|&quot;|&#3[49];){0,3}";
 const blank = "(?:\\s|\\\\n){0,24}";
 const operator = [
   quotes,
   "(?:",
   [
     // NAME=value, name: value, name => value, f(name, value), <name>value, | name | value |, --name value
-    "\\s{0,8}(?:=>|:=|[=:,(>|]|\\s|\\\\u003[da])\\s{0,8}(?:[=>:]\\s{0,4})?",
+    "\\s{0,8}(?:=>|:=|\\|\\|=|[?+]=|[=:,(>|]|\\s|\\\\u003[da])\\s{0,8}(?:[=>:]\\s{0,4})?",
     // the key is value
     "\\s{1,4}(?i:is|was)(?:\\s{1,2}set\\s{1,2}to)?\\s{0,2}:?\\s{1,2}",
     // name: &str = value, name string = value
     "\\s{0,2}:?\\s{0,2}&?(?:'static\\s)?(?i:str|string)\\??\\s{0,4}=\\s{0,4}",
+    // <key>name</key> <string>value
+    "</key>\\s{0,24}<string>",
     // NAME ?? value
     "\\s{0,4}(?:\\|\\||\\?\\?|or)\\s{1,4}",
     // { name: NAME, value: value }, name="NAME" value="value", --name NAME --value value
@@ -217,7 +219,7 @@ const operator = [
     `\\s{0,4}\\{${blank}(?:[a-z_]{2,12}\\s{0,4}=[^\\n]{1,60}\\n\\s{0,12}){0,3}default\\s{0,4}=\\s{0,4}`,
   ].join("|"),
   ")",
-  "(?:[\\[({]\\s{0,4})?(?:\\\\{0,3}[\"'`]){0,2}(?:(?i:bearer|basic|token|apikey|key)[ :]{1,8})?",
+  "(?:[\\[({]\\s{0,4})?(?:(?i:[fbru]{0,2})\\\\{0,3}[\"'`]|&quot;|&#3[49];){0,2}(?:(?i:bearer|basic|token|apikey|key)[ :]{1,8})?",
 ].join("");
 
 function assignPattern(names: readonly string[], template: string, part: string | undefined, engine: RegexEngine): CompiledPattern {
@@ -235,10 +237,25 @@ function vendorPattern(vendor: readonly string[], template: string, part: string
   const plain = `${start}(?i:${words.join("|")})${vendorLink}`;
   const camel = `(?:${start}(?:${camelCased(vendor, (word) => word)})|[a-z0-9]?(?:${camelCased(vendor)}))(?:[A-Z][A-Za-z0-9]{0,40}?)?`;
   const reversed = `(?i:key|token|secret|password)\\s(?:for|to|of|from)\\s(?:(?:the|our|my)\\s)?(?i:${words.join("|")})(?i:\\s?(?:api|ai))?`;
-  return behindName(`(?:(?:${plain}|${camel})${keyLike}${stage}|${reversed})${operator}`, vendor, template, part, engine, vendorLinks());
+  const made = `(?:new\\s{1,3}[A-Za-z0-9_.]{0,24}?(?i:${words.join("|")})[A-Za-z0-9_]{0,24}|(?i:${words.join("|")})[A-Za-z0-9_.]{0,16}?${clientLike})`;
+  const named = `(?:(?:${plain}|${camel})${keyLike}${stage}|${reversed})${operator}|${made}${call}`;
+  const direct = isMixed(template) ? `|${start}(?i:${words.join("|")})(?i:\\s?(?:api|ai))?${told}` : "";
+  return behindName(`(?:${named}${direct})`, vendor, template, part, engine, vendorLinks());
 }
 
 const keyLike = "(?:(?i:key|token|secret|passw(?:or)?d|[_.-]pat|credentials?|authorization|bearer)|Pat|PAT)";
+
+/** `new Exa("value")`, `cohere.ClientV2("value")` */
+const clientLike = "(?:Client|Api|API|SDK|Sdk|Translator)[A-Za-z0-9_]{0,8}";
+const call = "\\(\\s{0,4}[\"'`]";
+/** `Mistral: value`, in notes and prompts: only for values that are no hash and no id. */
+const told = "[\"'`*]{0,3}\\s{0,2}[:=]\\s{1,2}[\"'`*]{0,3}";
+
+function isMixed(template: string): boolean {
+  return parseTemplate(template).some(
+    (piece) => "alphabet" in piece && /[g-z]/.test(piece.alphabet) && /[G-Z]/.test(piece.alphabet) && piece.min >= 16 && piece.max < 100,
+  );
+}
 
 /** Between a vendor's word and the key-like name: the rest of its line, or what it opens. */
 const vendorLink = (() => {
@@ -251,7 +268,11 @@ const vendorLink = (() => {
 
 /** What may stand between a name and its value, and between a vendor's word and the value. */
 const nameLinks = once(() => linksOf(`${stage}${operator}`));
-const vendorLinks = once(() => linksOf(`(?:(?:${vendorLink}|[A-Z][A-Za-z0-9]{0,40}?)${keyLike}${stage}|(?i:\\s?(?:api|ai))?)${operator}`));
+const vendorLinks = once(() =>
+  linksOf(
+    `(?:(?:(?:${vendorLink}|[A-Z][A-Za-z0-9]{0,40}?)${keyLike}${stage}|(?i:\\s?(?:api|ai))?)${operator}|[A-Za-z0-9_.]{0,32}${call}|(?i:\\s?(?:api|ai))?${told})`,
+  ),
+);
 
 function linksOf(source: string): Links {
   const shape = shapeOf(source);

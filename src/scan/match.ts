@@ -174,15 +174,16 @@ function complete(
     end,
     secret,
     checksum,
-    confidence: checksum === "invalid" ? lower(detector.confidence) : detector.confidence,
+    confidence: checksum === "invalid" ? demoted(detector) : detector.confidence,
     subject: subject.replaceAll("/", "") === "" ? undefined : subject,
     attributes: { ...Object.fromEntries(named), ...extra.attributes },
     candidates: [],
   };
 }
 
-function lower(confidence: Confidence): Confidence {
-  return confidence === "high" ? "medium" : "low";
+/** A checksum that was recomputed on real tokens is nearly always right; others are known from a vendor's source only (detection.md §4). */
+function demoted({ checksum, confidence }: CompiledDetector["detector"]): Confidence {
+  return checksum === "azure-identifiable" && confidence === "high" ? "medium" : "low";
 }
 
 /** Each secret part with the nearest of every other part within the detector's lines; incomplete ones are no finding. */

@@ -101,7 +101,7 @@ describe("a composite credential", () => {
 
 test("a wrong checksum lowers the confidence and hides nothing", async () => {
   const ruleset = await rules([detectorFile("token: 'acme_{alnum:30}{base62:6}'\n    checksum: crc32-base62", { confidence: "high" })]);
-  expect(matches(make("acme_{alnum:36}"), ruleset)).toMatchObject([{ checksum: "invalid", confidence: "medium" }]);
+  expect(matches(make("acme_{alnum:36}"), ruleset)).toMatchObject([{ checksum: "invalid", confidence: "low" }]);
 });
 
 test("named groups but the secret are attributes, the declared ones the subject", async () => {
