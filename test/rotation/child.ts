@@ -1,5 +1,10 @@
-/** One worker in a process of its own: runs what it is told, and dies by SIGKILL at the n-th write of the journal. */
+/**
+ * One worker in a process of its own: runs what it is told, and dies by SIGKILL at the n-th write of the journal, or stops itself
+ * (SIGSTOP) once an effect is intended and not yet sent. It says `call NAME` before each call that changes something outside.
+ */
 
+import { writeSync } from "node:fs";
+import { openrouter } from "../../src/provider/openrouter.ts";
 import type { Journal } from "../../src/rotation/journal.ts";
 import { executeRun, startRun } from "../../src/rotation/run.ts";
 import { Secret } from "../../src/secret.ts";
@@ -15,7 +20,23 @@ const order = JSON.parse(process.env["ORDER"] ?? "{}") as {
   /** Absent: start one. */
   run?: string;
   dieAt: number;
+  /** Key of the effect. */
+  stopAt?: string;
 };
+
+const say = (line: string) => writeSync(1, `${line}\n`);
+const traced = <T extends object>(object: T, verbs: readonly string[]): T =>
+  Object.fromEntries(
+    Object.entries(object).map(([name, value]) => [
+      name,
+      typeof value === "function" && verbs.includes(name)
+        ? (...args: unknown[]) => {
+            say(`call ${name}`);
+            return value.apply(object, args);
+          }
+        : value,
+    ]),
+  ) as T;
 
 const database = await openDatabase(order.database);
 let writes = 0;
@@ -30,12 +51,18 @@ const deadly =
 const { deps } = rig({
   database,
   provider: order.provider,
-  sink: vault,
+  driver: traced(openrouter, ["issue", "discard", "disable", "enable", "revoke"]),
+  sink: traced(vault, ["pend", "promote", "restore", "drop"]),
   store: { host: order.store.url, credential: Secret.from(order.store.token), timeout: 5000 },
   leaked: order.leaked.value,
   wrap: (journal: Journal) => ({
     ...journal,
-    intend: deadly(journal.intend),
+    intend: async (lease, effect) => {
+      await deadly(journal.intend)(lease, effect);
+      if (effect.key !== order.stopAt) return;
+      say("stopping");
+      process.kill(process.pid, "SIGSTOP");
+    },
     send: deadly(journal.send),
     settle: deadly(journal.settle),
     finish: deadly(journal.finish),
@@ -47,9 +74,9 @@ const run =
     deps,
     planOf(order.leaked.hash, { sinks: [{ ...place, sink: "vault", path: `secret/agents/${order.leaked.hash.slice(0, 12)}` }] }),
   ));
-process.stdout.write(`${run}\n`);
+say(run);
 if (order.run !== undefined) await expireLease(database, run);
 const ended = await executeRun(deps, run);
-process.stdout.write(`${ended?.state}\n`);
+say(ended?.state ?? "no lease");
 if (ended?.state === "held") process.stderr.write(`${ended.code}: ${ended.message}\n`);
 await database.close();

@@ -45,7 +45,7 @@ async function work(order: object): Promise<{ lines: string[]; signal: string | 
     stderr += chunk;
   });
   const signal = await new Promise<string | null>((resolve) => running.once("close", (_code, by) => resolve(by)));
-  return { lines: stdout.trim().split("\n"), signal, stderr };
+  return { lines: stdout.split("\n").filter((line) => line !== "" && !line.startsWith("call ")), signal, stderr };
 }
 
 /** Boundaries of the steps: after the issue is intended, sent and settled; after the promotion; at the gate; around the destroy; at the proof. */
