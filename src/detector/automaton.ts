@@ -5,14 +5,11 @@ import type { Shape } from "./regex-shape.ts";
  * It takes counts over `exactly` as "any number", so it may say yes too often, never no.
  */
 export interface Automaton {
-  readonly start: number;
-  /** The state after one more byte; `dead` where nothing can match any more. */
-  step(state: number, byte: number): number;
-  /** Whether what was read so far is a whole match. */
-  accepts(state: number): boolean;
+  /** Where a match that begins at `from` may end, of at most `most` bytes: rising places in the text. */
+  ends(bytes: Uint8Array, from: number, most: number): number[];
+  /** Whether a match begins at `from`; where that is not known after `most` bytes, it may. */
+  begins(bytes: Uint8Array, from: number, most: number): boolean;
 }
-
-export const dead = 0;
 
 /** Longer repetitions are not counted beyond their minimum, and minima not beyond this. */
 const exactly = 40;
@@ -34,54 +31,79 @@ export function automaton(shape: Shape): Automaton {
   const final = new Set(whole.last);
   const follows = follow.map((set) => [...set]);
 
-  let numbers = new Map<string, number>();
-  let members: (readonly number[])[] = [];
-  let accepting: boolean[] = [];
-  let next: Int32Array[] = [];
-  const reset = () => {
-    numbers = new Map([["", dead]]);
-    members = [[], [-1]];
-    accepting = [false, whole.canBeEmpty];
-    next = [new Int32Array(256), new Int32Array(256).fill(unknown)];
-  };
-  reset();
-
-  const reached = (state: number, byte: number): number => {
-    const from = members[state] ?? [];
-    const candidates = from[0] === -1 ? whole.first : from.flatMap((position) => follows[position] ?? []);
-    const open = [...new Set(candidates.filter((position) => sets[position]?.[byte] === 1))].sort((a, b) => a - b);
-    const key = open.join();
+  const numbers = new Map<string, number>();
+  const members: (readonly number[])[] = [];
+  let accepting = new Uint8Array(64);
+  /** 256 numbers for each state: the state behind each byte. */
+  let next = new Int16Array(64 * 256);
+  const state = (positions: readonly number[], accepts: boolean): number => {
+    const key = positions.join();
     const known = numbers.get(key);
     if (known !== undefined) return known;
-    const number = members.push(open) - 1;
+    const number = members.push(positions) - 1;
     numbers.set(key, number);
-    accepting.push(open.some((position) => final.has(position)));
-    next.push(new Int32Array(256).fill(unknown));
+    if (number === accepting.length) {
+      accepting = doubled(accepting, new Uint8Array(2 * number));
+      next = doubled(next, new Int16Array(512 * number));
+    }
+    accepting[number] = accepts ? 1 : 0;
+    next.fill(number === dead ? dead : unknown, 256 * number, 256 * number + 256);
     return number;
+  };
+  const begin = () => {
+    numbers.clear();
+    members.length = 0;
+    state([], false);
+    state([-1], whole.canBeEmpty);
+  };
+  begin();
+
+  const reached = (from: number, byte: number): number => {
+    const positions = members[from] ?? [];
+    const candidates = positions[0] === -1 ? whole.first : positions.flatMap((position) => follows[position] ?? []);
+    const open = [...new Set(candidates.filter((position) => sets[position]?.[byte] === 1))].sort((a, b) => a - b);
+    const full = members.length >= mostStates;
+    if (full) begin();
+    const to = state(
+      open,
+      open.some((position) => final.has(position)),
+    );
+    if (!full) next[256 * from + byte] = to;
+    return to;
   };
 
   return {
-    start: 1,
-    step(state, byte) {
-      const known = (next[state] as Int32Array)[byte] as number;
-      if (known !== unknown) return known;
-      if (members.length < mostStates) {
-        const to = reached(state, byte);
-        (next[state] as Int32Array)[byte] = to;
-        return to;
+    ends(bytes, from, most) {
+      const found: number[] = [];
+      const end = Math.min(from + most, bytes.length);
+      let now = start;
+      for (let at = from; now !== dead; at++) {
+        if (accepting[now] === 1) found.push(at);
+        if (at >= end) break;
+        const to = next[256 * now + (bytes[at] as number)] as number;
+        now = to === unknown ? reached(now, bytes[at] as number) : to;
       }
-      const kept = members[state] ?? [];
-      reset();
-      members.push(kept);
-      accepting.push(kept.some((position) => final.has(position)));
-      next.push(new Int32Array(256).fill(unknown));
-      return reached(members.length - 1, byte);
+      return found;
     },
-    accepts: (state) => accepting[state] === true,
+    begins(bytes, from, most) {
+      let now = start;
+      for (let at = from; now !== dead; at++) {
+        if (accepting[now] === 1 || at - from >= most) return true;
+        if (at >= bytes.length) return false;
+        const to = next[256 * now + (bytes[at] as number)] as number;
+        now = to === unknown ? reached(now, bytes[at] as number) : to;
+      }
+      return false;
+    },
   };
 }
 
-const unknown = -1;
+const [dead, start, unknown] = [0, 1, -1];
+
+function doubled<T extends Uint8Array | Int16Array>(from: T, to: T): T {
+  to.set(from);
+  return to;
+}
 
 function build(shape: Shape, sets: Uint8Array[], follow: Set<number>[]): Part {
   if (shape.kind === "set") {

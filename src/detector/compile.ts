@@ -40,6 +40,8 @@ export interface CompiledDetector {
 
 export interface Ruleset {
   readonly detectors: readonly CompiledDetector[];
+  /** What the detectors were compiled from: so that another thread can. */
+  readonly files: readonly DetectorFile[];
   readonly engine: RegexEngine["name"];
   /** SHA-256 over every detector, hex: scans under one hash give one result. */
   readonly hash: string;
@@ -63,7 +65,7 @@ export async function compileDetectors(files: readonly DetectorFile[], engine: R
     seen.add(detector.id);
   }
   const hash = createHash("sha256").update(JSON.stringify(files)).digest("hex");
-  return { detectors, engine: engine.name, hash, ...anchorsOf(detectors) };
+  return { detectors, files, engine: engine.name, hash, ...anchorsOf(detectors) };
 }
 
 /** Each literal once, however many patterns it serves. */
@@ -298,18 +300,17 @@ function behindName(
 ): CompiledPattern {
   const longestWord = Math.max(...words.map(({ length }) => length));
   const reach = longestWord + links.longest;
-  const hasRun = valueCheck(template, 0, reach);
   const anchors = Map.groupBy(words.flatMap(tellingWords), ({ anchor }) => anchor);
   return {
     regex: engine.compile(`${name}(?P<secret>${templateSource(template)})`),
     anchors: [...anchors].map(([text, places]) => {
-      const isLinked = assignmentCheck(
+      const mayMatch = assignmentCheck(
         links,
         text.length,
         places.map(({ rest }) => rest),
         template,
       );
-      return { text, exact: false, mayMatch: (bytes, at) => hasRun(bytes, at) && isLinked(bytes, at) };
+      return { text, exact: false, mayMatch };
     }),
     glue: glueOf(template),
     bare: longestLiteral(template).length < 3,

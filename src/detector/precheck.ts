@@ -1,4 +1,4 @@
-import { type Automaton, automaton, dead } from "./automaton.ts";
+import { type Automaton, automaton } from "./automaton.ts";
 import { bytesOf, lengthsOf, type Shape, setOf, union } from "./regex-shape.ts";
 import { parseTemplate, type TemplatePart } from "./template.ts";
 
@@ -70,23 +70,12 @@ export function continuationCheck(shape: Shape, anchor: string): Precheck | unde
   let tail: Automaton | undefined;
   return (bytes, at) => {
     tail ??= automaton({ kind: "choice", options: tails.map((items) => ({ kind: "sequence", items })) });
-    return begins(tail, bytes, at + anchor.length);
+    return tail.begins(bytes, at + anchor.length, farthest);
   };
 }
 
 /** So far is looked; what has come as far may match. Bytes. */
 const farthest = 1024;
-
-function begins({ start, step, accepts }: Automaton, bytes: Uint8Array, from: number): boolean {
-  let state = start;
-  const end = Math.min(from + farthest, bytes.length);
-  for (let at = from; at < end; at++) {
-    if (accepts(state)) return true;
-    state = step(state, bytes[at] as number);
-    if (state === dead) return false;
-  }
-  return accepts(state) || end < bytes.length;
-}
 
 /**
  * A value behind a name: the rest of the name stands behind the anchor, then what links them, then the value's characters. `rests`
@@ -117,7 +106,7 @@ export class Links {
   readonly #shape: Shape;
   #automaton: Automaton | undefined;
   /** Where values may begin behind the last place that was asked for: many patterns have the same anchor. */
-  #asked = { bytes: undefined as Uint8Array | undefined, from: -1, values: [] as number[] };
+  #asked = { bytes: undefined as Uint8Array | undefined, from: -1, values: [] as readonly number[] };
 
   constructor(shape: Shape) {
     this.#shape = shape;
@@ -130,18 +119,9 @@ export class Links {
     return this.#asked.values.some((at) => isValue(bytes, at));
   }
 
-  #valuesBehind(bytes: Uint8Array, from: number): number[] {
+  #valuesBehind(bytes: Uint8Array, from: number): readonly number[] {
     this.#automaton ??= automaton(this.#shape);
-    const { start, step, accepts } = this.#automaton;
-    const values: number[] = [];
-    const end = Math.min(from + this.longest, bytes.length);
-    let state = start;
-    for (let at = from; at < end && state !== dead; at++) {
-      if (accepts(state)) values.push(at);
-      state = step(state, bytes[at] as number);
-    }
-    if (state !== dead && accepts(state)) values.push(end);
-    return values;
+    return this.#automaton.ends(bytes, from, this.longest);
   }
 }
 
