@@ -19,7 +19,8 @@ import { isAddress, withClone } from "../source/remote.ts";
 import type { Progress, Result, Scan, Stats } from "../source/scanner.ts";
 import { scanStaged } from "../source/staged.ts";
 import { scanStdin } from "../source/stdin.ts";
-import { scanTree } from "../source/tree.ts";
+import { scanLargeTree } from "../source/tree.ts";
+import { WorkerPool } from "../source/worker-pool.ts";
 import { inventoryFiles } from "./identities.ts";
 
 export interface Target {
@@ -58,7 +59,7 @@ async function scanHere(target: Target, ruleset: Ruleset): Promise<LocalScan> {
   const { path } = target;
   const repository = loadRepositoryConfig(path === "-" ? "." : path, { baseline: target.baseline });
   const seen = aliasingScan(ruleset, repository.keyring);
-  const { findings, stats, prefix } = await read(target, seen.scan, repository);
+  const { findings, stats, prefix } = await read(target, seen.scan, repository, ruleset);
   const { kept, suppressed } = suppress(findings, { ...repository, today: today(), aliases: seen.aliases });
   const wanted = new Set(kept.flatMap(({ location }) => location.path ?? []));
   const files = kept.length === 0 || path === "-" ? [] : inventoryFiles(repository.top, wanted);
@@ -69,11 +70,13 @@ async function read(
   { path, history, staged, range, progress }: Target,
   scan: Scan,
   repository: RepositoryConfig,
+  ruleset: Ruleset,
 ): Promise<Result & { prefix: string }> {
+  const workers = () => new WorkerPool(ruleset);
   if (path === "-") return { ...scanStdin({ scan, progress }), prefix: "" };
   if (!history && !staged && range === undefined && !isBare(path)) {
     const prefix = prefixOf(path, repository.top);
-    return { ...scanTree(path, { scan, progress, prefix }), prefix };
+    return { ...(await scanLargeTree(path, { scan, progress, prefix, workers })), prefix };
   }
   const cwd = await repositoryOf(path);
   const env = within(cwd) ? absolute(hookEnvironment()) : {};
@@ -81,7 +84,7 @@ async function read(
   const options = { cwd, scan, progress, env, repository: scope };
   if (staged) return { ...(await scanStaged(options)), prefix: "" };
   if (range !== undefined) return { ...(await scanPush({ ...options, ...(await resolveRange(range, cwd)) })), prefix: "" };
-  return { ...(await scanHistory(options)), prefix: "" };
+  return { ...(await scanHistory({ ...options, workers })), prefix: "" };
 }
 
 /** A remote repository's own rules are a stranger's: only what the person gave with `--baseline` silences anything. */
@@ -90,7 +93,14 @@ async function scanRemote(target: Target, ruleset: Ruleset): Promise<LocalScan> 
   const repository = { ...own, scope: scopeOfAddress(target.path), ignore: [] };
   const seen = aliasingScan(ruleset, repository.keyring);
   return withClone(target.path, async (cwd) => {
-    const { findings, stats } = await scanHistory({ cwd, scan: seen.scan, progress: target.progress, repository: repository.scope });
+    const workers = () => new WorkerPool(ruleset);
+    const { findings, stats } = await scanHistory({
+      cwd,
+      scan: seen.scan,
+      progress: target.progress,
+      repository: repository.scope,
+      workers,
+    });
     const rules = { ...repository, baseline: target.baseline === undefined ? new Set<string>() : own.baseline };
     const { kept, suppressed } = suppress(findings, { ...rules, today: today(), aliases: seen.aliases });
     const files = kept.length === 0 ? [] : await filesOfHead(cwd);

@@ -2,7 +2,8 @@ import type { Finding } from "../finding.ts";
 import { readObjects } from "../git/cat-file.ts";
 import { argument, gitText } from "../git.ts";
 import { isArchive, scanArchive } from "./archive.ts";
-import { isLfsPointer, maxBlob, unread } from "./commits.ts";
+import { maxBlob, unread } from "./commits.ts";
+import { isLfsPointer } from "./lfs.ts";
 import { type Result, type ScannerOptions, Tally } from "./scanner.ts";
 
 export interface CommitTreeOptions extends ScannerOptions {

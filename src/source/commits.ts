@@ -3,8 +3,10 @@ import type { Finding } from "../finding.ts";
 import { readObjects } from "../git/cat-file.ts";
 import { isArchive, scanArchive } from "./archive.ts";
 import { type Commit, type CommitInfo, gitLog, type LogOptions } from "./git-log.ts";
-import { visitPacks } from "./packs.ts";
-import { findingKey, isStructured, type ScannerOptions, type Tally } from "./scanner.ts";
+import { isLfsPointer } from "./lfs.ts";
+import { type Packs, searchPack } from "./packs.ts";
+import { findingKey, isStructured, mayBeStructured, type ScannerOptions, type Tally } from "./scanner.ts";
+import type { WorkerPool } from "./worker-pool.ts";
 
 export interface CommitScan extends LogOptions, Pick<ScannerOptions, "scan"> {
   readonly tally: Tally;
@@ -12,8 +14,10 @@ export interface CommitScan extends LogOptions, Pick<ScannerOptions, "scan"> {
   readonly repository?: string | undefined;
   /** Sees every commit before its blobs are read. */
   readonly onCommit?: ((commit: Commit) => void) | undefined;
-  /** The objects folder, where packs may be read without git. The result is the same without it. */
-  readonly objects?: string | undefined;
+  /** Packs that may be read without git. The result is the same without them. */
+  readonly packs?: Packs | undefined;
+  /** Searches the packs, beside what reads the log. Without it this thread does, once the log is read. */
+  readonly pool?: Pick<WorkerPool, "search"> | undefined;
   /** Blobs that no commit's change shows, with the path to give them: refs that point at trees and blobs. */
   readonly more?: readonly { readonly blob: string; readonly path: string }[] | undefined;
 }
@@ -32,9 +36,11 @@ export const maxBlob = 128 << 20;
  * and scanned again at a further path only where it holds something or where the path changes its meaning.
  */
 export async function scanCommits(options: CommitScan): Promise<Ranked[]> {
-  const { cwd, env, tally, repository } = options;
+  const { cwd, env, tally, repository, packs, pool } = options;
   const found: Ranked[] = [];
   const places = new Places(tally);
+  const searched = packs === undefined ? undefined : pool?.search(packs.searched);
+  searched?.catch(() => undefined); // seen below, when the log is read
   for await (const commit of gitLog(options)) {
     options.onCommit?.(commit);
     if (commit.message.length > 0) {
@@ -44,9 +50,11 @@ export async function scanCommits(options: CommitScan): Promise<Ranked[]> {
     places.add(commit);
   }
   for (const { blob, path } of options.more ?? []) places.addBlob(blob, path, undefined);
+  await searched;
+  if (pool === undefined)
+    for (const pack of packs?.searched ?? []) searchPack(pack, (bytes) => options.scan({ bytes, origin: { kind: "file" } }).length === 0);
 
-  const inPacks = options.objects === undefined ? new Set<string>() : scanPacks(options.objects, places, options, found);
-  const left = [...places.blobs()].filter((id) => !inPacks.has(id));
+  const left = [...places.blobs()].filter((blob) => !isDone(blob, places, options));
   for await (const object of readObjects(cwd, left, { maxBytes: maxBlob, ...(env === undefined ? {} : { env }) })) {
     const introduced = places.of(object.id);
     if (object.bytes === undefined) for (const { path } of introduced) tally.skip(path, unread(object), true);
@@ -55,26 +63,15 @@ export async function scanCommits(options: CommitScan): Promise<Ranked[]> {
   return found;
 }
 
-/** The blobs that can be read from packs directly; gives their ids. */
-function scanPacks(objects: string, places: Places, options: CommitScan, found: Ranked[]): Set<string> {
-  return visitPacks(objects, {
-    wanted: (id) => places.of(id).length > 0,
-    isClean: (bytes) => options.scan({ bytes, origin: { kind: "file" } }).length === 0,
-    whole(id, bytes) {
-      const introduced = places.of(id);
-      const before = found.length;
-      found.push(...scanBlob(id, bytes, introduced, options));
-      const first = introduced[0]?.path ?? "";
-      // what a grammar or an archive reader said of it is not what the bytes alone would have given
-      return found.length === before && !isStructured(first, bytes) && !isArchive(first) ? "clean" : "not-clean";
-    },
-    clean(id, bytes) {
-      options.tally.passed(bytes.length);
-      const structured = places.of(id).filter(({ path }) => isStructured(path, bytes) || isArchive(path));
-      for (const place of structured) found.push(...scanBlob(id, bytes, [place], options));
-      reportPointer(places.of(id), bytes, options.tally);
-    },
-  });
+/** Whether nothing is left to do for a blob: its bytes are clean, and no path that it has gives them another meaning. */
+function isDone(blob: string, places: Places, { packs, tally }: CommitScan): boolean {
+  const known = packs?.of(blob);
+  if (known === undefined || known.verdict === "not-clean") return false;
+  const introduced = places.of(blob);
+  if (introduced.some(({ path }) => mayBeStructured(path) || isArchive(path))) return false;
+  if (known.verdict === "lfs-pointer") reportPointer(introduced, tally);
+  tally.passed(known.size);
+  return true;
 }
 
 /** Why an object could not be read, for a person. */
@@ -149,7 +146,7 @@ class Places {
 }
 
 function* scanBlob(blob: string, bytes: Buffer, places: readonly Place[], { tally, repository }: CommitScan): Generator<Ranked> {
-  reportPointer(places, bytes, tally);
+  if (isLfsPointer(bytes)) reportPointer(places, tally);
   let holds = false;
   for (const [index, { path, commit }] of places.entries()) {
     if (index > 0 && !holds && !isStructured(path, bytes) && !isArchive(path)) continue;
@@ -164,12 +161,8 @@ function* scanBlob(blob: string, bytes: Buffer, places: readonly Place[], { tall
   }
 }
 
-function reportPointer(places: readonly Place[], bytes: Buffer, tally: Tally): void {
-  if (isLfsPointer(bytes)) for (const { path } of places) tally.skip(path, "Git LFS pointer: the content is not in the repository", false);
-}
-
-export function isLfsPointer(bytes: Buffer): boolean {
-  return bytes.length < 1024 && bytes.toString("latin1", 0, 43) === "version https://git-lfs.github.com/spec/v1\n";
+function reportPointer(places: readonly Place[], tally: Tally): void {
+  for (const { path } of places) tally.skip(path, "Git LFS pointer: the content is not in the repository", false);
 }
 
 function originOf(place: Pick<Origin, "kind" | "path" | "blob">, commit: CommitInfo | undefined, repository: string | undefined): Origin {

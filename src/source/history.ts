@@ -2,8 +2,10 @@ import type { Finding } from "../finding.ts";
 import { readObjects } from "../git/cat-file.ts";
 import { gitText } from "../git.ts";
 import { blobsAt } from "./commit-tree.ts";
-import { earliest, scanCommits } from "./commits.ts";
+import { earliest, type Ranked, scanCommits } from "./commits.ts";
+import { Packs } from "./packs.ts";
 import { type Result, type ScannerOptions, Tally } from "./scanner.ts";
+import type { WorkerPool } from "./worker-pool.ts";
 
 export interface HistoryOptions extends ScannerOptions {
   /** A repository's folder, or a bare one. */
@@ -12,6 +14,8 @@ export interface HistoryOptions extends ScannerOptions {
   readonly repository?: string | undefined;
   /** `false` reads everything through git: slower, with the same result. */
   readonly packs?: boolean;
+  /** Threads for a ruleset of this; started only where there is enough to do. */
+  readonly workers?: (() => WorkerPool) | undefined;
 }
 
 /**
@@ -30,10 +34,20 @@ export async function scanHistory(options: HistoryOptions): Promise<Result> {
     tally.skip(".", "a shallow clone: earlier commits are not here; run git fetch --unshallow", true);
   const more = await blobsOfRefs(cwd, refs);
   const objects = options.packs === false ? undefined : await objectsFolder(cwd);
-  const ranked = await scanCommits({ ...options, tally, revisions: ["--all"], repository, more, objects });
+  const packs = objects === undefined ? undefined : new Packs(objects);
+  const pool = packs !== undefined && packs.bytes > worthWorkers ? options.workers?.() : undefined;
+  let ranked: Ranked[];
+  try {
+    ranked = await scanCommits({ ...options, tally, revisions: ["--all"], repository, more, packs, pool });
+  } finally {
+    await pool?.close();
+  }
   const names = [...refNames(refs, tally), ...(await tagMessages(cwd, refs, tally))];
   return { findings: [...earliest(ranked), ...names], stats: tally.stats() };
 }
+
+/** Smaller packs are searched before threads would have started. Bytes. */
+const worthWorkers = 4 << 20;
 
 /** Packs are read directly where ids are SHA-1. */
 async function objectsFolder(cwd: string): Promise<string | undefined> {

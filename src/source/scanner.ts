@@ -1,7 +1,7 @@
 import { clientFor } from "../agent-config/index.ts";
 import type { Document, Skipped } from "../document.ts";
 import { type Finding, findingId, fingerprintableBits } from "../finding.ts";
-import { transcriptFor } from "../transcript/index.ts";
+import { mayBeTranscript, transcriptFor } from "../transcript/index.ts";
 
 /** How a source turns a document into findings; ruleset and keyring stand behind it. Must not keep `document.bytes`. */
 export type Scan = (document: Document) => readonly Finding[];
@@ -85,9 +85,12 @@ const maxSkipped = 10_000;
  */
 export function isStructured(path: string, bytes: Uint8Array): boolean {
   const head = () => Buffer.from(bytes.subarray(0, 4096)).toString("utf8");
-  return (
-    clientFor(path) !== undefined || (/\.(?:jsonl?|ndjson|ipynb|md|history)$/i.test(path) && transcriptFor(path, head()) !== undefined)
-  );
+  return clientFor(path) !== undefined || (mayBeTranscript(path) && transcriptFor(path, head()) !== undefined);
+}
+
+/** False where `isStructured` is, whatever the bytes are. */
+export function mayBeStructured(path: string): boolean {
+  return mayBeTranscript(path) || clientFor(path) !== undefined;
 }
 
 /** What makes two findings one (contracts.md §3), whatever the commit or line. */

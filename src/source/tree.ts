@@ -1,10 +1,12 @@
 import { closeSync, constants, type Dirent, fstatSync, openSync, readdirSync, readSync, realpathSync, statSync } from "node:fs";
 import { basename, join, relative, sep } from "node:path";
+import type { Document } from "../document.ts";
 import { UsageError } from "../errors.ts";
 import type { Finding } from "../finding.ts";
 import { isArchive, scanArchive } from "./archive.ts";
 import { pieceSize, scanPieces } from "./pieces.ts";
 import { type Result, type ScannerOptions, Tally } from "./scanner.ts";
+import type { WorkerPool } from "./worker-pool.ts";
 
 export interface TreeOptions extends ScannerOptions {
   /** Stands before the path of each document: where the root lies in its repository (`apps/web/`), so that rules and ids fit. */
@@ -60,11 +62,60 @@ function reportLink(path: string, name: string, real: string, tally: Tally): voi
   }
 }
 
+/**
+ * As `scanTree`, with threads that say which files are clean. Starts them once the tree turns out to be large; the findings and their
+ * order are the same.
+ */
+export async function scanLargeTree(root: string, options: TreeOptions & { readonly workers: () => WorkerPool }): Promise<Result> {
+  if (options.onFile !== undefined || statSync(root, { throwIfNoEntry: false })?.isDirectory() !== true) return scanTree(root, options);
+  const tally = new Tally(options);
+  const findings: Finding[] = [];
+  const scanHere = (path: string) => findings.push(...scanFile(join(root, path), path, options, tally));
+  const paths = walk(root, realpathSync(root), root, tally);
+  let pool: WorkerPool | undefined;
+  const pending: { batch: readonly string[]; sizes: Promise<Float64Array> }[] = [];
+  const settle = async () => {
+    const { batch, sizes } = pending.shift() ?? { batch: [], sizes: Promise.resolve(new Float64Array()) };
+    for (const [index, size] of (await sizes).entries())
+      if (size >= 0) tally.passed(size);
+      else scanHere(batch[index] as string);
+  };
+  try {
+    for (let batch = take(paths, batchSize); batch.length > 0; batch = take(paths, batchSize)) {
+      if (pool === undefined && tally.stats().bytes < worthWorkers) {
+        for (const path of batch) scanHere(path);
+        continue;
+      }
+      pool ??= options.workers();
+      pending.push({ batch, sizes: pool.clear(root, options.prefix ?? "", batch) });
+      if (pending.length >= 4 * pool.size) await settle();
+    }
+    while (pending.length > 0) await settle();
+  } finally {
+    await pool?.close();
+  }
+  return { findings, stats: tally.stats() };
+}
+
+/** So much is scanned before threads are started: they take as long to begin. Bytes. */
+const worthWorkers = 32 << 20;
+/** Files that one thread is given at once. */
+const batchSize = 64;
+
+function take(paths: Iterator<string>, count: number): string[] {
+  const taken: string[] = [];
+  while (taken.length < count) {
+    const { value, done } = paths.next();
+    if (done) break;
+    taken.push(value);
+  }
+  return taken;
+}
+
 function scanFile(path: string, name: string, { prefix = "", onFile }: TreeOptions, tally: Tally): Finding[] {
   let file: number;
   try {
-    // NOFOLLOW and NONBLOCK: the entry may have become a link or a pipe since it was listed
-    file = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    file = openSync(path, reading);
   } catch (error) {
     tally.skip(name, `cannot be read: ${code(error)}`, true);
     return [];
@@ -86,6 +137,30 @@ function scanFile(path: string, name: string, { prefix = "", onFile }: TreeOptio
     closeSync(file);
   }
 }
+
+/** What a file holds, for the threads of a pool: its size where it is clean, -1 where it is for the caller to look at. */
+export function clearFile(root: string, name: string, prefix: string, isClean: (document: Document) => boolean): number {
+  if (isArchive(name)) return -1;
+  let file: number;
+  try {
+    file = openSync(join(root, name), reading);
+  } catch {
+    return -1;
+  }
+  try {
+    const stat = fstatSync(file);
+    if (!stat.isFile() || stat.size > pieceSize) return -1;
+    const bytes = readAt(file, 0, stat.size);
+    return isClean({ bytes, origin: { kind: "file", path: prefix + name } }) ? bytes.length : -1;
+  } catch {
+    return -1;
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** NOFOLLOW and NONBLOCK: the entry may have become a link or a pipe since it was listed. */
+const reading = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
 /** One buffer for all files: a document's bytes are read, not kept (design of src/document.ts). */
 let reused = Buffer.allocUnsafe(1 << 20);

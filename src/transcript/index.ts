@@ -16,6 +16,11 @@ export const formats: readonly TranscriptFormat[] = [claudeCode, codex, aider, m
 const candidate =
   /\.(?:jsonl|ndjson|ipynb)$|\.aider\.(?:chat\.history\.md|input\.history|llm\.history)$|(?:api_conversation_history|ui_messages)\.json$|\.(?:gemini|continue|openhands)\/.*\.json$/i;
 
+/** Whether a file of this path can be a transcript, whatever it holds. */
+export function mayBeTranscript(path: string): boolean {
+  return candidate.test(path);
+}
+
 /** How much of a file tells its format. */
 const headLength = 4096;
 

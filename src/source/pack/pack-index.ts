@@ -36,7 +36,7 @@ export function openPackIndex(file: string, packSize: number): PackIndex | undef
     else if (place + 8 <= bytes.length) byId[index] = Number(bytes.readBigUInt64BE(place));
     else return undefined;
   }
-  const offsets = new Float64Array(count + 1);
+  const offsets = new Float64Array(new SharedArrayBuffer(8 * (count + 1)));
   offsets.set(byId);
   offsets[count] = packSize - idLength;
   offsets.sort();

@@ -5,7 +5,6 @@ import { openPackIndex, type PackIndex } from "./pack-index.ts";
 
 /** A blob of a pack. Deltas come after their base. */
 export interface PackedBlob {
-  readonly id: string;
   /** Place in the pack, from 0; `base` is that of the object it is a delta of. */
   readonly position: number;
   readonly base: number | undefined;
@@ -14,34 +13,13 @@ export interface PackedBlob {
   readonly fresh: readonly number[] | undefined;
 }
 
-/** Larger objects, and what builds on them, are left to git. Bytes. */
-const largest = 24 << 20;
-/** A longer chain of large objects is left to git too. Bytes. */
-const mostHeld = 256 << 20;
-
-/**
- * Every blob of a pack, base by base, depth first, so that memory holds one chain of deltas. What cannot be read here (large,
- * damaged, its base in another pack) is left out: git has to read it. `file` is the path without `.pack` and `.idx`.
- */
-export function* packedBlobs(file: string): Generator<PackedBlob> {
-  const pack = openSync(`${file}.pack`, "r");
-  try {
-    const size = fstatSync(pack).size;
-    const index = openPackIndex(`${file}.idx`, size);
-    if (index === undefined) return;
-    const headers = readHeaders(pack, index);
-    if (headers === undefined) return;
-    for (let root = 0; root < index.count; root++) {
-      if (headers.type[root] === blob) yield* readTree(pack, root, index, headers);
-    }
-  } finally {
-    closeSync(pack);
-  }
-}
-
-const [blob, offsetDelta, idDelta] = [3, 6, 7];
-
-interface Headers {
+/** Where everything in a pack is: plain data in shared memory, so that every worker can use it. Numbers are places in the pack. */
+export interface PackMap {
+  /** The path without `.pack` and `.idx`. */
+  readonly file: string;
+  readonly count: number;
+  /** Where each object begins, rising; the last entry is where the pack's trailer begins. */
+  readonly offsets: Float64Array;
   readonly type: Uint8Array;
   readonly size: Float64Array;
   /** Where the deflated data begins, from the object's offset. */
@@ -51,17 +29,56 @@ interface Headers {
   readonly nextChild: Int32Array;
 }
 
+/** Larger objects, and what builds on them, are left to git. Bytes. */
+const largest = 24 << 20;
+/** A longer chain of large objects is left to git too. Bytes. */
+const mostHeld = 256 << 20;
+
+/** Undefined where the pack or its index is damaged or of another kind: then git itself has to read it. */
+export function openPack(file: string): { index: PackIndex; map: PackMap } | undefined {
+  const pack = openSync(`${file}.pack`, "r");
+  try {
+    const index = openPackIndex(`${file}.idx`, fstatSync(pack).size);
+    const map = index === undefined ? undefined : readHeaders(file, pack, index);
+    return index === undefined || map === undefined ? undefined : { index, map };
+  } finally {
+    closeSync(pack);
+  }
+}
+
+/** The blobs of a pack that are no deltas. */
+export function rootsOf({ type, count }: PackMap): Int32Array {
+  const roots: number[] = [];
+  for (let position = 0; position < count; position++) if (type[position] === blob) roots.push(position);
+  return Int32Array.from(roots);
+}
+
+/**
+ * Every blob that is built on these roots, base by base, depth first, so that memory holds one chain of deltas. What cannot be read
+ * here (large, damaged, its base in another pack) is left out: git has to read it.
+ */
+export function* packedBlobs(map: PackMap, roots: Iterable<number> = rootsOf(map)): Generator<PackedBlob> {
+  const pack = openSync(`${map.file}.pack`, "r");
+  try {
+    for (const root of roots) yield* readTree(pack, root, map);
+  } finally {
+    closeSync(pack);
+  }
+}
+
+const [blob, offsetDelta, idDelta] = [3, 6, 7];
+
 interface Built {
   readonly position: number;
   readonly bytes: Buffer;
 }
 
 /** One root and all that is built on it. An entry of the stack is a base whose deltas are not all done. */
-function* readTree(pack: number, root: number, index: PackIndex, headers: Headers): Generator<PackedBlob> {
-  const whole = inflated(pack, root, index, headers);
+function* readTree(pack: number, root: number, map: PackMap): Generator<PackedBlob> {
+  const whole = inflated(pack, root, map);
   if (whole === undefined) return;
-  yield { id: index.id(root), position: root, base: undefined, bytes: whole, fresh: undefined };
-  const stack: (Built & { child: number })[] = [{ position: root, bytes: whole, child: headers.firstChild[root] ?? -1 }];
+  yield { position: root, base: undefined, bytes: whole, fresh: undefined };
+  const stack: (Built & { child: number })[] = [{ position: root, bytes: whole, child: map.firstChild[root] ?? -1 }];
   let held = whole.length;
   for (let top = stack.at(-1); top !== undefined; top = stack.at(-1)) {
     const position = top.child;
@@ -70,12 +87,12 @@ function* readTree(pack: number, root: number, index: PackIndex, headers: Header
       held -= top.bytes.length;
       continue;
     }
-    top.child = headers.nextChild[position] ?? -1;
-    const delta = inflated(pack, position, index, headers);
+    top.child = map.nextChild[position] ?? -1;
+    const delta = inflated(pack, position, map);
     const patched = delta === undefined ? undefined : applyDelta(top.bytes, delta, largest);
     if (patched === undefined) continue;
-    yield { id: index.id(position), position, base: top.position, ...patched };
-    const child = headers.firstChild[position] ?? -1;
+    yield { position, base: top.position, ...patched };
+    const child = map.firstChild[position] ?? -1;
     if (child === -1 || held + patched.bytes.length > mostHeld) continue;
     held += patched.bytes.length;
     stack.push({ position, bytes: patched.bytes, child });
@@ -83,29 +100,33 @@ function* readTree(pack: number, root: number, index: PackIndex, headers: Header
 }
 
 /** Types, sizes and bases in one pass over the pack. Undefined where it is not a pack of version 2 or 3. */
-function readHeaders(pack: number, index: PackIndex): Headers | undefined {
+function readHeaders(file: string, pack: number, index: PackIndex): PackMap | undefined {
   const { count, offsets } = index;
   const block = blockReader(pack);
   const magic = block(0);
   if (magic.readUInt32BE(0) !== 0x5041434b || ![2, 3].includes(magic.readUInt32BE(4))) return undefined;
-  const headers: Headers = {
-    type: new Uint8Array(count),
-    size: new Float64Array(count),
-    skip: new Uint8Array(count),
-    firstChild: new Int32Array(count).fill(-1),
-    nextChild: new Int32Array(count).fill(-1),
+  const shared = (bytes: number) => new SharedArrayBuffer(bytes * count);
+  const map: PackMap = {
+    file,
+    count,
+    offsets,
+    type: new Uint8Array(shared(1)),
+    size: new Float64Array(shared(8)),
+    skip: new Uint8Array(shared(1)),
+    firstChild: new Int32Array(shared(4)).fill(-1),
+    nextChild: new Int32Array(shared(4)).fill(-1),
   };
   for (let position = count - 1; position >= 0; position--) {
     const offset = offsets[position] ?? 0;
     const header = parseHeader(block(offset), offset, index);
-    headers.type[position] = header.type;
-    headers.size[position] = header.size;
-    headers.skip[position] = header.skip;
+    map.type[position] = header.type;
+    map.size[position] = header.size;
+    map.skip[position] = header.skip;
     if (header.base === -1) continue;
-    headers.nextChild[position] = headers.firstChild[header.base] ?? -1;
-    headers.firstChild[header.base] = position;
+    map.nextChild[position] = map.firstChild[header.base] ?? -1;
+    map.firstChild[header.base] = position;
   }
-  return headers;
+  return map;
 }
 
 /** gitformat-pack: type and size, then for a delta its base, by offset or by id. */
@@ -149,7 +170,7 @@ function blockReader(pack: number): (offset: number) => Buffer {
 let packed = Buffer.alloc(1 << 16);
 
 /** The inflated data of one object. Its deflated form ends where the next object begins. */
-function inflated(pack: number, position: number, { offsets }: PackIndex, { size, skip }: Headers): Buffer | undefined {
+function inflated(pack: number, position: number, { offsets, size, skip }: PackMap): Buffer | undefined {
   const start = (offsets[position] ?? 0) + (skip[position] ?? 0);
   const length = (offsets[position + 1] ?? 0) - start;
   const expected = size[position] ?? 0;
