@@ -11,7 +11,9 @@ export type Issuer = CompiledDetector | "known" | "unknown";
 export function issuerOf(value: string, before: string, after: string, ruleset: Ruleset): Issuer {
   const { words } = vendors(ruleset);
   const above = before.split(newline);
-  const line = above.pop() ?? "";
+  let line = above.pop() ?? "";
+  // - name: NAME, and its value on a line of its own
+  if (/^\s*-?\s*["']?value["']?\s*[:=]/i.test(line)) line = `${above.pop() ?? ""}=`;
   const [rest = "", ...below] = after.split(newline);
   const openers = above.slice(-4).filter((text) => /[{([:\]\\]["']?\s*$/.test(text));
   const hosts = [...above.slice(-4), line, rest, ...below.slice(0, 3)].flatMap(
@@ -49,7 +51,7 @@ const everyday = new Set(
 /** In a JSON string, a log or a transcript the end of a line is written out. */
 const newline = /\r?\n|\\+n/;
 
-const operator = /["'`\s:=>(,\\]{1,12}(?:(?:bearer|token|basic)\s+)?$/i;
+const operator = /["'`\s:=>(,\\\])]{1,12}(?:(?:bearer|token|basic)\s+)?$/i;
 
 /** The name that the value is assigned to, with what it is joined to: the end of the line without the operator. */
 function name(line: string): string {
@@ -58,7 +60,7 @@ function name(line: string): string {
 
 /** That name with the words before it: `my Writer api key`, `linkup.Client(api_key`. */
 function phrase(line: string): string {
-  return /(?:[\w.[\]-]{1,40}[ (]\s?){0,3}[\w.[\]-]{0,60}$/.exec(line.slice(-160).replace(operator, ""))?.[0] ?? "";
+  return /(?:[\w.[\]-]{1,40}[ ({]{1,4}){0,3}[\w.[\]-]{0,60}$/.exec(line.slice(-160).replace(operator, ""))?.[0] ?? "";
 }
 
 /** The vendors' words in a text, longest first. Camel case and separators divide words, which may be written together or not. */
