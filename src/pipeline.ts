@@ -10,6 +10,7 @@ import { abandonRehearsal } from "./pipeline/rehearse.ts";
 import { rotationDeps } from "./pipeline/rotation.ts";
 import { startDue } from "./pipeline/start-rotation.ts";
 import { redraw, redrawIncident } from "./pipeline/surfaces.ts";
+import { sweep } from "./pipeline/sweep.ts";
 import { verifyDead } from "./pipeline/verify.ts";
 import { executeRun } from "./rotation/run.ts";
 import type { Secret } from "./secret.ts";
@@ -107,6 +108,12 @@ async function work(rekey: Rekey): Promise<void> {
     await queue.enqueue("start", {}, { startAfter: 60, singletonKey: `start-${Math.ceil(Date.now() / 60_000)}` });
   });
   await queue.enqueue("start", {}, { singletonKey: "start" });
+  await queue.work("sweep", async () => {
+    const removed = await sweep(rekey);
+    rekey.log.info({ removed }, "looked for credentials that runs had made and lost");
+    await queue.enqueue("sweep", {}, { startAfter: 3600, singletonKey: `sweep-${Math.ceil(Date.now() / 3_600_000)}` });
+  });
+  await queue.enqueue("sweep", {}, { startAfter: 300, singletonKey: "sweep" });
   await queue.work<{ incident: string }>(
     "verify",
     async ({ data: { incident } }) => {

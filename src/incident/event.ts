@@ -46,6 +46,8 @@ export type IncidentEvent =
   | { readonly type: "run-started"; readonly run: string; readonly planHash: string }
   | { readonly type: "run-held"; readonly run: string; readonly code: string; readonly message: string }
   | { readonly type: "run-ended"; readonly run: string; readonly result: "done" | "undone" | "held" | "failed" }
+  /** A credential that a run made and lost, found and removed later. */
+  | { readonly type: "orphan-removed"; readonly run: string; readonly record: string }
   | { readonly type: "contained"; readonly run?: string }
   | { readonly type: "replaced"; readonly run: string }
   | { readonly type: "revoked"; readonly run?: string; readonly by?: string }

@@ -143,6 +143,8 @@ function apply(incident: Incident, event: IncidentEvent, at: string): Incident {
       const { planHash, by, role } = event;
       return stamped({ ...incident, approvals: [...incident.approvals, { planHash, by, role, at }] }, "acknowledged", at);
     }
+    case "orphan-removed":
+      return incident;
     case "break-glass":
       return stamped(incident, "acknowledged", at);
     case "run-started":

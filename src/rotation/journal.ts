@@ -17,6 +17,8 @@ export interface Run {
   readonly code?: string;
   readonly message?: string;
   readonly startedAt: Date;
+  /** When it last stopped. */
+  readonly endedAt?: Date;
   readonly cancelled: boolean;
   /** Started by two people in an emergency: no pause holds it. */
   readonly breakGlass: boolean;
@@ -55,6 +57,8 @@ export interface Journal {
   open(): Promise<readonly Run[]>;
   /** Newest first. */
   ofIncident(incident: string): Promise<readonly Run[]>;
+  /** Runs that are over, and ended within so many milliseconds. */
+  endedSince(milliseconds: number): Promise<readonly Run[]>;
   paused(): Promise<boolean>;
   /** Undefined while another worker's lease has not run out (its deadline plus `grace`). */
   claim(run: string, options: { ttl: number; grace: number }): Promise<Lease | undefined>;

@@ -47,6 +47,9 @@ export function newRunId(): string {
  * worker holds the lease.
  */
 export async function executeRun(deps: RotationDeps, id: string): Promise<Run | undefined> {
+  // a lease on what is over would only stand in the way of a cancel
+  const before = await deps.journal.get(id);
+  if (before === undefined || before.state !== "running") return before;
   const lease = await deps.journal.claim(id, { ttl: deps.lease.ttl, grace: deps.lease.call });
   if (lease === undefined) return undefined;
   const heartbeat = setInterval(() => {

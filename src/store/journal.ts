@@ -52,6 +52,15 @@ export function sqlJournal(db: Kysely<Schema>, fenced: (message: string) => Erro
       return rows.map(runOf);
     },
 
+    async endedSince(milliseconds: number) {
+      const { rows } = await sql<RunRow>`
+        select * from rotation_run where state in ('done', 'undone', 'failed')
+          and ended_at > clock_timestamp() - make_interval(secs => ${milliseconds / 1000}::float8) order by ended_at desc limit 1000`.execute(
+        db,
+      );
+      return rows.map(runOf);
+    },
+
     async open() {
       const { rows } = await sql<RunRow>`select * from rotation_run where state = 'running' order by started_at`.execute(db);
       return rows.map(runOf);
@@ -153,6 +162,7 @@ interface RunRow {
   readonly cancelled: boolean;
   readonly started_at: Date;
   readonly break_glass: boolean;
+  readonly ended_at: Date | null;
 }
 
 /** What decides whether another run may start now. Times are milliseconds since the epoch. */
@@ -214,6 +224,7 @@ function runOf(row: RunRow) {
     ...(row.message === null ? {} : { message: row.message }),
     startedAt: row.started_at,
     breakGlass: row.break_glass,
+    ...(row.ended_at === null ? {} : { endedAt: row.ended_at }),
     cancelled: row.cancelled,
   };
 }

@@ -25,6 +25,8 @@ export function describeEvent(event: IncidentEvent): string {
       return `Rotation waits for a person (${event.code}): ${event.message}`;
     case "run-ended":
       return `Rotation ${event.run} ended: ${event.result}`;
+    case "orphan-removed":
+      return `Removed ${event.record}, which ${event.run} had made and lost`;
     case "contained":
       return "Contained: it can no longer be used, and can be enabled again";
     case "replaced":

@@ -51,6 +51,7 @@ export function memoryJournal(clock: { now: number }): Journal {
     get: async (id) => rows.get(id)?.run,
     open: async () => [...rows.values()].flatMap(({ run }) => (run.state === "running" ? [run] : [])),
     ofIncident: async (incident) => [...rows.values()].flatMap(({ run }) => (run.incident === incident ? [run] : [])).reverse(),
+    endedSince: async () => [...rows.values()].flatMap(({ run }) => (["done", "undone", "failed"].includes(run.state) ? [run] : [])),
     paused: async () => false,
     async claim(id, { ttl, grace }) {
       const found = row(id);
@@ -79,7 +80,7 @@ export function memoryJournal(clock: { now: number }): Journal {
     },
     async finish(lease, state, why) {
       fence(lease, false).leaseUntil = undefined;
-      change(lease.run, { state, ...(why ?? {}) });
+      change(lease.run, { state, endedAt: new Date(clock.now), ...(why ?? {}) });
     },
     async reopen(id) {
       if (row(id).run.state === "held") change(id, { state: "running" });
