@@ -169,7 +169,7 @@ async function nameRecord(
   const secret = await recover(rekey, incident);
   if (secret === undefined) return undefined;
   try {
-    const { records, grade } = await driver.match(contextOf(rekey, connection), { attributes: publicAttributes(finding), secret });
+    const { records, grade } = await driver.match(contextOf(rekey, connection, driver), { attributes: publicAttributes(finding), secret });
     const [only] = records;
     return only === undefined || records.length !== 1 || grade === "weak" ? undefined : { id: only.id, grade };
   } catch (error) {
