@@ -17,20 +17,34 @@ export function templateCheck(template: string, anchor: string, lead: number | u
 
 /** From `start` (from the anchor's first byte) on stand the characters of these parts, up to the first whose length varies. */
 function partsCheck(parts: readonly TemplatePart[], start: number): Precheck {
+  const steps = once(() => stepsOf(parts));
+  return (bytes, at) => {
+    let place = at + start;
+    if (place < 0) return false;
+    for (const { set, count } of steps()) {
+      if (place + count > bytes.length) return false;
+      for (let left = count; left > 0; left--) if (set[bytes[place++] as number] === 0) return false;
+    }
+    return true;
+  };
+}
+
+function stepsOf(parts: readonly TemplatePart[]): { set: Uint8Array; count: number }[] {
   const steps: { set: Uint8Array; count: number }[] = [];
   for (const part of parts) {
     if ("literal" in part) for (const character of part.literal) steps.push({ set: setOf(character), count: 1 });
     else steps.push({ set: setOf(part.alphabet), count: part.min });
     if (!("literal" in part) && part.max !== part.min) break; // where the rest begins is not known
   }
-  return (bytes, at) => {
-    let place = at + start;
-    if (place < 0) return false;
-    for (const { set, count } of steps) {
-      if (place + count > bytes.length) return false;
-      for (let left = count; left > 0; left--) if (set[bytes[place++] as number] === 0) return false;
-    }
-    return true;
+  return steps;
+}
+
+/** Most patterns are never asked: what they need is made when they first are. */
+function once<T>(make: () => T): () => T {
+  let made: T | undefined;
+  return () => {
+    made ??= make();
+    return made;
   };
 }
 
@@ -168,6 +182,10 @@ function tailsBehind(shape: Shape, anchor: string, rest: readonly Shape[]): (rea
 
 /** A set of one byte, or of a letter in both cases. */
 function isLetter(shape: Shape, code: number): boolean {
-  if (shape.kind !== "set" || shape.bytes.reduce((sum, member) => sum + member, 0) > 2) return false;
-  return shape.bytes[code] === 1 || shape.bytes[String.fromCharCode(code).toUpperCase().charCodeAt(0)] === 1;
+  if (shape.kind !== "set" || (shape.bytes[code] !== 1 && shape.bytes[upperCased(code)] !== 1)) return false;
+  return shape.bytes.reduce((sum, member) => sum + member, 0) <= 2;
+}
+
+function upperCased(code: number): number {
+  return code >= 97 && code <= 122 ? code - 32 : code;
 }

@@ -28,19 +28,19 @@ const same = Uint8Array.from({ length: 256 }, (_, byte) => byte);
 export function buildFilter(anchors: readonly Anchor[]): AnchorFilter {
   const texts = anchors.map(({ text, exact }) => Buffer.from(exact ? text : text.toLowerCase(), "latin1"));
   for (const text of texts) if (text.length < 3) throw new RangeError(`the anchor '${text}' has fewer than 3 bytes`);
-  const entries = texts.flatMap((text, anchor) => gramsOf(text).map((entry) => ({ ...entry, anchor })));
   const bitmap = new Int32Array(1 << (bitmapBits - 5));
   const slots = new Int32Array(1 << slotBits).fill(-1);
-  const rows = new Int32Array(4 * entries.length);
-  for (const [index, { gram, delta, anchor }] of entries.entries()) {
+  const rows: number[] = [];
+  const enter = (gram: number, anchor: number, delta: number) => {
     const hash = Math.imul(gram, multiplier);
     const bit = hash >>> (32 - bitmapBits);
     bitmap[bit >>> 5] = (bitmap[bit >>> 5] as number) | (1 << (bit & 31));
     const slot = hash >>> (32 - slotBits);
-    rows.set([gram, anchor, delta, slots[slot] as number], 4 * index);
-    slots[slot] = 4 * index;
-  }
-  const tables = { bitmap, slots, rows, texts, folds: anchors.map(({ exact }) => (exact ? same : fold)) };
+    rows.push(gram, anchor, delta, slots[slot] as number);
+    slots[slot] = rows.length - 4;
+  };
+  for (const [anchor, text] of texts.entries()) enterGrams(text, (gram, delta) => enter(gram, anchor, delta));
+  const tables = { bitmap, slots, rows: Int32Array.from(rows), texts, folds: anchors.map(({ exact }) => (exact ? same : fold)) };
   return { hits: (bytes) => collect(bytes, tables) };
 }
 
@@ -64,21 +64,25 @@ interface Tables {
 }
 
 /** Every four bytes that may stand at an even place where an anchor stands, and from there (`delta`) to its first byte. */
-function gramsOf(text: Buffer): { gram: number; delta: number }[] {
+function enterGrams(text: Buffer, enter: (gram: number, delta: number) => void): void {
   const byte = (at: number) => text[at] ?? 0;
   const three = (at: number) => byte(at) | (byte(at + 1) << 8) | (byte(at + 2) << 16);
   const four = (at: number) => three(at) | (byte(at + 3) << 24) | caseless | 0;
-  const followed = (at: number) => every.map((any) => three(at) | (any << 24) | caseless | 0);
-  const led = every.map((any) => (three(0) << 8) | any | caseless | 0);
-  const at = (delta: number) => (gram: number) => ({ gram, delta });
-  if (text.length === 3) return [...followed(0).map(at(0)), ...led.map(at(1))];
-  if (text.length === 4) return [{ gram: four(0), delta: 0 }, ...followed(1).map(at(-1))];
-  let best = 0;
-  for (let place = 1; place + 5 <= text.length; place++) if (commonness(text, place) < commonness(text, best)) best = place;
-  return [
-    { gram: four(best), delta: -best },
-    { gram: four(best + 1), delta: -best - 1 },
-  ];
+  if (text.length > 4) {
+    let best = 0;
+    for (let place = 1; place + 5 <= text.length; place++) if (commonness(text, place) < commonness(text, best)) best = place;
+    enter(four(best), -best);
+    enter(four(best + 1), -best - 1);
+    return;
+  }
+  if (text.length === 4) enter(four(0), 0);
+  for (const any of every) {
+    if (text.length === 4) enter(three(1) | (any << 24) | caseless | 0, -1);
+    else {
+      enter(three(0) | (any << 24) | caseless | 0, 0);
+      enter((three(0) << 8) | any | caseless | 0, 1);
+    }
+  }
 }
 
 /** Every byte, as far as `caseless` leaves a difference. */

@@ -41,15 +41,24 @@ export function bytesOf(shape: Shape): Uint8Array {
   return union((shape.kind === "sequence" ? shape.items : shape.options).map(bytesOf));
 }
 
-export function union(sets: readonly Uint8Array[]): Uint8Array {
-  return Uint8Array.from({ length: 256 }, (_, byte) => (sets.some((set) => set[byte] === 1) ? 1 : 0));
+export function union(parts: readonly Uint8Array[]): Uint8Array {
+  const whole = new Uint8Array(256);
+  for (const part of parts) for (let byte = 0; byte < 256; byte++) whole[byte] = (whole[byte] as number) | (part[byte] as number);
+  return whole;
 }
 
+/** Shared: not to be written to. */
 export function setOf(characters: string): Uint8Array {
+  const known = sets.get(characters);
+  if (known !== undefined) return known;
   const set = new Uint8Array(256);
   for (let at = 0; at < characters.length; at++) set[characters.charCodeAt(at) & 255] = 1;
+  sets.set(characters, set);
   return set;
 }
+
+/** Hundreds of patterns are made of the same characters. */
+const sets = new Map<string, Uint8Array>();
 
 interface Reader {
   readonly source: string;
@@ -136,7 +145,7 @@ function bracket(reader: Reader): Uint8Array {
     }
     reader.at++;
     const [start, end] = [low.indexOf(1), member(reader).indexOf(1)];
-    parts.push(Uint8Array.from({ length: 256 }, (_, byte) => (byte >= start && byte <= end ? 1 : 0)));
+    parts.push(new Uint8Array(256).fill(1, start, end + 1));
   }
   reader.at++;
   const set = cased(union(parts), reader);
