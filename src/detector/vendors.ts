@@ -17,6 +17,8 @@ export interface Vendors {
   readonly openings: ReadonlyMap<string, ReadonlySet<string>>;
   /** Characters of the longest opening. */
   readonly longest: number;
+  /** Openings by their first two characters (`0ab`) and by the two behind those (`2cd`): one wrong character leaves one pair right. */
+  readonly byPair: ReadonlyMap<string, readonly string[]>;
 }
 
 const cache = new WeakMap<Ruleset, Vendors>();
@@ -38,7 +40,11 @@ export function vendors(ruleset: Ruleset): Vendors {
         words.set(word, [...(words.get(word) ?? []), ...(asksForMore(rule) ? [] : formats)]);
   }
   const longest = Math.max(0, ...[...openings.keys()].map(({ length }) => length));
-  const found = { words, openings, longest };
+  const pairs = [...openings.keys()]
+    .filter((text) => !text.includes("*"))
+    .flatMap((text) => [text, text].map((_, half) => ({ key: `${2 * half}${text.slice(2 * half, 2 * half + 2)}`, text })));
+  const byPair = new Map([...Map.groupBy(pairs, ({ key }) => key)].map(([key, entries]) => [key, entries.map(({ text }) => text)]));
+  const found = { words, openings, longest, byPair };
   cache.set(ruleset, found);
   return found;
 }
@@ -48,8 +54,10 @@ export function vendors(ruleset: Ruleset): Vendors {
  * characters; undefined where none does.
  */
 export function providersOpening(value: string, ruleset: Ruleset, least = 3): ReadonlySet<string> | undefined {
-  const { openings, longest } = vendors(ruleset);
+  const { openings, longest, byPair } = vendors(ruleset);
   const begin = normal(value.slice(0, longest));
+  const alike = [...(byPair.get(`0${begin.slice(0, 2)}`) ?? []), ...(byPair.get(`2${begin.slice(2, 4)}`) ?? [])];
+  if (!alike.some((text) => wrongCharacters(text, begin) <= 1)) return undefined;
   for (let length = begin.length; length >= least; length--) {
     const head = begin.slice(0, length);
     const exact = openings.get(head);
@@ -60,6 +68,13 @@ export function providersOpening(value: string, ruleset: Ruleset, least = 3): Re
     }
   }
   return undefined;
+}
+
+/** How many characters of a text are not those that the other begins with. */
+function wrongCharacters(text: string, other: string): number {
+  let wrong = 0;
+  for (let at = 0; at < text.length; at++) if (text[at] !== other[at]) wrong++;
+  return wrong;
 }
 
 function openingsOf({ detector }: CompiledDetector): string[] {

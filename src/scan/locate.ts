@@ -8,6 +8,8 @@ export interface Position {
 export class LineIndex {
   readonly #bytes: Uint8Array;
   readonly #starts: number[] = [0];
+  /** The last place that was asked for. A line may be a whole file: what comes next is counted from here. */
+  #last = { line: 1, offset: 0, column: 1 };
 
   constructor(bytes: Uint8Array) {
     this.#bytes = bytes;
@@ -16,8 +18,12 @@ export class LineIndex {
 
   position(offset: number): Position {
     const line = this.#lineOf(offset);
-    const start = this.#starts[line - 1] ?? 0;
-    return { line, column: new TextDecoder().decode(this.#bytes.subarray(start, offset)).length + 1 };
+    const known = this.#last.line === line && this.#last.offset <= offset;
+    const from = known ? this.#last : { offset: this.#starts[line - 1] ?? 0, column: 1 };
+    const column =
+      from.column + new TextDecoder("utf-8", { ignoreBOM: from.offset > 0 }).decode(this.#bytes.subarray(from.offset, offset)).length;
+    this.#last = { line, offset, column };
+    return { line, column };
   }
 
   /** The text of a line, at most 4 KiB around the offset, as latin1: for looking for markers, never for output. */

@@ -5,6 +5,7 @@ import type { Confidence } from "../finding.ts";
 import { entropy, readsAsRandom } from "./entropy.ts";
 import { issuerOf } from "./issuer.ts";
 import { isIdentifier, isPlaceholder } from "./placeholder.ts";
+import { Spans } from "./spans.ts";
 
 /** A credential in one view of a document: byte offsets in that view, end exclusive. Holds the value; lives for one scan. */
 export interface Match {
@@ -29,41 +30,42 @@ interface RawMatch {
   readonly groups: Readonly<Record<string, string | undefined>>;
 }
 
-/** Matches of one view, at most; a document with more is reported as not wholly scanned. */
-export const maxMatches = 10_000;
+/** Matches of one view, at most, before precedence: memory is bounded whatever a file holds. */
+export const maxMatches = 50_000;
 
-/** Every credential of these bytes after filters and precedence, in order of position: one secret, one match. */
-export function matchBytes(bytes: Uint8Array, ruleset: Ruleset): Match[] {
+/**
+ * Every credential of these bytes after filters and precedence, in order of position: one secret, one match. `onTooMany` is told where
+ * there are more than are looked at.
+ */
+export function matchBytes(bytes: Uint8Array, ruleset: Ruleset, onTooMany?: () => void): Match[] {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const raw = rawMatches(buffer, ruleset)
-    .flatMap((match) => issued(match, buffer, ruleset))
-    .filter((match) => plausible(match, buffer));
+  const raw = rawMatches(buffer, ruleset, onTooMany);
   const whole = raw.filter((match) => match.part === undefined).map((match) => complete(match));
   return resolve([...whole, ...composites(raw, buffer)]);
 }
 
-function rawMatches(buffer: Buffer, ruleset: Ruleset): RawMatch[] {
-  const found = new Map<string, RawMatch>();
+function rawMatches(buffer: Buffer, ruleset: Ruleset, onTooMany: (() => void) | undefined): RawMatch[] {
+  const found = new Set<string>();
+  const kept: RawMatch[] = [];
   for (const { rule, pattern, from, to } of windows(buffer, ruleset)) {
     const text = buffer.toString("latin1", from, to);
     let at = 0;
     for (let match = pattern.regex.exec(text, at); match !== undefined; match = pattern.regex.exec(text, at)) {
-      if (found.size >= maxMatches) return [...found.values()];
       const secret = match.groups["secret"] ?? match.text;
       const start = from + match.index + match.text.lastIndexOf(secret);
-      found.set(`${rule.detector.id}\0${pattern.part}\0${start}\0${secret.length}`, {
-        rule,
-        pattern,
-        part: pattern.part,
-        start,
-        end: start + secret.length,
-        secret,
-        groups: match.groups,
-      });
       at = Math.max(match.index + match.text.length, match.index + 1);
+      const key = `${rule.detector.id}\0${pattern.part}\0${start}\0${secret.length}`;
+      if (found.has(key)) continue;
+      found.add(key);
+      const raw = { rule, pattern, part: pattern.part, start, end: start + secret.length, secret, groups: match.groups };
+      kept.push(...issued(raw, buffer, ruleset).filter((one) => plausible(one, buffer)));
+      if (kept.length >= maxMatches) {
+        onTooMany?.();
+        return kept;
+      }
     }
   }
-  return [...found.values()];
+  return kept;
 }
 
 interface Window {
@@ -188,6 +190,11 @@ function demoted({ checksum, confidence }: CompiledDetector["detector"]): Confid
 
 /** Each secret part with the nearest of every other part within the detector's lines; incomplete ones are no finding. */
 function composites(raw: readonly RawMatch[], buffer: Buffer): Match[] {
+  const groups = Map.groupBy(
+    raw.filter(({ part }) => part !== undefined),
+    ({ rule, part }) => `${rule.detector.id}\0${part}`,
+  );
+  for (const group of groups.values()) group.sort((a, b) => a.start - b.start);
   return raw.flatMap((secret) => {
     const parts = secret.rule.detector.parts ?? {};
     if (secret.part === undefined || parts[secret.part]?.secret === false) return [];
@@ -195,15 +202,28 @@ function composites(raw: readonly RawMatch[], buffer: Buffer): Match[] {
     const subject: string[] = [];
     for (const [name, part] of Object.entries(parts)) {
       if (name === secret.part) continue;
-      const nearest = raw
-        .filter((other) => other.rule === secret.rule && other.part === name && lines(buffer, other, secret) <= secret.rule.detector.within)
-        .toSorted((a, b) => Math.abs(a.start - secret.start) - Math.abs(b.start - secret.start))[0];
+      const nearest = nearestTo(secret, groups.get(`${secret.rule.detector.id}\0${name}`) ?? [], buffer);
       if (nearest === undefined) return [];
       attributes[name] = nearest.secret;
       if (part.subject) subject.push(nearest.secret);
     }
     return [complete(secret, { attributes, subject })];
   });
+}
+
+/** The one within the detector's lines that begins nearest. `others` in order of position: farther ones are more lines away. */
+function nearestTo(secret: RawMatch, others: readonly RawMatch[], buffer: Buffer): RawMatch | undefined {
+  let low = 0;
+  for (let high = others.length; low < high; ) {
+    const middle = (low + high) >>> 1;
+    if ((others[middle] as RawMatch).start < secret.start) low = middle + 1;
+    else high = middle;
+  }
+  const [before, after] = [others[low - 1], others[low]].map((other) =>
+    other !== undefined && lines(buffer, other, secret) <= secret.rule.detector.within ? other : undefined,
+  );
+  if (before === undefined || after === undefined) return before ?? after;
+  return secret.start - before.start <= after.start - secret.start ? before : after;
 }
 
 function lines(buffer: Buffer, a: RawMatch, b: RawMatch): number {
@@ -225,16 +245,24 @@ function resolve(matches: readonly Match[]): Match[] {
       b.end - b.start - (a.end - a.start) ||
       a.rule.detector.id.localeCompare(b.rule.detector.id),
   );
-  const kept: Match[] = [];
+  const kept = new Set<Match>();
+  const places = new Spans<Match>();
+  const replace = (old: Match | undefined, match: Match) => {
+    if (old !== undefined) {
+      kept.delete(old);
+      places.delete(old);
+    }
+    kept.add(match);
+    places.add(match);
+  };
   for (const match of ordered) {
-    const rival = kept.findIndex((other) => match.start < other.end && other.start < match.end);
-    const winner = kept[rival];
-    if (winner === undefined) kept.push(match);
-    else if (match.rule.detector.over.includes(winner.rule.detector.id)) kept[rival] = match;
+    const winner = places.overlapping(match);
+    if (winner === undefined) replace(undefined, match);
+    else if (match.rule.detector.over.includes(winner.rule.detector.id)) replace(winner, match);
     else if (tied(match, winner))
-      kept[rival] = { ...winner, candidates: [...new Set([winner.rule.detector.id, ...winner.candidates, match.rule.detector.id])] };
+      replace(winner, { ...winner, candidates: [...new Set([winner.rule.detector.id, ...winner.candidates, match.rule.detector.id])] });
   }
-  return kept.toSorted((a, b) => a.start - b.start);
+  return [...kept].sort((a, b) => a.start - b.start);
 }
 
 function tied(a: Match, b: Match): boolean {

@@ -11,8 +11,12 @@ import { LineIndex } from "./locate.ts";
 import { type Match, matchBytes } from "./match.ts";
 import { selfDescription } from "./self-description.ts";
 import { slotMatches } from "./slot.ts";
+import { Spans } from "./spans.ts";
 
 const maxDepth = 3;
+
+/** Findings of one document, at most. A file of more is not read by anybody: it is replaced as a whole. */
+const maxFindings = 10_000;
 
 /** A match with the place in the raw bytes that it came from. */
 interface Placed {
@@ -38,14 +42,20 @@ export function scan(
   const config = decode.length === 0 ? readAgentConfig(path, text) : undefined;
   const leaves = decode.length === 0 ? [...(readTranscript(path, text) ?? [])] : [];
 
-  const placed = unique([
-    ...inView(bytes, ruleset, 0, bytes.length, decode, maxDepth, undefined),
-    ...leaves.filter((leaf) => leaf.escaped).flatMap((leaf) => inLeaf(leaf, ruleset)),
+  let tooMany = false;
+  const onTooMany = () => {
+    tooMany = true;
+  };
+  const every = unique([
+    ...inView({ bytes, decode, depth: maxDepth }, ruleset, onTooMany),
+    ...leaves.filter((leaf) => leaf.escaped).flatMap((leaf) => inLeaf(leaf, ruleset, onTooMany)),
     ...(config === undefined
       ? []
       : slotMatches(config, bytes, ruleset).map((match) => ({ match, start: match.start, end: match.end, decode }))),
   ]);
-  if (placed.length === 0) return [];
+  if (every.length === 0) return [];
+  if (tooMany || every.length > maxFindings) document.onUnread?.(`more than ${maxFindings} credentials: the rest was left out`);
+  const placed = every.slice(0, maxFindings);
 
   const index = new LineIndex(bytes);
   return placed.flatMap((entry) => {
@@ -93,9 +103,7 @@ export function valueAt(bytes: Uint8Array, locator: Locator, expected: string, r
 }
 
 function valuesIn(bytes: Uint8Array, ruleset: Ruleset): Secret[] {
-  return inView(bytes, ruleset, 0, bytes.length, [], maxDepth - 1, undefined).map(({ match }) =>
-    Secret.from(Buffer.from(match.secret, "latin1")),
-  );
+  return inView({ bytes, decode: [], depth: maxDepth - 1 }, ruleset).map(({ match }) => Secret.from(Buffer.from(match.secret, "latin1")));
 }
 
 /** UTF-16 with a byte order mark becomes UTF-8 before anything looks at it. */
@@ -108,35 +116,45 @@ function transcoded(bytes: Uint8Array): { bytes: Uint8Array; decode: readonly De
 }
 
 /** Matches of a view, then of whatever it encodes. In a decoded view every match has the place of the encoded text. */
-function inView(
-  bytes: Uint8Array,
-  ruleset: Ruleset,
-  start: number,
-  end: number,
-  decode: readonly DecodeStep[],
-  depth: number,
-  fixed: { start: number; end: number } | undefined,
-  lead = 0,
-): Placed[] {
-  const found: Placed[] = matchBytes(bytes, ruleset)
+function inView({ bytes, decode, depth, fixed, lead = 0 }: View, ruleset: Ruleset, onTooMany?: () => void): Placed[] {
+  const found: Placed[] = matchBytes(bytes, ruleset, onTooMany)
     .filter((match) => match.start >= lead)
     .map((match) => ({ match, start: fixed?.start ?? match.start, end: fixed?.end ?? match.end, decode }));
   if (depth === 0) return found;
+  const sure = new Spans(fixed === undefined ? found.filter(certain) : []);
   for (const stretch of decodings(bytes)) {
     if (stretch.start < lead) continue;
-    if (fixed === undefined && found.some((entry) => certain(entry) && entry.start <= stretch.start && entry.end >= stretch.end)) continue;
-    const place = fixed ?? { start: stretch.start, end: stretch.end };
+    if (sure.overlapping(stretch, (entry) => entry.start <= stretch.start && entry.end >= stretch.end) !== undefined) continue;
     const before = leadOf(bytes, stretch.start);
-    const view = Buffer.concat([before, stretch.bytes]);
-    found.push(...inView(view, ruleset, start, end, [...decode, stretch.step], depth - 1, place, before.length));
+    const view = {
+      bytes: Buffer.concat([before, stretch.bytes]),
+      decode: [...decode, stretch.step],
+      depth: depth - 1,
+      fixed: fixed ?? { start: stretch.start, end: stretch.end },
+      lead: before.length,
+    };
+    found.push(...inView(view, ruleset, onTooMany));
   }
   return found;
+}
+
+/** A text, or what a part of it encodes. */
+interface View {
+  readonly bytes: Uint8Array;
+  readonly decode: readonly DecodeStep[];
+  /** Levels of encoding that are still undone. */
+  readonly depth: number;
+  /** Where the encoded text stands, which is the place of all that is found in it. */
+  readonly fixed?: { readonly start: number; readonly end: number };
+  /** Bytes before the text itself, for context only. */
+  readonly lead?: number;
 }
 
 /** What stands before an encoded text on its line: `API_KEY: ` says what the value is, encoded or not. */
 function leadOf(bytes: Uint8Array, at: number): Uint8Array {
   const from = Math.max(0, at - 80);
-  return bytes.subarray(Math.max(from, bytes.lastIndexOf(10, at - 1) + 1), at);
+  const before = bytes.subarray(from, at);
+  return before.subarray(before.lastIndexOf(10) + 1);
 }
 
 /** Its own form says what it is; a name alone also fits the encoded form of a value. */
@@ -144,8 +162,9 @@ function certain({ match }: Placed): boolean {
   return match.confidence === "high" && !match.rule.detector.fallback;
 }
 
-function inLeaf(leaf: Leaf, ruleset: Ruleset): Placed[] {
-  return inView(Buffer.from(leaf.text), ruleset, 0, 0, ["json-string"], maxDepth - 1, { start: leaf.byteStart, end: leaf.byteEnd });
+function inLeaf(leaf: Leaf, ruleset: Ruleset, onTooMany: () => void): Placed[] {
+  const fixed = { start: leaf.byteStart, end: leaf.byteEnd };
+  return inView({ bytes: Buffer.from(leaf.text), decode: ["json-string"], depth: maxDepth - 1, fixed }, ruleset, onTooMany);
 }
 
 /**
@@ -154,15 +173,16 @@ function inLeaf(leaf: Leaf, ruleset: Ruleset): Placed[] {
  */
 function unique(placed: readonly Placed[]): Placed[] {
   const kept: Placed[] = [];
+  const [all, chosen] = [new Spans(placed), new Spans<Placed>()];
   for (const entry of placed.toSorted((a, b) => a.decode.length - b.decode.length)) {
-    const overlapping = (other: Placed) => other.start < entry.end && entry.start < other.end;
-    const twin = kept.some(
-      (other) => overlapping(other) && (bare(other) === bare(entry) || (entry.decode.length === 0 && other.decode.length === 0)),
-    );
-    const encodes =
-      !certain(entry) &&
-      placed.some((other) => overlapping(other) && other.decode.length > entry.decode.length && bare(other) !== bare(entry));
-    if (!twin && !encodes) kept.push(entry);
+    const text = bare(entry);
+    const twin = chosen.overlapping(entry, (other) => bare(other) === text || (entry.decode.length === 0 && other.decode.length === 0));
+    const encodes = certain(entry)
+      ? undefined
+      : all.overlapping(entry, (other) => other.decode.length > entry.decode.length && bare(other) !== text);
+    if (twin !== undefined || encodes !== undefined) continue;
+    kept.push(entry);
+    chosen.add(entry);
   }
   return kept.toSorted((a, b) => a.start - b.start || a.match.secret.localeCompare(b.match.secret));
 }

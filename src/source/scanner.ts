@@ -46,7 +46,7 @@ export class Tally {
     if (document.origin.kind === "file" || document.origin.kind === "stdin") this.#files++;
     this.#bytes += document.bytes.length;
     this.#options.progress?.(this.#files, this.#bytes);
-    return folded(numbered(this.#options.scan(document)));
+    return this.again(document);
   }
 
   /** A document that holds nothing, as another of nearly the same content has shown. */
@@ -58,7 +58,8 @@ export class Tally {
 
   /** As `read` for a document that was counted already: the same blob at another path, a further piece of a file. */
   again(document: Document): Finding[] {
-    return folded(numbered(this.#options.scan(document)));
+    const onUnread = (reason: string) => this.skip(document.origin.path ?? document.origin.kind, reason, true);
+    return folded(numbered(this.#options.scan({ ...document, onUnread })));
   }
 
   /** Something was not (wholly) read. `hole`: it may hold credentials that nobody has looked for. */

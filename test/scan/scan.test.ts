@@ -146,3 +146,28 @@ describe("hostile input", () => {
     expect(findings(`${"password = loadFromVault();\n".repeat(20_000)}K=${key}`)).toMatchObject([{ location: { startLine: 20_001 } }]);
   });
 });
+
+describe("ten thousand credentials", () => {
+  const line = (index: number) => `é ${index} ${make("sk-or-v1-{hex:64}")}`;
+
+  test("in one line are all found, each at its own column", () => {
+    const words = Array.from({ length: 3_000 }, (_, index) => line(index));
+    const found = findings(words.join(" "));
+    expect(found.length).toBe(3_000);
+    let column = 1;
+    for (const [index, word] of words.entries()) {
+      const start = column + word.indexOf("sk-or");
+      expect(found[index]?.location).toMatchObject({ startLine: 1, startColumn: start, endLine: 1, endColumn: column + word.length });
+      column += word.length + 1;
+    }
+  });
+
+  test("are as many as one file gives; that there are more is said", () => {
+    const said: string[] = [];
+    const bytes = Buffer.from(Array.from({ length: 10_050 }, (_, index) => line(index)).join("\n"));
+    const found = scan({ bytes, origin: { kind: "file" }, onUnread: (reason) => said.push(reason) }, ruleset, keyring);
+    expect(found.length).toBe(10_000);
+    expect(found.at(-1)?.location.startLine).toBe(10_000);
+    expect(said).toEqual(["more than 10000 credentials: the rest was left out"]);
+  });
+});
