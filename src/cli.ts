@@ -25,6 +25,7 @@ const commands: Record<string, Entry> = {
   pause: { summary: "Stop all rotations before their next change", load: () => import("./cli/pause.ts") },
   resume: { summary: "Let paused rotations go on", load: () => import("./cli/resume.ts") },
   playbook: { summary: "List, lint and run rotation playbooks", load: () => import("./cli/playbook.ts") },
+  connect: { summary: "Print the least policy of a connection and test its credential", load: () => import("./cli/connect.ts") },
   providers: { summary: "List what can be done with each provider and secret manager", load: () => import("./cli/providers.ts") },
   serve: { summary: "Run the GitHub App: webhooks, workers and the dashboard", load: () => import("./cli/serve.ts") },
   demo: { summary: "Show the whole chain on this machine: a leaked key from push to verified dead", load: () => import("./cli/demo.ts") },

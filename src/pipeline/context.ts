@@ -73,7 +73,7 @@ export function targetOf(
 }
 
 /** Host and credential for a driver or sink. Without a connection: the vendor's public host, for probes and possession-kill only. */
-export function contextOf(rekey: Rekey, name: string | undefined, driver?: Driver): DriverContext {
+export function contextOf(rekey: Pick<Rekey, "config" | "credential">, name: string | undefined, driver?: Driver): DriverContext {
   const connection = name === undefined ? undefined : rekey.config.connections[name];
   const targets = driver === undefined ? {} : { targets: targetsOf(rekey, driver) };
   if (connection === undefined) return { host: `https://${driver?.manifest.hosts[0] ?? "invalid.invalid"}`, timeout: 20_000, ...targets };
@@ -87,7 +87,7 @@ export function contextOf(rekey: Rekey, name: string | undefined, driver?: Drive
 }
 
 /** contracts.md §4, pins of a type: the manifest's hosts, the connections' and the configured targets. Never a finding's. */
-function targetsOf({ config }: Rekey, { manifest }: Driver): string[] {
+function targetsOf({ config }: Pick<Rekey, "config">, { manifest }: Driver): string[] {
   const type = connectionType(manifest);
   return [
     ...manifest.hosts,

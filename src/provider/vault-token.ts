@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { connectVault, type VaultAnswer, type VaultClient } from "../connection/vault.ts";
+import { checkVaultRights } from "../connection/vault-rights.ts";
 import type { Driver, DriverContext, KeyRecord } from "../driver.ts";
 import { HoldError, RetryError, UnknownOutcomeError } from "../errors.ts";
 import { Secret } from "../secret.ts";
@@ -33,9 +34,16 @@ export const vaultToken: Driver = {
     proof: "both",
     invalidMeansDead: false,
     pages: { revoke: "https://developer.hashicorp.com/vault/docs/commands/token/revoke" },
+    rights: {
+      list: ["auth/token/accessors: list, sudo", "auth/token/lookup-accessor: update", "auth/token/lookup: update"],
+      issue: ["auth/token/create: update, sudo"],
+      revoke: ["auth/token/revoke-accessor: update"],
+    },
     rehearsal: { policies: "default", ttl: "1h" },
     testedAgainst: "real server",
   },
+
+  check: checkVaultRights,
 
   async match(context, { secret }) {
     if (secret === undefined) return { records: [], grade: "weak" };

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { connectVault, type VaultAnswer, type VaultClient } from "../connection/vault.ts";
+import { checkVaultRights } from "../connection/vault-rights.ts";
 import type { DriverContext, Sink, SinkPlace } from "../driver.ts";
 import { HoldError, UnknownOutcomeError } from "../errors.ts";
 import { Secret } from "../secret.ts";
@@ -9,7 +10,24 @@ import { Secret } from "../secret.ts";
  * `<mount>/rekey-pending/<run>/<place>`, and promoting is a put with check-and-set (contracts.md §8).
  */
 export const vault: Sink = {
-  manifest: { name: "vault", pending: true, cas: true, readBack: true, undo: true, testedAgainst: "real server" },
+  manifest: {
+    name: "vault",
+    pending: true,
+    cas: true,
+    readBack: true,
+    undo: true,
+    rights: [
+      "<mount>/data/*: create, read, update",
+      "<mount>/delete/*: update",
+      "<mount>/metadata/*: list, read",
+      "<mount>/metadata/rekey-pending/*: create, delete, update",
+      "<mount>/metadata/rekey-quarantine/*: create, delete, update",
+      "<mount>/metadata/rekey-rehearsal/*: delete",
+    ],
+    testedAgainst: "real server",
+  },
+
+  check: checkVaultRights,
 
   async read(context, place, version) {
     const entry = await readEntry(connect(context), entryOf(place.path), version);
