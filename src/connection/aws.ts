@@ -2,7 +2,7 @@ import { IAMClient } from "@aws-sdk/client-iam";
 import { SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
 import { STSClient } from "@aws-sdk/client-sts";
 import { HoldError, RetryError, UnknownOutcomeError } from "../errors.ts";
-import { type HttpAnswer, type Pins, pinOf, request } from "../http.ts";
+import { type HttpAnswer, type Pins, pinOf, request, retryAfter } from "../http.ts";
 import type { Secret } from "../secret.ts";
 
 /** An access key as `id:secret` or `id:secret:session-token`: the form in which rekey.yml's `credential` holds it. */
@@ -139,6 +139,10 @@ class PinnedHandler {
       maxBytes: 4 << 20,
       ...(this.#signal === undefined ? {} : { signal: this.#signal }),
     });
+    if (answer.status === 429) throw new RetryError("AWS asks to slow down (429)", { afterMs: retryAfter(answer) });
+    // XML or JSON is AWS; a page is something in between, whatever its status says
+    if (/^text\/html\b/i.test(answer.headers["content-type"] ?? "") && !answer.body.subarray(0, 200).includes("<ErrorResponse"))
+      throw new HoldError("unexpected-answer", "something between Rekey and AWS answered with a page; AWS itself was not reached");
     return { response: { statusCode: answer.status, headers: { ...answer.headers }, body: answer.body } };
   }
 

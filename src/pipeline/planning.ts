@@ -33,7 +33,7 @@ export async function planFor(rekey: Rekey, id: string, declared: DeclaredIdenti
   if (playbook === undefined) return undefined;
   const { consumers } = rekey.config.policy;
   const { grace } = driver.manifest;
-  const named = await nameRecord(rekey, driver, connection, incident, occurrence.finding);
+  const { named, principal } = await nameRecord(rekey, driver, connection, incident, occurrence.finding);
   const at = { ...(connection === undefined ? {} : { connection }), ...(named === undefined ? {} : { named }) };
   const known = {
     ...identity,
@@ -44,7 +44,7 @@ export async function planFor(rekey: Rekey, id: string, declared: DeclaredIdenti
   const facts: PlanFacts = {
     incident: id,
     credential: incident.credential,
-    attributes: publicAttributes(occurrence.finding),
+    attributes: { ...publicAttributes(occurrence.finding), ...(principal === undefined ? {} : { principal }) },
     ...known,
     mode: modeOf(playbook, rekey.config.policy.mode, known),
     ...(grace === undefined ? {} : { grace: Math.max(grace.min, 2 * consumers.timeout) }),
@@ -164,20 +164,21 @@ async function nameRecord(
   connection: string | undefined,
   incident: Incident,
   finding: Finding,
-): Promise<PlanFacts["named"]> {
-  if (connection === undefined || driver.match === undefined) return undefined;
+): Promise<Pick<PlanFacts, "named"> & { principal?: string }> {
+  if (connection === undefined || driver.match === undefined) return {};
   const secret = await recover(rekey, incident);
-  if (secret === undefined) return undefined;
+  if (secret === undefined) return {};
   try {
     const { records, grade } = await driver.match(contextOf(rekey, connection, driver), { attributes: publicAttributes(finding), secret });
     const [only] = records;
-    return only === undefined || records.length !== 1 || grade === "weak" ? undefined : { id: only.id, grade };
+    if (only === undefined || records.length !== 1 || grade === "weak") return {};
+    return { named: { id: only.id, grade }, ...(only.principal === undefined ? {} : { principal: only.principal }) };
   } catch (error) {
     rekey.log.warn(
       { incident: incident.id, error: error instanceof Error ? error.name : "unknown" },
       "the vendor could not say which credential this is",
     );
-    return undefined;
+    return {};
   } finally {
     secret.wipe();
   }

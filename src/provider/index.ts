@@ -1,4 +1,5 @@
 import type { Driver } from "../driver.ts";
+import { awsIam } from "./aws-iam.ts";
 import { github } from "./github.ts";
 import { openai } from "./openai.ts";
 import { openrouter } from "./openrouter.ts";
@@ -6,7 +7,7 @@ import { postgresql } from "./postgresql.ts";
 import { vaultToken } from "./vault-token.ts";
 
 /** Every provider; a new one is one file and one line here. */
-export const drivers: readonly Driver[] = [github, openai, openrouter, postgresql, vaultToken];
+export const drivers: readonly Driver[] = [awsIam, github, openai, openrouter, postgresql, vaultToken];
 
 /** The driver that serves a detector's credentials; undefined = no API, a manual step. */
 export function driverFor(detector: string): Driver | undefined {

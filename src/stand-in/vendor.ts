@@ -1,6 +1,6 @@
 import type { HttpBindings } from "@hono/node-server";
 import { serve } from "@hono/node-server";
-import { Hono, type MiddlewareHandler } from "hono";
+import { Hono, type HonoRequest, type MiddlewareHandler } from "hono";
 
 /**
  * What goes wrong with one call: the answer is lost before or after the effect, the vendor is slow, throttles, fails, redirects,
@@ -18,11 +18,18 @@ export interface VendorServer {
 
 export type VendorApp = Hono<{ Bindings: HttpBindings }>;
 
-/** Listens on a loopback port of its own, with faults in front of `build`'s routes. */
-export function startVendor(build: (app: VendorApp) => void, port = 0): Promise<VendorServer> {
+/**
+ * Listens on a loopback port of its own, with faults in front of `build`'s routes. `pathOf`: what a call is named by, for vendors that
+ * have one path for everything.
+ */
+export function startVendor(
+  build: (app: VendorApp) => void,
+  port = 0,
+  pathOf: (call: HonoRequest) => string | Promise<string> = ({ path }) => path,
+): Promise<VendorServer> {
   const pending: { method: string; path: RegExp; fault: Fault }[] = [];
   const app: VendorApp = new Hono();
-  app.use(faults(pending));
+  app.use(faults(pending, pathOf));
   build(app);
   return new Promise((resolve) => {
     const server = serve({ fetch: app.fetch, hostname: "127.0.0.1", port }, (address) => {
@@ -41,9 +48,13 @@ export function startVendor(build: (app: VendorApp) => void, port = 0): Promise<
   });
 }
 
-function faults(pending: { method: string; path: RegExp; fault: Fault }[]): MiddlewareHandler<{ Bindings: HttpBindings }> {
+function faults(
+  pending: { method: string; path: RegExp; fault: Fault }[],
+  pathOf: (call: HonoRequest) => string | Promise<string>,
+): MiddlewareHandler<{ Bindings: HttpBindings }> {
   return async (context, next) => {
-    const at = pending.findIndex(({ method, path }) => method === context.req.method && path.test(context.req.path));
+    const name = await pathOf(context.req);
+    const at = pending.findIndex(({ method, path }) => method === context.req.method && path.test(name));
     const fault = at === -1 ? undefined : pending.splice(at, 1)[0]?.fault;
     const drop = () => context.env.incoming.socket.destroy();
     switch (fault) {
