@@ -140,8 +140,7 @@ class PinnedHandler {
       ...(this.#signal === undefined ? {} : { signal: this.#signal }),
     });
     if (answer.status === 429) throw new RetryError("AWS asks to slow down (429)", { afterMs: retryAfter(answer) });
-    // XML or JSON is AWS; a page is something in between, whatever its status says
-    if (/^text\/html\b/i.test(answer.headers["content-type"] ?? "") && !answer.body.subarray(0, 200).includes("<ErrorResponse"))
+    if (/^\s*<(!doctype html|html)\b/i.test(answer.body.subarray(0, 200).toString("latin1")))
       throw new HoldError("unexpected-answer", "something between Rekey and AWS answered with a page; AWS itself was not reached");
     return { response: { statusCode: answer.status, headers: { ...answer.headers }, body: answer.body } };
   }
