@@ -15,7 +15,8 @@ export const claudeCode: Client = {
       paths: ["**/.mcp.json", "**/.claude.json", "**/managed-mcp.json", "**/.claude-plugin/plugin.json"],
       grammar: expanded,
       servers: ["/mcpServers/*", "/projects/*/mcpServers/*"],
-      onlyWith: ["mcpServers", "projects"],
+      onlyWith: ["mcpServers", "projects", "userConfig"],
+      slots: [{ at: "/userConfig/*/default", as: "value", secretIf: [{ field: "sensitive", is: "true" }] }],
     },
     // The flat form: the file is the map of servers.
     { paths: ["**/.mcp.json"], grammar: expanded, servers: ["/*"] },

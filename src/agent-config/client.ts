@@ -27,6 +27,8 @@ export interface Place {
   readonly as: SlotRole;
   /** The field beside it that holds its name, where its own key says nothing (`{ name, value }`). */
   readonly named?: string;
+  /** Only where one of these fields beside it has this value: the file itself says that the value is a secret. */
+  readonly secretIf?: readonly { readonly field: string; readonly is: string }[];
 }
 
 /** The fields of one MCP server object, relative to it. */
@@ -80,6 +82,8 @@ export interface ConfigSlot extends Slot {
   readonly server?: string;
   /** Field, header, flag, query key or variable: what says what the value is for. */
   readonly name: string;
+  /** The file's own schema says that the value is a secret, whatever its name and however weak it is. */
+  readonly declared?: true;
   /** What a reference names: an environment variable, or `input:id`, `file:path`, `user_config:key`. */
   readonly reference?: string;
   /** A store URI (`op://…`, `arn:aws:secretsmanager:…`). */

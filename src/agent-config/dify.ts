@@ -10,7 +10,15 @@ export const dify: Client = {
       paths: ["**/*dify*/**/*.{yaml,yml}", "**/*dify*.{yaml,yml}", "**/*.dsl.{yaml,yml}"],
       grammar: noReferences,
       onlyWith: ["workflow"],
-      slots: [{ at: "/workflow/environment_variables/*/value", as: "variable", named: "name" }],
+      slots: [
+        { at: "/workflow/environment_variables/*/value", as: "variable", named: "name" },
+        {
+          at: "/workflow/environment_variables/*/value",
+          as: "variable",
+          named: "name",
+          secretIf: [{ field: "value_type", is: "secret" }],
+        },
+      ],
     },
   ],
 };

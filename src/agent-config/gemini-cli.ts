@@ -11,6 +11,12 @@ export const geminiCli: Client = {
       grammar: [dollarDefault, dollarBraces, dollar, percent],
       servers: ["/mcpServers/*"],
       server: [...standardServer, { at: "/httpUrl", as: "url" }],
+      slots: ["value", "default"].map((at) => ({
+        at: `/settings/*/${at}`,
+        as: "variable" as const,
+        named: "envVar",
+        secretIf: [{ field: "sensitive", is: "true" }],
+      })),
     },
     { paths: ["**/.gemini/mcp-oauth-tokens.json"], grammar: [], slots: secretsAt("/*/token/accessToken", "/*/token/refreshToken") },
   ],

@@ -25,6 +25,8 @@ import { kiro } from "./kiro.ts";
 import { langGraph } from "./langgraph.ts";
 import { liteLlm } from "./litellm.ts";
 import { mcp } from "./mcp.ts";
+import { mcpBundle } from "./mcp-bundle.ts";
+import { mcpRegistry } from "./mcp-registry.ts";
 import { n8n } from "./n8n.ts";
 import { openCode } from "./opencode.ts";
 import { openHands } from "./openhands.ts";
@@ -74,6 +76,8 @@ export const clients: readonly Client[] = [
   semanticKernel,
   kagent,
   envoyAiGateway,
+  mcpRegistry,
+  mcpBundle,
   mcp,
 ];
 

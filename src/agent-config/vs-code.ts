@@ -1,6 +1,7 @@
 import type { Client } from "./client.ts";
 import { editorVariables, envBraces, type Grammar, inputBraces } from "./slot/grammar.ts";
 
+const secretIf = [{ field: "password", is: "true" }] as const;
 const grammar: Grammar = [inputBraces, envBraces, editorVariables];
 
 /** microsoft/vscode-docs mcp-configuration.md (2026-05-20). A default of a password prompt is a literal (unconfirmed). */
@@ -12,7 +13,7 @@ export const vsCode: Client = {
       paths: ["**/.vscode/mcp.json", "**/Code/User/**/mcp.json", "**/Code - Insiders/User/**/mcp.json"],
       grammar,
       servers: ["/servers/*", "/mcpServers/*"],
-      slots: [{ at: "/inputs/*/default", as: "value" }],
+      slots: [{ at: "/inputs/*/default", as: "value", named: "id", secretIf }],
     },
     {
       paths: [
@@ -30,8 +31,8 @@ export const vsCode: Client = {
         "/customizations/vscode/settings/mcp/servers/*",
       ],
       slots: [
-        { at: "/mcp/inputs/*/default", as: "value" },
-        { at: "/settings/mcp/inputs/*/default", as: "value" },
+        { at: "/mcp/inputs/*/default", as: "value", named: "id", secretIf },
+        { at: "/settings/mcp/inputs/*/default", as: "value", named: "id", secretIf },
       ],
     },
   ],

@@ -127,6 +127,7 @@ function plausible(match: RawMatch, buffer: Buffer): boolean {
   if (part?.secret === false) return true;
   const chosen = detector.memorable && /\d/.test(match.secret);
   if ((match.pattern.bare || detector.fallback) && ((isIdentifier(match.secret) && !chosen) || buffer[match.end] === 0x28)) return false;
+  if (detector.memorable && !/\d|[A-Za-z][!@#$%^&*=+~][A-Za-z]/.test(match.secret)) return false;
   if (detector.without_issuer && !readsAsRandom(match.secret)) return false;
   if (
     detector.checksum === "basic-credentials" &&

@@ -8,7 +8,7 @@ const algorithms =
 
 /** What tutorials and containers ship: everybody knows it, so it protects nothing and is no secret. */
 const defaults =
-  /^(?:my|the|some|super|test|bot|db|root|admin|user|postgres|mysql|redis|mongo)*[-_]?(?:pass(?:word|wd)?|pwd|secret|postgres|mysql|root|admin|user|test|guest|redis|mongo|db|bot|token|key)[-_]?\d{0,4}$/i;
+  /^(?:my|the|some|super|very|secure|strong|new|old|temp|demo|test|bot|db|root|admin|user|postgres|mysql|redis|mongo)*[-_]?(?:pass(?:word|wd)?|pwd|secret|secure|postgres|mysql|root|admin|user|test|guest|redis|mongo|db|bot|token|key)[-_]?\d{0,4}$/i;
 
 /** Whether a value only stands for one: words, a repetition, a plain sequence. */
 export function isPlaceholder(secret: string): boolean {

@@ -34,15 +34,17 @@ const secretName =
 
 export function slotMatches(config: AgentConfig, bytes: Uint8Array, ruleset: Ruleset): Match[] {
   return config.slots.flatMap((slot) => {
-    if (!["literal", "default_literal", "mixed"].includes(slot.kind) || !secretName.test(slot.name)) return [];
+    if (!["literal", "default_literal", "mixed"].includes(slot.kind) || !(slot.declared ?? secretName.test(slot.name))) return [];
     const secret = Buffer.from(bytes.subarray(slot.byteStart, slot.byteEnd)).toString("latin1");
-    if (secret.length < 12 || secret.length > 4096 || /\s/.test(secret) || entropy(secret) < 3 || isPlaceholder(secret)) return [];
+    const [shortest, leastEntropy] = slot.declared === true ? [6, 2] : [12, 3];
+    if (secret.length < shortest || secret.length > 4096 || /\s/.test(secret) || entropy(secret) < leastEntropy || isPlaceholder(secret))
+      return [];
     const url = config.servers.find(({ name }) => name === slot.server)?.url ?? "";
     const issuer = issuerOf(secret, `${slot.server ?? ""} {\n${url}\n${slot.variable ?? slot.name}=`, "", ruleset);
-    if (issuer === "known") return [];
+    if (issuer === "known" && slot.declared !== true) return [];
     return [
       {
-        rule: issuer === "unknown" ? rule : issuer,
+        rule: typeof issuer === "string" ? rule : issuer,
         start: slot.byteStart,
         end: slot.byteEnd,
         secret,

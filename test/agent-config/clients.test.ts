@@ -28,7 +28,7 @@ const cases: [client: string, path: string, text: string, slots: string[]][] = [
     ".vscode/mcp.json",
     `{ // comment\n "inputs": [{ "type": "promptString", "id": "k", "password": true, "default": "v1" }],\n "servers": { "s": { "url": "https://h/?api_key=\${input:k}", "headers": { "X-Key": "Bearer \${env:K}" }, } } }`,
     [
-      "/inputs/0/default literal default = v1",
+      "/inputs/0/default literal k = v1",
       `s /servers/s/url reference api_key <input:k> = \${input:k}`,
       `s /servers/s/headers/X-Key reference X-Key [K] <K> = \${env:K}`,
     ],
@@ -176,6 +176,21 @@ const cases: [client: string, path: string, text: string, slots: string[]][] = [
     [
       "/nodes/0/parameters/headerParameters/parameters/0/value literal Authorization = v1",
       "/nodes/0/parameters/headerParameters/parameters/1/value reference K [X] <X> = ={{ $env.X }}",
+    ],
+  ],
+  [
+    "mcp-registry",
+    "server.json",
+    '{"remotes": [{"headers": [{"name": "X-Key", "isSecret": true, "value": "v1"}, {"name": "X-Tier", "value": "v2"}]}]}',
+    ["/remotes/0/headers/0/value literal X-Key = v1"],
+  ],
+  [
+    "mcp-bundle",
+    "manifest.json",
+    '{"server": {"mcp_config": {"command": "node", "env": {"K": "${user_config.k}"}}}, "user_config": {"k": {"sensitive": true, "default": "v1"}}}',
+    [
+      "mcp_config /server/mcp_config/env/K reference K [K] <user_config:k> = ${user_config.k}",
+      "/user_config/k/default literal default = v1",
     ],
   ],
   [

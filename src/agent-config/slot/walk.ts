@@ -102,18 +102,22 @@ function hostOf(url: string | undefined): string | undefined {
 }
 
 function slotsAt(root: Tree, wanted: readonly Place[], from: readonly string[], context: Context): ConfigSlot[] {
-  return wanted.flatMap(({ at, as, named }) =>
+  return wanted.flatMap(({ at, as, named, secretIf }) =>
     select(root, at, from).flatMap(({ node, path }) => {
+      const inner = path.slice(from.length);
+      if (secretIf !== undefined && !secretIf.some((sign) => siblingText(root, inner, sign.field, context.text) === sign.is)) return [];
       const slots = slotsOf(node, path, as, context);
-      return named === undefined ? slots : slots.map((slot) => renamed(slot, as, siblingName(root, path.slice(from.length), named)));
+      const called = named === undefined ? slots : slots.map((slot) => renamed(slot, as, siblingText(root, inner, named, context.text)));
+      return secretIf === undefined ? called : called.map((slot) => ({ ...slot, declared: true as const }));
     }),
   );
 }
 
-/** The text of a field beside the last part of a path. */
-function siblingName(root: Tree, path: readonly string[], named: string): string | undefined {
-  const [sibling] = select(root, pointerOf([...path.slice(0, -1), named]));
-  return sibling?.node.kind === "text" ? sibling.node.value.slice(0, 200) : undefined;
+/** The text of a field beside the last part of a path; of a number or a truth value, as it is written. */
+function siblingText(root: Tree, path: readonly string[], named: string, text: string): string | undefined {
+  const node = select(root, pointerOf([...path.slice(0, -1), named]))[0]?.node;
+  if (node?.kind === "other") return text.slice(node.start, node.end).slice(0, 200);
+  return node?.kind === "text" ? node.value.slice(0, 200) : undefined;
 }
 
 function renamed(slot: ConfigSlot, role: SlotRole, name: string | undefined): ConfigSlot {
