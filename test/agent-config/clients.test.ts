@@ -187,9 +187,9 @@ const cases: [client: string, path: string, text: string, slots: string[]][] = [
   [
     "mcp-bundle",
     "manifest.json",
-    '{"server": {"mcp_config": {"command": "node", "env": {"K": "${user_config.k}"}}}, "user_config": {"k": {"sensitive": true, "default": "v1"}}}',
+    `{"server": {"mcp_config": {"command": "node", "env": {"K": "$\{user_config.k}"}}}, "user_config": {"k": {"sensitive": true, "default": "v1"}}}`,
     [
-      "mcp_config /server/mcp_config/env/K reference K [K] <user_config:k> = ${user_config.k}",
+      `mcp_config /server/mcp_config/env/K reference K [K] <user_config:k> = $\{user_config.k}`,
       "/user_config/k/default literal default = v1",
     ],
   ],
