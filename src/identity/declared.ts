@@ -44,6 +44,8 @@ const consumer = z.strictObject({
 const credential = z.strictObject({
   detector: z.string().regex(/^[a-z0-9]+(-[a-z0-9]+)*$/, "expected a detector's id, such as openrouter-api-key"),
   stored_in: z.array(place).max(50).default([]),
+  /** Made to be stolen: never contained or rotated, since its use is the alarm. */
+  honeytoken: z.literal(true).optional(),
   /** Where the vendor has two slots: nobody uses the other one, so that it may be regenerated. */
   other_slot: z.literal("unused").optional(),
   /** Absent = unknown, which is not the same as `none`. */
@@ -134,7 +136,16 @@ export function declarationOf(
   detector: string,
   declared: DeclaredIdentities | undefined,
   variable?: string,
-): { link: IdentityLink; environment: string; consumers: Consumers; sinks: readonly DeclaredPlace[]; otherSlot?: "unused" } | undefined {
+):
+  | {
+      link: IdentityLink;
+      environment: string;
+      consumers: Consumers;
+      sinks: readonly DeclaredPlace[];
+      otherSlot?: "unused";
+      honeytoken?: true;
+    }
+  | undefined {
   const link = links.find(
     ({ id, relation, grade }) =>
       relation === "authenticates_as" && (grade === "confirmed" || grade === "strong") && environmentOf(id, declared) !== undefined,
@@ -146,6 +157,7 @@ export function declarationOf(
     consumers: consumersOf(link.id, detector, declared, variable),
     sinks: sinksOf(link.id, detector, declared, variable),
     ...(credentialOf(link.id, detector, declared, variable)?.other_slot === undefined ? {} : { otherSlot: "unused" }),
+    ...(credentialOf(link.id, detector, declared, variable)?.honeytoken === undefined ? {} : { honeytoken: true }),
   };
 }
 

@@ -109,7 +109,7 @@ function identityFacts(
   declared: DeclaredIdentities | undefined,
   rekey: Rekey,
   targetEnvironment: string | undefined,
-): Pick<PlanFacts, "identity" | "sinks" | "consumers" | "otherSlot"> {
+): Pick<PlanFacts, "identity" | "sinks" | "consumers" | "otherSlot" | "honeytoken"> {
   const declaration = declarationOf(finding.identities, incident.credential.detector, declared, finding.slot?.variable);
   const identity = declaration?.link ?? incident.identities[0];
   if (identity === undefined) return { sinks: [], consumers: "unknown" };
@@ -125,6 +125,7 @@ function identityFacts(
     },
     sinks,
     consumers: consumers.kind === "declared" ? consumers.consumers.map(plannedConsumer) : consumers.kind,
+    ...(declaration?.honeytoken === undefined ? {} : { honeytoken: declaration.honeytoken }),
     ...(declaration?.otherSlot === undefined ? {} : { otherSlot: declaration.otherSlot }),
   };
 }

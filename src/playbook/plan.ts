@@ -56,6 +56,8 @@ export interface PlanFacts {
   readonly quarantine?: string;
   /** Two-slot: the owner says that nobody uses the other slot. */
   readonly otherSlot?: "unused";
+  /** Declared as made to be stolen. */
+  readonly honeytoken?: true;
   /** The leak can be read by strangers. */
   readonly public?: boolean;
   /** Whether the vendor saw somebody else use it since it was exposed. */
@@ -260,6 +262,10 @@ function rollRisk(manifest: Manifest, { grace = 0 }: PlanFacts): string {
 
 function blockers(steps: readonly PlanStep[], manifest: Manifest, facts: PlanFacts): string[] {
   const found: string[] = [];
+  if (facts.honeytoken === true)
+    found.push(
+      `it is a honeytoken, which is never contained or rotated: its use is the alarm. ${facts.identity?.owner ?? "Its owner"} must look at who took it`,
+    );
   const manual = steps.filter((step) => step.manual !== undefined);
   if (manual.length > 0) found.push(`${manual.map((step) => step.title).join("; ")}: by hand`);
   if (steps.some((step) => step.uses === "sinks/promote@1")) found.push(...sinkBlockers(manifest, facts.sinks));

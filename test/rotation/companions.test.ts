@@ -129,3 +129,9 @@ test("the plan shows where companions go, and its hash covers them", () => {
   );
   expect(renamed.plan.hash).not.toBe(world([fields, url]).plan.hash);
 });
+
+test("a honeytoken is never rotated, nor contained by a plan: its owner is named", () => {
+  const w = world();
+  const plan = makePlan(usersPlaybook, w.users.driver.manifest, { ...w.plan.facts, honeytoken: true });
+  expect(plan.blockers).toEqual([expect.stringMatching(/^it is a honeytoken.*@mara must look at who took it$/)]);
+});
