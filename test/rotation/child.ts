@@ -4,7 +4,9 @@
  */
 
 import { writeSync } from "node:fs";
+import type { PlannedSink } from "../../src/playbook/plan.ts";
 import { openrouter } from "../../src/provider/openrouter.ts";
+import { postgresql } from "../../src/provider/postgresql.ts";
 import type { Journal } from "../../src/rotation/journal.ts";
 import { executeRun, startRun } from "../../src/rotation/run.ts";
 import { Secret } from "../../src/secret.ts";
@@ -17,6 +19,8 @@ const order = JSON.parse(process.env["ORDER"] ?? "{}") as {
   provider: { url: string; managementKey: string };
   store: { url: string; token: string };
   leaked: { hash: string; value: string };
+  /** Instead of OpenRouter: the leaked credential is a PostgreSQL role's, stored as a URL. */
+  postgresql?: { host: string; login: string; attributes: Record<string, string>; place: PlannedSink };
   /** Absent: start one. */
   run?: string;
   dieAt: number;
@@ -38,6 +42,7 @@ const traced = <T extends object>(object: T, verbs: readonly string[]): T =>
     ]),
   ) as T;
 
+const role = order.postgresql;
 const database = await openDatabase(order.database);
 let writes = 0;
 const deadly =
@@ -51,7 +56,8 @@ const deadly =
 const { deps } = rig({
   database,
   provider: order.provider,
-  driver: traced(openrouter, ["issue", "discard", "disable", "enable", "revoke"]),
+  ...(role === undefined ? {} : { at: { host: role.host, credential: Secret.from(role.login), timeout: 5000 } }),
+  driver: traced(role === undefined ? openrouter : postgresql, ["issue", "discard", "disable", "enable", "revoke"]),
   sink: traced(vault, ["pend", "promote", "restore", "drop"]),
   store: { host: order.store.url, credential: Secret.from(order.store.token), timeout: 5000 },
   leaked: order.leaked.value,
@@ -72,7 +78,9 @@ const run =
   order.run ??
   (await startRun(
     deps,
-    planOf(order.leaked.hash, { sinks: [{ ...place, sink: "vault", path: `secret/agents/${order.leaked.hash.slice(0, 12)}` }] }),
+    role === undefined
+      ? planOf(order.leaked.hash, { sinks: [{ ...place, sink: "vault", path: `secret/agents/${order.leaked.hash.slice(0, 12)}` }] })
+      : planOf(order.leaked.hash, { sinks: [role.place], attributes: role.attributes }, "postgresql-role", postgresql),
   ));
 say(run);
 if (order.run !== undefined) await expireLease(database, run);

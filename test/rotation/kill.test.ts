@@ -5,12 +5,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, test as always, beforeAll, expect } from "vitest";
+import { Secret } from "../../src/secret.ts";
 import { vault } from "../../src/secret-manager/vault.ts";
 import { ensureOpenBao, type OpenBao, startOpenBao } from "../../src/stand-in/openbao.ts";
 import { type OpenRouter, startOpenRouter } from "../../src/stand-in/openrouter.ts";
 import { openDatabase } from "../../src/store/database.ts";
 import { sqlJournal } from "../../src/store/journal.ts";
 import { startPostgres } from "../servers/postgres.ts";
+import { postgresRoles } from "../servers/postgres-roles.ts";
 import { real } from "../servers/real.ts";
 import { place } from "./rig.ts";
 
@@ -91,5 +93,50 @@ test.each(["embedded", "postgresql"] as const)(
       expect(issued?.result).toMatchObject({ record: { id: after[0]?.hash } });
       expect(await vault.readPending(context, at, run)).toBeUndefined();
     }
+  },
+);
+
+/** Staged, set and tested; promoted; disabled; the soak; around the destroy; at the proof. */
+const roleBoundaries = [3, 6, 8, 11, 15, 18, 21, 24, 27];
+
+test.each(["embedded", "postgresql"] as const)(
+  "kill -9 while a PostgreSQL role is rotated, state on %s: one role can log in, with what the secret manager holds",
+  { timeout: 300_000 },
+  async (kind) => {
+    const roles = await postgresRoles(postgres);
+    for (const dieAt of roleBoundaries) {
+      const database: Location = kind === "embedded" ? { dataDir: join(folder, "db-role") } : { url: postgres.url };
+      const { user, secret, attributes } = await roles.createApp();
+      const at = { connection: "store", sink: "vault", path: `secret/${user}`, field: "DATABASE_URL", format: "url" } as const;
+      const context = { host: store.url, credential: store.token, timeout: 5000 };
+      const leakedUrl = `postgresql://${user}:${secret.reveal()}@db.internal:5432/postgres`;
+      await vault.pend(context, at, "seed", { [at.field]: Secret.from(leakedUrl) });
+      await vault.promote(context, at, "seed", "0");
+      await vault.drop(context, at, "seed");
+      const order = {
+        database,
+        store: { url: store.url, token: store.token.reveal() },
+        leaked: { hash: user, value: secret.reveal() },
+        postgresql: { host: roles.context.host, login: roles.context.credential?.reveal() ?? "", attributes, place: at },
+      };
+
+      const first = await work({ ...order, dieAt });
+      const [run = ""] = first.lines;
+      if (first.signal !== "SIGKILL") throw new Error(`the child ended by itself at ${dieAt}: ${first.lines.join(" ")} ${first.stderr}`);
+      const second = await work({ ...order, run, dieAt: 0 });
+      expect(second.lines[1], `${dieAt}: ${second.stderr}`).toBe("done");
+
+      expect(await roles.living(user), `killed at ${dieAt}`).toEqual([`${user}_rekey`]);
+      const current = new URL((await vault.read(context, at))?.fields[at.field]?.reveal() ?? "");
+      expect(current.username).toBe(`${user}_rekey`);
+      await (await roles.session(current.username, current.password)).end();
+      await expect(roles.session(user, secret.reveal())).rejects.toMatchObject({ code: "28P01" });
+      const opened = await openDatabase(database);
+      const issued = (await sqlJournal(opened.db, (message) => new Error(message)).effects(run)).find(({ key: name }) => name === "issue");
+      await opened.close();
+      expect(issued?.result).toMatchObject({ record: { id: `${user}_rekey` } });
+      expect(await vault.readPending(context, at, run)).toBeUndefined();
+    }
+    await roles.stop();
   },
 );

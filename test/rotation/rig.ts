@@ -26,6 +26,8 @@ export function rig(of: {
   provider?: { url: string; managementKey: string };
   /** Instead of OpenRouter at `provider`. */
   driver?: Driver;
+  /** Where `driver` works. */
+  at?: DriverContext;
   sink: Sink;
   store: DriverContext;
   leaked: string;
@@ -40,11 +42,12 @@ export function rig(of: {
     journal: of.wrap?.(journal) ?? journal,
     log: silentLog,
     driver: () => of.driver ?? openrouter,
-    context: async () => ({
-      host: of.provider?.url ?? "memory",
-      timeout: 2000,
-      ...(of.provider === undefined ? {} : { credential: Secret.from(of.provider.managementKey) }),
-    }),
+    context: async () =>
+      of.at ?? {
+        host: of.provider?.url ?? "memory",
+        timeout: 2000,
+        ...(of.provider === undefined ? {} : { credential: Secret.from(of.provider.managementKey) }),
+      },
     sink: async () => ({ sink: of.sink, context: of.store }),
     fingerprint: (secret) => `fp1:test:${createHash("sha256").update(secret.reveal()).digest("base64url")}`,
     recover: async () => Secret.from(of.leaked),
@@ -61,11 +64,11 @@ export function rig(of: {
   return { deps, events, receipts };
 }
 
-/** A plan of the built-in OpenRouter playbook for a key with this hash. */
-export function planOf(hash: string, change: Partial<PlanFacts> = {}): Plan {
-  const playbook = loadPlaybooks().find(({ name }) => name === "openrouter-key");
+/** A plan of a built-in playbook, OpenRouter's unless named, for the credential with this id. */
+export function planOf(hash: string, change: Partial<PlanFacts> = {}, name = "openrouter-key", driver: Driver = openrouter): Plan {
+  const playbook = loadPlaybooks().find((one) => one.name === name);
   if (playbook === undefined) throw new Error("the built-in playbook is gone");
-  return makePlan(playbook, openrouter.manifest, {
+  return makePlan(playbook, driver.manifest, {
     incident: `RK-${randomBytes(3).toString("hex").toUpperCase()}`,
     credential: {
       fingerprint: `fp1:test:${randomBytes(16).toString("base64url")}`,
