@@ -6,10 +6,11 @@ import { parseServerConfig, readReference, type ServerConfig, unknownConnection 
 import { connectionType, type Driver, type RightCheck, type Sink, sinkConnection } from "../driver.ts";
 import { ConfigError, HoldError, RetryError, UnknownOutcomeError, UsageError } from "../errors.ts";
 import { contextOf } from "../pipeline/context.ts";
+import { storedReferences } from "../pipeline/stored-references.ts";
 import { renderPolicy, rightsOf } from "../playbook/rights.ts";
 import type { Playbook } from "../playbook/schema.ts";
 import { drivers } from "../provider/index.ts";
-import { sinks } from "../secret-manager/index.ts";
+import { sinkFor, sinks } from "../secret-manager/index.ts";
 
 interface Options {
   readonly config: string;
@@ -24,13 +25,13 @@ interface Options {
 export function command(): Command {
   return new Command()
     .description(
-      "Prints the least policy that a connection needs for exactly the verbs of the chosen playbooks, and tests the connection's credential against it without changing anything. The credential is named, never given: env:NAME or file:PATH (mode 0600). Exit code 0: nothing is missing, 1: something is.",
+      "Prints the least policy that a connection needs for exactly the verbs of the chosen playbooks, and tests the connection's credential against it without changing anything. The credential is named, never given: env:NAME, file:PATH (mode 0600), vault:PATH#FIELD or aws:SECRET#FIELD. Exit code 0: nothing is missing, 1: something is.",
     )
     .argument("[name]", "a connection of rekey.yml, or the name of a new one (with --type and --host)")
     .option("--config <file>", "the server's configuration", "rekey.yml")
     .option("--type <type>", "of a new connection, such as vault, aws, openrouter")
     .option("--host <address>", "of a new connection")
-    .option("--credential <reference>", "of a new connection: env:NAME or file:PATH")
+    .option("--credential <reference>", "of a new connection: env:NAME, file:PATH, vault:PATH#FIELD or aws:SECRET#FIELD")
     .option(
       "--playbook <name>",
       "only for this playbook (may be repeated); default: all that it unlocks",
@@ -161,7 +162,8 @@ interface Tested {
 async function test(config: ServerConfig, name: string): Promise<Tested> {
   const connection = config.connections[name];
   if (connection?.credential === undefined) return { rights: new Map(), list: "not tested: the connection has no credential" };
-  const rekey = { config, credential: (reference: string) => readReference(reference) };
+  const stored = await storedReferences(config, (reference) => readReference(reference), sinkFor);
+  const rekey = { config, credential: (reference: string) => stored.get(reference) ?? readReference(reference) };
   const { drivers: serves, sinks: stores } = serving(connection.type);
   const rights = new Map<string, RightCheck["state"]>();
   let list: string | undefined;

@@ -14,6 +14,7 @@ import { UsageError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import type { Rekey } from "../pipeline/context.ts";
 import { operatorRoutes } from "../pipeline/operator.ts";
+import { storedReferences } from "../pipeline/stored-references.ts";
 import { redrawIncident } from "../pipeline/surfaces.ts";
 import { createPipeline } from "../pipeline.ts";
 import { drivers } from "../provider/index.ts";
@@ -57,11 +58,12 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     ...Object.values(sinks).map(({ manifest }) => sinkConnection(manifest)),
   ]);
   if (wrong !== undefined) throw new UsageError(wrong);
-  const url = config.database.url === undefined ? undefined : readReference(config.database.url, environment).reveal();
+  const stored = await storedReferences(config, (reference) => readReference(reference, environment), sinkFor);
+  const credential = (reference: string) => stored.get(reference) ?? readReference(reference, environment);
+  const url = config.database.url === undefined ? undefined : credential(config.database.url).reveal();
   const database = await openDatabase(url === undefined ? { dataDir: options.dataDir, log } : { url, log });
   const queue = await openQueue(database, { log, queues: ["delivery"] });
   try {
-    const credential = (reference: string) => readReference(reference, environment);
     const rekey: Rekey = {
       config,
       database,
@@ -108,11 +110,14 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     await pipeline.start();
     const housekeeping = startHousekeeping(database.db, { log, onReopened: (incident) => redrawIncident(rekey, incident) });
     const socket = await ownSocket(database, options.dataDir, operatorRoutes(rekey).route("/", createWeb({ readers, log })));
+    const refreshing = setInterval(() => void stored.refresh(log), 300_000);
+    refreshing.unref();
     const address = server.address();
     return {
       url: `http://${config.listen.host}:${typeof address === "object" && address !== null ? address.port : config.listen.port}`,
       rekey,
       async stop() {
+        clearInterval(refreshing);
         await closed(server);
         if (socket !== undefined) await closed(socket);
         await housekeeping.stop();

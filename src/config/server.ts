@@ -12,7 +12,12 @@ const duration = z
   .transform(milliseconds);
 
 /** Where a credential of our own is read from; never the value itself. */
-const reference = z.string().regex(/^(env:[A-Z_][A-Z0-9_]*|file:.+)$/, "expected env:NAME or file:PATH, never the value itself");
+const reference = z
+  .string()
+  .regex(
+    /^(env:[A-Z_][A-Z0-9_]*|file:.+|vault:[^#\s]+#[^#\s]+|aws:[^#\s]+(#[^#\s]+)?)$/,
+    "expected env:NAME, file:PATH, vault:PATH#FIELD or aws:SECRET#FIELD, never the value itself",
+  );
 
 const connection = z.strictObject({
   /** What a driver's or sink's manifest calls its connection; which types exist is known where the drivers are (`unknownConnection`). */
@@ -131,7 +136,7 @@ export function loadServerConfig(file: string): ServerConfig {
   return parseServerConfig(text, file);
 }
 
-/** Reads what `env:NAME` or `file:PATH` names. A file that others may read is refused (expected mode 0600). */
+/** Reads what `env:NAME` or `file:PATH` names; the others are read by those who have a connection. A file that others may read is refused (expected mode 0600). */
 export function readReference(name: string, environment: NodeJS.ProcessEnv = process.env): Secret {
   if (name.startsWith("env:")) {
     const value = environment[name.slice(4)];
@@ -139,6 +144,8 @@ export function readReference(name: string, environment: NodeJS.ProcessEnv = pro
       throw new ConfigError(`the environment variable ${name.slice(4)} is not set`, { file: "environment" });
     return Secret.from(value);
   }
+  if (!name.startsWith("file:"))
+    throw new ConfigError(`'${name.slice(0, 80)}' may not stand here: expected env:NAME or file:PATH`, { file: "rekey.yml" });
   const file = resolve(name.slice("file:".length));
   let mode: number;
   try {

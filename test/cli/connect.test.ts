@@ -78,7 +78,7 @@ test("a new connection is written beside what stands there, and only a reference
   );
   const given = connect("x", "third", "--type", "vault", "--host", "https://v.example", "--credential", "generated-value");
   expect(given.status).toBe(2);
-  expect(given.stderr).toContain("expected env:NAME or file:PATH, never the value itself");
+  expect(given.stderr).toContain("expected env:NAME, file:PATH, vault:PATH#FIELD or aws:SECRET#FIELD, never the value itself");
 });
 
 test.each([

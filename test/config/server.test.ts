@@ -33,7 +33,7 @@ describe("rekey.yml", () => {
     [
       "a value where a reference belongs",
       "connections:\n  prod:\n    type: vault\n    host: https://vault.example\n    credential: s.abc\n",
-      "rekey.yml:5:17: connections.prod.credential: expected env:NAME or file:PATH, never the value itself",
+      "rekey.yml:5:17: connections.prod.credential: expected env:NAME, file:PATH, vault:PATH#FIELD or aws:SECRET#FIELD, never the value itself",
     ],
     ["duplicate key", "policy: {}\npolicy: {}\n", "rekey.yml:2:1: not valid YAML: Map keys must be unique"],
     [
