@@ -3,7 +3,7 @@ import type { RotationDeps } from "../rotation/deps.ts";
 import { FencedError, type Journal } from "../rotation/journal.ts";
 import { fingerprint } from "../secret.ts";
 import { latestConsumerReports } from "../store/consumers.ts";
-import { saveReceipt } from "../store/evidence.ts";
+import { listReceipts, saveReceipt } from "../store/evidence.ts";
 import { getIncident, recordEvents } from "../store/incidents.ts";
 import { sqlJournal } from "../store/journal.ts";
 import { contextOf, type Rekey } from "./context.ts";
@@ -38,6 +38,9 @@ export function rotationDeps(rekey: Rekey): RotationDeps {
       return incident === undefined ? undefined : recover(rekey, incident);
     },
     ...quarantineOf(rekey),
+    async seenAlive(id) {
+      return (await listReceipts(db, id)).some(({ subject, answer }) => subject === "old" && answer === "alive");
+    },
     fingerprint: (secret) => fingerprint(secret, { tenant: rekey.fingerprintKeys, salts: [] }),
     async reports(consumer, { connection, path }) {
       const all = await latestConsumerReports(db, { connection, path });

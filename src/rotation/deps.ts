@@ -34,6 +34,8 @@ export interface RotationDeps {
     keep(incident: string, secret: Secret): Promise<void>;
     destroy(incident: string): Promise<void>;
   };
+  /** A receipt of this incident says that the leaked value was accepted: the control of a proof where the run mints nothing. */
+  seenAlive(incident: string): Promise<boolean>;
   fingerprint(secret: Secret): string;
   reports(consumer: string, sink: PlannedSink): Promise<readonly ConsumerReport[]>;
   /** Appends to the incident's stream and redraws its surfaces. */

@@ -44,13 +44,19 @@ export async function proveDead(execution: Execution, { times = leastRounds, ove
       "the old value is refused, but the vendor's own list still shows its record; a person must look",
     );
   }
+  // refused, and never seen alive: it was dead before this run, which must not count as a success of it
+  const whenFound = proof === "probe" && !minted(execution) && !(await deps.seenAlive(run.incident));
   await deps.journal.intend(execution.lease, { key: "dead", destroy: false });
   await deps.journal.settle(execution.lease, "dead", "confirmed");
   await deps.emit(run.incident, [
-    { type: "dead", proof, receipts: rounds * (proof === "control-plane" ? 1 : 2), whenFound: false },
+    { type: "dead", proof, receipts: rounds * (proof === "control-plane" ? 1 : 2), whenFound },
     { type: "closed", resolution: "revoked" },
   ]);
   deps.log.info({ run: run.id, driver: plan.driver }, "the old credential is proven dead");
+}
+
+function minted({ effects }: Execution): boolean {
+  return effects.get("issue")?.state === "confirmed";
 }
 
 /** `dead` true: counts; false: seen alive; undefined: says nothing. */
@@ -71,9 +77,14 @@ async function probeRound(execution: Execution, round: number): Promise<Outcome>
   if (answer.answer !== "invalid")
     return { dead: answer.answer === "alive" ? false : undefined, text: `the provider answered ${answer.code} (${answer.answer})` };
 
-  if (execution.effects.get("issue")?.state !== "confirmed") {
+  if (!minted(execution)) {
     // nothing was minted: the control is that this incident saw the value accepted, or the vendor's code says nothing else
-    return driver.manifest.invalidMeansDead ? { dead: true, text: answer.code } : { dead: undefined, text: "no control for this probe" };
+    return driver.manifest.invalidMeansDead || (await deps.seenAlive(run.incident))
+      ? { dead: true, text: answer.code }
+      : {
+          dead: undefined,
+          text: `it is refused (${answer.code}), but nobody ever saw it accepted, and this refusal may mean something else`,
+        };
   }
   const fresh = await newValue(execution);
   const control = await read(deps, "the provider", () => driver.probe(context, newTarget(execution, fresh)));

@@ -50,6 +50,7 @@ export function rig(of: {
       },
     sink: async () => ({ sink: of.sink, context: of.store }),
     fingerprint: (secret) => `fp1:test:${createHash("sha256").update(secret.reveal()).digest("base64url")}`,
+    seenAlive: async () => true,
     recover: async () => Secret.from(of.leaked),
     reports: of.reports ?? (async (_consumer, sink) => [{ version: (await of.sink.read(of.store, sink))?.version ?? "", at: Date.now() }]),
     emit: async (_incident, emitted) => {

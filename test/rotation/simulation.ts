@@ -283,6 +283,7 @@ export function simulate(playbook: Playbook, manifest: Manifest, mode: Mode, und
     driver: () => driver,
     context: async () => context,
     sink: async () => ({ sink: faulty, context }),
+    seenAlive: async () => true,
     recover: async () => Secret.from(leaked),
     fingerprint: (secret) => createHash("sha256").update(secret.reveal()).digest("hex"),
     reports: async () => [using],
