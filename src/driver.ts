@@ -62,6 +62,8 @@ export interface Manifest {
   readonly invalidMeansDead: boolean;
   /** Manual steps: the exact page for what the API cannot do. */
   readonly pages: { readonly revoke: string; readonly issue?: string };
+  /** What would end this kind of leak for good, for people: a sentence with the page. */
+  readonly advice?: string;
   /**
    * What the connection must be allowed, by verb, in the vendor's own words: `iam:CreateAccessKey` for AWS, `auth/token/create: update`
    * (path: capabilities) for Vault, a sentence elsewhere. `rekey connect` prints it as a policy.

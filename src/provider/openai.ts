@@ -31,7 +31,9 @@ export const openai: Driver = {
   async match(context, target) {
     const { secret } = target;
     if (secret === undefined) return { records: [], grade: "weak" };
-    return matchByHint(await listed(context, target), secret, "sk-svcacct-", async () => (await probe(context, secret)).answer === "alive");
+    return matchByHint(await listed(context, target), secret, "sk-svcacct-", {
+      alive: async () => (await probe(context, secret)).answer === "alive",
+    });
   },
 
   list: (context, target) => listed(context, target),

@@ -109,19 +109,23 @@ export function hintedCharacters(hint: string | undefined, secret: Secret): numb
   return value.startsWith(prefix) && value.endsWith(suffix) ? prefix.length + suffix.length : 0;
 }
 
+/** Bits that a hint must show beyond the type's public prefix, so that none of a list's thousands of other keys fits by chance. */
+const leastBits = 23;
+
 /**
- * Which records a public hint fits. A hint binds only a value that the vendor was seen to accept (contracts.md §8), and fewer than six
- * characters, the type's public prefix not counted, fit too much.
+ * Which records a public hint fits. A hint binds only a value that the vendor was seen to accept (contracts.md §8). `sameScope`: the
+ * vendor named the value's own scope, and `records` are all its keys, so that a shorter hint tells them apart.
  */
 export async function matchByHint(
   records: readonly KeyRecord[],
   secret: Secret,
   publicPrefix: string,
-  alive: () => Promise<boolean>,
+  { alive, sameScope = false }: { alive: () => Promise<boolean>; sameScope?: boolean },
 ): Promise<{ records: readonly KeyRecord[]; grade: "strong" | "weak" }> {
+  const perCharacter = /^[0-9a-f]+$/.test(secret.reveal().slice(publicPrefix.length).replaceAll(/[-_]/g, "")) ? 4 : 5.9;
   const fitting = records.filter(({ hint }) => {
-    const shown = hint?.startsWith(publicPrefix) === true ? publicPrefix.length : 0;
-    return hintedCharacters(hint, secret) - shown >= 6;
+    const shown = hintedCharacters(hint, secret) - (hint?.startsWith(publicPrefix) === true ? publicPrefix.length : 0);
+    return shown > 0 && (sameScope || shown * perCharacter >= leastBits);
   });
   return { records: fitting, grade: fitting.length > 0 && (await alive()) ? "strong" : "weak" };
 }
