@@ -1,13 +1,32 @@
 import type { Driver } from "../driver.ts";
+import { anthropic } from "./anthropic.ts";
 import { awsIam } from "./aws-iam.ts";
+import { elevenlabs } from "./elevenlabs.ts";
 import { github } from "./github.ts";
+import { huggingface } from "./huggingface.ts";
+import { langfuse } from "./langfuse.ts";
+import { langsmith } from "./langsmith.ts";
+import { litellm } from "./litellm.ts";
 import { openai } from "./openai.ts";
 import { openrouter } from "./openrouter.ts";
 import { postgresql } from "./postgresql.ts";
 import { vaultToken } from "./vault-token.ts";
 
 /** Every provider; a new one is one file and one line here. */
-export const drivers: readonly Driver[] = [awsIam, github, openai, openrouter, postgresql, vaultToken];
+export const drivers: readonly Driver[] = [
+  anthropic,
+  awsIam,
+  elevenlabs,
+  github,
+  huggingface,
+  langfuse,
+  langsmith,
+  litellm,
+  openai,
+  openrouter,
+  postgresql,
+  vaultToken,
+];
 
 /** The driver that serves a detector's credentials; undefined = no API, a manual step. */
 export function driverFor(detector: string): Driver | undefined {
