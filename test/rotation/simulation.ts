@@ -153,7 +153,9 @@ export function simulate(playbook: Playbook, manifest: Manifest, mode: Mode, und
           discard: (_context, { name, companions: of }) =>
             call(true, () => {
               const own = [...credentials.values()].filter(
-                (one) => one.origin === "run" && (manifest.valueChosenByUs ? Object.values(of ?? {}).includes(one.id) : one.name === name),
+                (one) =>
+                  one.origin === "run" &&
+                  (manifest.valueChosenByUs && companions.length > 0 ? Object.values(of ?? {}).includes(one.id) : one.name === name),
               );
               for (const { id, value } of own) {
                 credentials.delete(id);
