@@ -104,6 +104,7 @@ class Places {
   readonly #byBlob = new Map<string, Place[]>();
   readonly #seen = new Set<string>();
   readonly #submodules = new Set<string>();
+  readonly #paths = new Map<string, string>();
   readonly #tally: Tally;
 
   constructor(tally: Tally) {
@@ -111,11 +112,19 @@ class Places {
   }
 
   add({ changes, id, rank, author, date }: Commit): void {
+    const commit = { id, rank, author, date };
     for (const { after, path, submodule } of changes) {
       if (after === undefined) continue;
       if (submodule) this.#reportSubmodule(path);
-      else this.addBlob(after, path, { id, rank, author, date });
+      else this.addBlob(after, this.#once(path), commit);
     }
+  }
+
+  /** The same string for the same path: a history names each path hundreds of times. */
+  #once(path: string): string {
+    const known = this.#paths.get(path);
+    if (known === undefined) this.#paths.set(path, path);
+    return known ?? path;
   }
 
   addBlob(blob: string, path: string, commit: CommitInfo | undefined): void {
