@@ -1,11 +1,12 @@
 import { beforeAll, describe, expect, test } from "vitest";
+import { bruteForce } from "../../bench/differential.ts";
 import { builtInDetectors, loadRuleset, readDetectorFolder } from "../../src/config/detectors.ts";
 import { expandExample } from "../../src/detector/check.ts";
 import type { Ruleset } from "../../src/detector/compile.ts";
 import { parseDetectorFile } from "../../src/detector/schema.ts";
 import { expandTemplate, seededRandom } from "../../src/detector/template.ts";
 import { matchBytes } from "../../src/scan/match.ts";
-import { bruteForce, detectorFile, rules } from "./rules.ts";
+import { detectorFile, rules } from "./rules.ts";
 
 const random = seededRandom("match");
 const make = (template: string) => expandTemplate(template, random);

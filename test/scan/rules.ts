@@ -26,12 +26,3 @@ export async function rules(files: readonly string[], engine: RegexEngine["name"
     await loadRegexEngine(engine),
   );
 }
-
-/** The same detectors without anchors and windows: every pattern runs over every byte. */
-export function bruteForce(ruleset: Ruleset): Ruleset {
-  const hits = { anchors: new Uint16Array(1), positions: new Uint32Array(1), count: 1 };
-  const everywhere = ruleset.detectors.flatMap((rule) =>
-    rule.patterns.map((pattern) => ({ rule, pattern: { ...pattern, back: 0, forward: Number.MAX_SAFE_INTEGER }, mayMatch: () => true })),
-  );
-  return { ...ruleset, filter: { hits: () => hits }, users: [everywhere] };
-}
