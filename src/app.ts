@@ -1,7 +1,7 @@
 import { createProbot, type Probot, ProbotOctokit } from "probot";
 import type { GitHubClient } from "./github/client.ts";
 import type { Fields } from "./github/envelope.ts";
-import type { EventRepository, Handlers } from "./github/handlers.ts";
+import type { EventRepository, Handlers, Installation } from "./github/handlers.ts";
 import type { RekeyApp } from "./pipeline/context.ts";
 
 export interface AppOptions {
@@ -36,6 +36,7 @@ export function createApp(options: AppOptions): RekeyApp {
       await probot.receive(delivery);
     },
     client: async (installation) => (await probot.auth(installation)) as unknown as GitHubClient,
+    appClient: async () => (await probot.auth()) as unknown as GitHubClient,
     async token(installation) {
       const octokit = await probot.auth(installation);
       const { token } = (await octokit.auth({ type: "installation", installationId: installation })) as { token: string };
@@ -48,19 +49,64 @@ type Envelope = Fields & { rekey: { receivedAt: string } };
 
 function bind(app: Probot, handlers: Handlers): void {
   app.on(
-    ["pull_request.opened", "pull_request.synchronize", "pull_request.reopened", "pull_request.ready_for_review"],
+    [
+      "pull_request.opened",
+      "pull_request.synchronize",
+      "pull_request.reopened",
+      "pull_request.ready_for_review",
+      "pull_request.edited",
+      "pull_request.closed",
+    ],
     async ({ payload }) => {
       const fields = envelope(payload);
-      await handlers.pullRequest(repositoryOf(fields), required(fields.number), {
-        action: fields.action ?? "",
-        sender: sender(fields),
-        receivedAt: fields.rekey.receivedAt,
-      });
+      if (fields.action === "edited" && fields.changes?.base === undefined) return; // a title or a text changes nothing
+      await handlers.pullRequest(repositoryOf(fields), required(fields.number), said(fields));
     },
   );
   app.on("push", async ({ payload }) => {
     const fields = envelope(payload);
-    await handlers.push(repositoryOf(fields), { ...fields, receivedAt: fields.rekey.receivedAt });
+    const { ref = "", before = "", after = "" } = fields;
+    if (ref.startsWith("refs/heads/")) await handlers.push(repositoryOf(fields), { ref, before, after, ...said(fields) });
+  });
+  app.on("merge_group.checks_requested", async ({ payload }) => {
+    const fields = envelope(payload);
+    const { base_sha = "", head_sha = "" } = fields.merge_group ?? {};
+    await handlers.mergeGroup(repositoryOf(fields), { base: base_sha, head: head_sha, ...said(fields) });
+  });
+  app.on(["check_run.rerequested", "check_suite.rerequested"], async ({ payload }) => {
+    const fields = envelope(payload);
+    const head = fields.check_run?.head_sha ?? fields.check_suite?.head_sha ?? "";
+    await handlers.rerequested(repositoryOf(fields), { head, ...said(fields) });
+  });
+  app.on(
+    ["repository.renamed", "repository.transferred", "repository.publicized", "repository.privatized", "repository.edited", "public"],
+    async ({ payload }) => handlers.repositoryChanged(repositoryOf(envelope(payload))),
+  );
+  app.on(
+    [
+      "installation.created",
+      "installation.unsuspend",
+      "installation.suspend",
+      "installation.deleted",
+      "installation.new_permissions_accepted",
+      "installation_repositories.added",
+    ],
+    async ({ payload }) => {
+      const fields = envelope(payload);
+      const state = fields.action === "suspend" ? "suspended" : fields.action === "deleted" ? "deleted" : "active";
+      const { id } = installationOf(fields);
+      const repositories = [...(fields.repositories ?? []), ...(fields.repositories_added ?? [])];
+      await handlers.installed(
+        installationOf(fields),
+        state,
+        repositories.map((one) => ({ installation: id, id: one.id, fullName: one.full_name })),
+      );
+    },
+  );
+  app.on("installation_repositories.removed", async ({ payload }) => {
+    const fields = envelope(payload);
+    const removed = (fields.repositories_removed ?? []).map(({ id }) => id);
+    await handlers.repositoriesRemoved(installationOf(fields).id, removed);
   });
   app.on("issue_comment.created", async ({ payload }) => {
     const fields = envelope(payload);
@@ -104,6 +150,15 @@ function repositoryOf(fields: Envelope): EventRepository {
     private: repository.private,
     defaultBranch: repository.default_branch,
   };
+}
+
+function installationOf({ installation }: Envelope): Installation {
+  if (installation?.account === undefined) throw new Error("an event without its installation's account");
+  return { id: installation.id, account: installation.account };
+}
+
+function said(fields: Envelope): { sender: string; receivedAt: string } {
+  return { sender: sender(fields), receivedAt: fields.rekey.receivedAt };
 }
 
 function required(value: number | undefined): number {

@@ -1,20 +1,28 @@
+import { z } from "zod";
 import type { ServerConfig } from "./config/server.ts";
+import { call } from "./github/client.ts";
 import type { Fields } from "./github/envelope.ts";
-import type { EventRepository, Handlers } from "./github/handlers.ts";
+import type { EventRepository, Handlers, ListedRepository } from "./github/handlers.ts";
 import { checkSecrets, ingest } from "./github/ingest.ts";
 import { pinnedFetch, pinOf } from "./http.ts";
+import { clientOf } from "./pipeline/code.ts";
 import { carryOut, onComment, onTicked } from "./pipeline/commands.ts";
 import type { Rekey, RekeyApp } from "./pipeline/context.ts";
-import { judgePullRequest, saveRepository } from "./pipeline/judge.ts";
+import { judgePullRequest, notePullRequest } from "./pipeline/judge.ts";
+import { catchUp, judgeMergeGroup, judgePush, type Pushed, scanWhole } from "./pipeline/push.ts";
+import { startReconciling } from "./pipeline/reconcile.ts";
 import { abandonRehearsal } from "./pipeline/rehearse.ts";
+import { forget, saveInstallation, saveRepository } from "./pipeline/repositories.ts";
 import { rotationDeps } from "./pipeline/rotation.ts";
 import { startDue } from "./pipeline/start-rotation.ts";
-import { redraw, redrawIncident } from "./pipeline/surfaces.ts";
+import { draw, redraw, redrawIncident } from "./pipeline/surfaces.ts";
 import { sweep } from "./pipeline/sweep.ts";
-import { verifyDead } from "./pipeline/verify.ts";
+import { observeValidity, verifyDead } from "./pipeline/verify.ts";
 import { executeRun } from "./rotation/run.ts";
 import type { Secret } from "./secret.ts";
 import { finishDelivery, readDelivery, recordDelivery } from "./store/deliveries.ts";
+import { listOccurrences } from "./store/incidents.ts";
+import type { PullRequestKey } from "./store/pull-requests.ts";
 
 /**
  * The product on one page: a webhook is kept with its job in one transaction; a worker judges the pull request, opens incidents,
@@ -23,8 +31,9 @@ import { finishDelivery, readDelivery, recordDelivery } from "./store/deliveries
 export interface Pipeline {
   /** `POST /api/github/webhooks`. */
   webhook(request: Request): Promise<Response>;
-  /** Begins to work on the queue. */
+  /** Begins to work on the queue, and to look for what was lost. */
   start(): Promise<void>;
+  stop(): Promise<void>;
 }
 
 /** How `app.ts` is made, handed in by whoever starts the server. */
@@ -51,9 +60,14 @@ export function createPipeline(rekey: Rekey, createApp: CreateApp): Pipeline {
       handlers: handlersOf(rekey),
     });
   }
+  let reconciling: ReturnType<typeof startReconciling> | undefined;
   return {
     webhook: (request) => ingest(request, { secrets, record: (envelope) => record(rekey, envelope) }),
-    start: () => work(rekey),
+    async start() {
+      await work(rekey);
+      reconciling = github === undefined ? undefined : startReconciling(rekey);
+    },
+    stop: async () => reconciling?.stop(),
   };
 }
 
@@ -85,13 +99,17 @@ async function work(rekey: Rekey): Promise<void> {
     },
     { concurrency: 4 },
   );
-  await queue.work<{ repository: EventRepository; number: number; sender: string; receivedAt: string }>(
+  await queue.work<{ repository: EventRepository; number: number }>(
     "judge",
-    async ({ data }) => {
-      await judgePullRequest(rekey, data.repository, data.number, data);
-    },
+    ({ data }) => judgePullRequest(rekey, data.repository, data.number),
     { concurrency: 2 },
   );
+  await queue.work<PullRequestKey>("surface", ({ data }) => draw(rekey, data), { concurrency: 4 });
+  await queue.work<Pushed>("push", ({ data }) => judgePush(rekey, data));
+  await queue.work<Parameters<typeof judgeMergeGroup>[1]>("merge-group", ({ data }) => judgeMergeGroup(rekey, data));
+  await queue.work<{ repository: ListedRepository }>("catch-up", ({ data }) => introduce(rekey, data.repository));
+  await queue.work<{ repository: EventRepository }>("backfill", ({ data }) => scanWhole(rekey, data.repository, { preExisting: true }));
+  await queue.work<{ incident: string }>("triage", ({ data }) => triage(rekey, data.incident));
   await queue.work<{ run: string }>(
     "rotation",
     async ({ data: { run } }) => {
@@ -132,13 +150,31 @@ async function takeUp(rekey: Rekey): Promise<void> {
 
 function handlersOf(rekey: Rekey): Handlers {
   return {
-    async pullRequest(repository, number, { sender, receivedAt }) {
-      const data = { repository, number, sender, receivedAt };
-      await rekey.queue.enqueue("judge", data);
-    },
-    async push(repository) {
+    pullRequest: (repository, number, event) => notePullRequest(rekey, repository, number, event),
+    async push(repository, event) {
       await saveRepository(rekey, repository);
+      await rekey.queue.enqueue("push", { repository, ...event });
     },
+    async mergeGroup(repository, event) {
+      await rekey.queue.enqueue("merge-group", { repository, ...event }, { singletonKey: `${repository.id}/${event.head}` });
+    },
+    async rerequested(repository, { head, ...event }) {
+      const rows = await rekey.database.db
+        .selectFrom("pull_request")
+        .select("number")
+        .where("repository_id", "=", repository.id)
+        .where("head_sha", "=", head)
+        .execute();
+      for (const { number } of rows) await notePullRequest(rekey, repository, number, event);
+    },
+    repositoryChanged: (repository) => saveRepository(rekey, repository),
+    async installed(installation, state, repositories) {
+      await saveInstallation(rekey, installation, state);
+      if (state !== "active") return;
+      for (const repository of repositories.length > 0 ? repositories : await knownRepositories(rekey, installation.id))
+        await rekey.queue.enqueue("catch-up", { repository }, { singletonKey: String(repository.id) });
+    },
+    repositoriesRemoved: (_installation, ids) => forget(rekey, ids, true),
     comment: (repository, number, event) => onComment(rekey, repository, number, event),
     ticked: (repository, number, event) => onTicked(rekey, repository, number, event),
     async button(repository, { checkRun, identifier, sender }) {
@@ -154,12 +190,38 @@ function handlersOf(rekey: Rekey): Handlers {
           source: `check-${checkRun}-${identifier}-${incident}-${hash}`,
           command: { verb: identifier, incident, hash },
         });
-        if (note.text !== undefined)
-          await redraw(rekey, { host: row.host, repositoryId: row.repository_id, number: row.number }, note.text);
+        await redraw(rekey, { host: row.host, repositoryId: row.repository_id, number: row.number }, note.text ?? null);
       }
       rekey.log.info({ checkRun, identifier }, "a check's button was pressed");
     },
   };
+}
+
+const Repository = z.object({ id: z.number(), full_name: z.string(), private: z.boolean(), default_branch: z.string() });
+
+/** A repository that an installation brought: what its event does not say is asked; its history is looked through once. */
+async function introduce(rekey: Rekey, listed: ListedRepository): Promise<void> {
+  const read = Repository.safeParse(await call(await clientOf(rekey, listed), "GET /repos/{owner}/{repo}"));
+  if (!read.success) return; // gone, or not given to the App
+  const { id, full_name, private: isPrivate, default_branch } = read.data;
+  const repository = { installation: listed.installation, id, fullName: full_name, private: isPrivate, defaultBranch: default_branch };
+  await saveRepository(rekey, repository);
+  await catchUp(rekey, repository);
+  const row = await rekey.database.db.selectFrom("repository").select("backfilled_at").where("id", "=", id).executeTakeFirst();
+  if (row?.backfilled_at == null) await rekey.queue.enqueue("backfill", { repository }, { singletonKey: String(id) });
+}
+
+async function knownRepositories(rekey: Rekey, installation: number): Promise<ListedRepository[]> {
+  const rows = await rekey.database.db.selectFrom("repository").selectAll().where("installation_id", "=", installation).execute();
+  return rows.map((row) => ({ installation, id: row.id, fullName: row.full_name }));
+}
+
+/** Looked at again because what it can do has changed: is it alive, and what would a rotation do now? */
+async function triage(rekey: Rekey, id: string): Promise<void> {
+  const [occurrence] = await listOccurrences(rekey.database.db, id);
+  if (occurrence === undefined) return;
+  if (rekey.config.policy.probe === "on") await observeValidity(rekey, id, occurrence.finding);
+  await redrawIncident(rekey, id);
 }
 
 function webhookSecrets(github: NonNullable<ServerConfig["github"]>, credential: (reference: string) => Secret): string[] {

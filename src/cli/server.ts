@@ -120,6 +120,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
         clearInterval(refreshing);
         await closed(server);
         if (socket !== undefined) await closed(socket);
+        await pipeline.stop();
         await housekeeping.stop();
         await queue.close(5000);
         await database.close();

@@ -90,6 +90,10 @@ export const ServerConfig = z.strictObject({
         })
         .prefault({}),
       consumers: z.strictObject({ timeout: duration }).default({ timeout: milliseconds("30m") }),
+      /** What a check says where a scan does not come to an end: then nobody is kept from merging, or everybody is. */
+      on_unavailable: z.enum(["neutral", "block"]).default("neutral"),
+      /** How long a scan may take before the check says so. */
+      unavailable_after: duration.default(milliseconds("10m")),
       soak: duration.default(milliseconds("10m")),
       /** Rotations that may start within an hour. */
       caps: z

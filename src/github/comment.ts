@@ -89,6 +89,11 @@ function stateCell(incident: IncidentView): string {
 
 function details(incident: IncidentView): string[] {
   const lines: string[] = [];
+  if (incident.silenceRequested !== undefined && isOpen(incident))
+    lines.push(
+      `**${incident.id}:** this pull request asks to silence it (${incident.silenceRequested}). That is a request: somebody of the security team says \`/rekey false-positive ${incident.id} "reason"\` or \`/rekey accept ${incident.id} "reason" --until YYYY-MM-DD\`${incident.validity === "active" ? "; a key that was seen alive is never silenced" : ""}.`,
+      "",
+    );
   if (incident.note !== undefined) lines.push(`**${incident.id}:** ${incident.note}`, "");
   if (incident.run !== undefined && !["dead", "dead-when-found"].includes(incident.state)) {
     lines.push(

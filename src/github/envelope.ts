@@ -7,16 +7,19 @@ import { z } from "zod";
 const id = z.number().int();
 const sha = z.string().regex(/^[0-9a-f]{40}([0-9a-f]{24})?$/);
 
+const fullName = z
+  .string()
+  .max(200)
+  .regex(/^[\w.-]+\/[\w.-]+$/);
+const listed = z.object({ id, full_name: fullName, private: z.boolean() });
+
 export const Fields = z.object({
   action: z.string().max(60).optional(),
-  installation: z.object({ id }).optional(),
+  installation: z.object({ id, account: z.object({ id, login: z.string().max(100) }).optional() }).optional(),
   repository: z
     .object({
       id,
-      full_name: z
-        .string()
-        .max(200)
-        .regex(/^[\w.-]+\/[\w.-]+$/),
+      full_name: fullName,
       private: z.boolean(),
       default_branch: z.string().max(255),
     })
@@ -32,6 +35,13 @@ export const Fields = z.object({
   issue: z.object({ number: id }).optional(),
   comment: z.object({ id }).optional(),
   check_run: z.object({ id, head_sha: sha }).optional(),
+  /** Only that the base branch was changed. */
+  changes: z.object({ base: z.object({}).optional() }).optional(),
+  check_suite: z.object({ id, head_sha: sha }).optional(),
+  merge_group: z.object({ head_sha: sha, base_sha: sha }).optional(),
+  repositories_added: z.array(listed).max(5000).optional(),
+  repositories_removed: z.array(listed).max(5000).optional(),
+  repositories: z.array(listed).max(5000).optional(),
   requested_action: z.object({ identifier: z.string().max(20) }).optional(),
   /** Incident ids and plan hashes of our own boxes that went from [ ] to [x]; nothing else of an edited comment. */
   ticked: z.array(z.object({ incident: z.string().max(12), plan: z.string().max(64) })).optional(),

@@ -66,6 +66,18 @@ export async function fetchCommit(gitDir: string, remote: CodeRemote, commit: st
   }
 }
 
+/** One commit and its trees, without files and without history. */
+export async function fetchTree(gitDir: string, remote: CodeRemote, commit: string): Promise<void> {
+  await fetchInto(gitDir, remote, ["--depth=1", "--filter=blob:none"], [argument(commit)]);
+}
+
+/** The whole history of every branch and tag, or of one branch as it stood at a commit, with all files but huge ones. */
+export async function fetchHistory(gitDir: string, remote: CodeRemote, of?: { commit: string; branch: string }): Promise<void> {
+  const wants =
+    of === undefined ? ["+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"] : [`+${argument(of.commit)}:refs/heads/${of.branch}`];
+  await fetchInto(gitDir, remote, [`--filter=blob:limit=${limits.blob}`], wants);
+}
+
 async function fetchInto(
   gitDir: string,
   { url, token, loopback }: CodeRemote,

@@ -1,5 +1,3 @@
-import type { Fields } from "./envelope.ts";
-
 /** The repository that an event came from. */
 export interface EventRepository {
   readonly installation: number;
@@ -11,8 +9,13 @@ export interface EventRepository {
 
 /** What `app.ts` binds webhook events to; `pipeline.ts` implements it. Handlers read envelope fields only and re-read the rest. */
 export interface Handlers {
-  pullRequest(repository: EventRepository, number: number, event: { action: string; sender: string; receivedAt: string }): Promise<void>;
-  push(repository: EventRepository, event: Fields & { receivedAt: string }): Promise<void>;
+  /** Opened, moved, reopened, retargeted, closed. */
+  pullRequest(repository: EventRepository, number: number, event: { sender: string; receivedAt: string }): Promise<void>;
+  push(
+    repository: EventRepository,
+    event: { ref: string; before: string; after: string; sender: string; receivedAt: string },
+  ): Promise<void>;
+  mergeGroup(repository: EventRepository, event: { base: string; head: string; sender: string; receivedAt: string }): Promise<void>;
   comment(repository: EventRepository, number: number, event: { comment: number; sender: string; bot: boolean }): Promise<void>;
   ticked(
     repository: EventRepository,
@@ -20,4 +23,26 @@ export interface Handlers {
     event: { boxes: readonly { incident: string; plan: string }[]; comment: number; sender: string; bot: boolean },
   ): Promise<void>;
   button(repository: EventRepository, event: { checkRun: number; identifier: string; sender: string }): Promise<void>;
+  /** "Re-run" of our check, or of every check of a commit. */
+  rerequested(repository: EventRepository, event: { head: string; sender: string; receivedAt: string }): Promise<void>;
+  /** Renamed, transferred, made public or private, default branch changed. */
+  repositoryChanged(repository: EventRepository): Promise<void>;
+  installed(
+    installation: Installation,
+    state: "active" | "suspended" | "deleted",
+    repositories: readonly ListedRepository[],
+  ): Promise<void>;
+  repositoriesRemoved(installation: number, ids: readonly number[]): Promise<void>;
+}
+
+export interface Installation {
+  readonly id: number;
+  readonly account: { readonly id: number; readonly login: string };
+}
+
+/** What an installation's events say of a repository; the rest is asked. */
+export interface ListedRepository {
+  readonly installation: number;
+  readonly id: number;
+  readonly fullName: string;
 }

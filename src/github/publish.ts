@@ -56,17 +56,35 @@ export async function publishCheck(
 /** What the rollout allows to be written: `check` is the check alone, and before `block` it never blocks. */
 export type Stage = "check" | "comment" | "block" | "rotate";
 
-/** Brings check and comment to what the view says; what stands there already is not written again. */
-export async function publish(repository: RepositoryClient, view: PullRequestView, known: Published, stage: Stage): Promise<Published> {
-  const check = checkOf(view);
-  const blocks = stage === "block" || stage === "rotate";
-  const withCheck = await publishCheck(repository, view, blocks ? check : withoutBlocking(check), known);
-  if (stage === "check") return withCheck;
+/**
+ * Brings check and comment to what the view says; what stands there already is not written again. `save` hears of each write before the
+ * next one, so that a failure in between repeats nothing.
+ */
+export async function publish(
+  repository: RepositoryClient,
+  view: PullRequestView,
+  known: Published,
+  stage: Stage,
+  save: (after: Published) => Promise<void>,
+): Promise<void> {
+  let after = known;
+  if (view.closed !== true) {
+    const check = checkOf(view);
+    after = await publishCheck(repository, view, stage === "block" || stage === "rotate" ? check : withoutBlocking(check), known);
+    if (after !== known) await save(after);
+  }
+  // while a scan is due the comment would repeat what is older than the head
+  if (stage === "check" || (view.pending !== undefined && view.note === undefined)) return;
+  const commented = await publishComment(repository, view, after);
+  if (commented !== after) await save(commented);
+}
+
+async function publishComment(repository: RepositoryClient, view: PullRequestView, known: Published): Promise<Published> {
   const body = renderComment(view);
-  if (body === undefined) return withCheck;
+  if (body === undefined || (view.closed === true && known.commentId === undefined)) return known;
   const hash = createHash("sha256").update(body).digest("hex");
-  if (withCheck.commentHash === hash) return withCheck;
-  const own = withCheck.commentId ?? (await findComment(repository, view.number));
+  if (known.commentHash === hash) return known;
+  const own = known.commentId ?? (await findComment(repository, view.number));
   const edited =
     own === undefined
       ? undefined
@@ -77,7 +95,7 @@ export async function publish(repository: RepositoryClient, view: PullRequestVie
   const plans = Object.fromEntries(
     view.incidents.flatMap((incident) => (incident.plan === undefined ? [] : [[incident.id, incident.plan.hash]])),
   );
-  return { ...withCheck, commentId: id, commentHash: hash, plans, ...(updated_at === undefined ? {} : { commentUpdatedAt: updated_at }) };
+  return { ...known, commentId: id, commentHash: hash, plans, ...(updated_at === undefined ? {} : { commentUpdatedAt: updated_at }) };
 }
 
 /** Inline notes on lines of the diff, as one review, once. A line that is not in the diff stays in the table only. */

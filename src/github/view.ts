@@ -26,6 +26,8 @@ export interface IncidentView {
   readonly commit?: string;
   /** The value still stands in the head; its line there. */
   readonly headLine?: number;
+  /** The head asks to silence it: `inline`, `ignore-file` or `baseline`. Only a request (contracts.md §6). */
+  readonly silenceRequested?: string;
   readonly evidence: readonly string[];
   readonly revoke: string;
   readonly plan?: Plan;
@@ -53,6 +55,12 @@ export interface PullRequestView {
   readonly complete: boolean;
   readonly reason?: string;
   readonly commits: number;
+  /** A scan of this head is due. `overdue`: past the deadline, or trying again is of no use; `block`: what the check then says. */
+  readonly pending?: { readonly overdue: boolean; readonly block: boolean; readonly reason?: string };
+  /** New rules in the head that would silence something, and that nobody with the right has agreed to. */
+  readonly requests: readonly { readonly file: string; readonly entries: number }[];
+  /** A closed pull request's check is left alone; its comment still says what became of the credential. */
+  readonly closed?: boolean;
   /** Answer to a command that belongs to no incident. */
   readonly note?: string;
 }

@@ -8,12 +8,13 @@ import type { Incident } from "../incident/fold.ts";
 import type { Plan } from "../playbook/plan.ts";
 import { giveApproval } from "../store/evidence.ts";
 import { recordEvents } from "../store/incidents.ts";
-import { getPullRequest, incidentsOfPullRequest, type PullRequestKey } from "../store/pull-requests.ts";
+import { getPullRequest, incidentsOfPullRequest, type PullRequestKey, savePullRequest } from "../store/pull-requests.ts";
 import { dropRequest } from "../store/rotation-requests.ts";
-import { clientOf } from "./code.ts";
+import { clientOf, readPull } from "./code.ts";
 import { confirmConsumer } from "./confirm.ts";
 import { contain, release } from "./contain.ts";
 import { githubHost, type Rekey } from "./context.ts";
+import { notePullRequest } from "./judge.ts";
 import { keptPlan } from "./readiness.ts";
 import { rotationDeps } from "./rotation.ts";
 import { approversOf, requestRotation } from "./start-rotation.ts";
@@ -69,7 +70,7 @@ export async function onComment(
     command: parsed.command,
   });
   await react(client, event.comment, note.ok ? "rocket" : "-1");
-  await redraw(rekey, key, note.text);
+  await redraw(rekey, key, note.text ?? null);
 }
 
 /** A box of our own comment that somebody ticked: `rotate` with the plan hash that stands beside it. */
@@ -92,7 +93,7 @@ export async function onTicked(
       source: `box-${event.comment}-${incident}-${plan}`,
       command,
     });
-    await redraw(rekey, key, note.text);
+    await redraw(rekey, key, note.text ?? null);
   }
 }
 
@@ -117,14 +118,13 @@ export async function carryOut(rekey: Rekey, request: Request): Promise<Note> {
   if (verb === "plan" || verb === "status") return { ok: true };
   if (!atLeast(role, "write")) return { ok: false, text: `\`${verb}\` needs write access to this repository.` };
   if (verb === "rescan") {
-    await rekey.queue.enqueue("judge", {
-      repository: request.repository,
-      number: request.number,
-      sender: request.by,
-      receivedAt: new Date().toISOString(),
-    });
+    await notePullRequest(rekey, request.repository, request.number, { sender: request.by, receivedAt: new Date().toISOString() });
     return { ok: true };
   }
+  if ((verb === "accept" || verb === "false-positive") && (await headHasMoved(rekey, request)))
+    return { ok: false, text: "The head has moved since it was scanned: look at what it holds now, and say it again." };
+  const requests = verb === "accept" || verb === "false-positive" ? await confirmRequests(rekey, request) : undefined;
+  if (requests !== undefined) return requests;
   const incident = await incidentOf(rekey, request);
   if (typeof incident === "string") return { ok: false, text: incident };
   try {
@@ -142,6 +142,36 @@ export async function carryOut(rekey: Rekey, request: Request): Promise<Note> {
     if (error instanceof RefusedError) return { ok: false, text: `${error.message}.` };
     throw error;
   }
+}
+
+/** A decision about what a head holds counts for the head that was scanned (contracts.md §6). */
+async function headHasMoved(rekey: Rekey, { repository, number }: Request): Promise<boolean> {
+  const row = await getPullRequest(rekey.database.db, keyOf(rekey, repository, number));
+  const pull = Head.safeParse(await readPull(await clientOf(rekey, repository), number));
+  return !pull.success || row?.scanned_sha !== pull.data.head.sha;
+}
+
+const Head = z.object({ head: z.object({ sha: z.string() }) });
+
+/** Where nothing is open, `accept` and `false-positive` agree to the new rules in the head; undefined where they mean an incident. */
+async function confirmRequests(rekey: Rekey, { repository, number, by, command }: Request): Promise<Note | undefined> {
+  const { db } = rekey.database;
+  const key = keyOf(rekey, repository, number);
+  const row = await getPullRequest(db, key);
+  if (command.incident !== undefined || row?.requests == null) return undefined;
+  if ((await incidentsOfPullRequest(db, key)).some(({ incident }) => incident.state === "open")) return undefined;
+  if (!isSecurity(rekey, by)) return { ok: false, text: securityNeeded(rekey) };
+  if (command.text === undefined) return { ok: false, text: `Give a reason: \`/rekey ${command.verb} "reason"\`.` };
+  await savePullRequest(db, key, { requests_confirmed_by: by });
+  return { ok: true, text: "The new rules of this pull request are agreed to." };
+}
+
+function isSecurity(rekey: Rekey, login: string): boolean {
+  return rekey.config.security_team.some((member) => member.toLowerCase() === login.toLowerCase());
+}
+
+function securityNeeded(rekey: Rekey): string {
+  return `Somebody of the security team must decide that (${rekey.config.security_team.join(", ") || "security_team in rekey.yml is empty"}).`;
 }
 
 /** The incident that is named, or the only open one. A string says what to write instead. */
@@ -250,12 +280,7 @@ async function decide(rekey: Rekey, request: Request, incident: Incident): Promi
       ok: false,
       text: `Give a reason: \`/rekey ${verb} ${incident.id} "reason"${verb === "accept" ? " --until YYYY-MM-DD" : ""}\`.`,
     };
-  if (!rekey.config.security_team.some((login) => login.toLowerCase() === request.by.toLowerCase())) {
-    return {
-      ok: false,
-      text: `Somebody of the security team must decide that (${rekey.config.security_team.join(", ") || "security_team in rekey.yml is empty"}).`,
-    };
-  }
+  if (!isSecurity(rekey, request.by)) return { ok: false, text: securityNeeded(rekey) };
   if (verb === "accept") {
     if (until === undefined || Number.isNaN(Date.parse(until)) || Date.parse(until) < Date.now())
       return { ok: false, text: "An accepted risk needs an end: `--until YYYY-MM-DD` in the future." };

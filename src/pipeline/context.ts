@@ -15,6 +15,8 @@ export interface RekeyApp {
   receive(envelope: { guid: string; event: string; fields: Fields; receivedAt: string }): Promise<void>;
   /** The client of one installation: its own throttle, never one for all tenants. */
   client(installation: number): Promise<GitHubClient>;
+  /** The client of the App itself, for its own deliveries. */
+  appClient(): Promise<GitHubClient>;
   /** A token for git over HTTP. */
   token(installation: number): Promise<string>;
 }

@@ -1,7 +1,5 @@
-import { queued } from "../github/check-run.ts";
-import type { RepositoryClient } from "../github/client.ts";
 import { escapeMarkdown } from "../github/escape.ts";
-import { type Published, publish, publishCheck, publishReview } from "../github/publish.ts";
+import { type Published, publish, publishReview } from "../github/publish.ts";
 import type { IncidentState, IncidentView, PullRequestView } from "../github/view.ts";
 import type { Incident } from "../incident/fold.ts";
 import type { Plan } from "../playbook/plan.ts";
@@ -20,22 +18,18 @@ import { clientOf } from "./code.ts";
 import type { Rekey } from "./context.ts";
 import { keptPlan } from "./readiness.ts";
 
-/** Redraws of one pull request never overlap in a process; the last one wins. */
-const chains = new Map<string, Promise<unknown>>();
-
-/** Brings check run, comment and inline notes of a pull request to the state of its incidents. Nothing is written in `observe`. */
-export async function redraw(rekey: Rekey, key: PullRequestKey, note?: string): Promise<void> {
-  await inTurn(key, async () => {
-    const row = await getPullRequest(rekey.database.db, key);
-    const stage = rekey.config.policy.rollout;
-    if (row === undefined || stage === "observe") return;
-    const view = await viewOf(rekey, key, row, note);
-    const repository = await clientOf(rekey, { installation: row.installation_id, fullName: row.repository });
-    await save(rekey, key, await publish(repository, view, knownOf(row), stage));
-    if (row.review_id !== null || view.disclosure !== "full" || stage === "check") return;
-    const review = await publishReview(repository, view);
-    if (review !== undefined) await savePullRequest(rekey.database.db, key, { review_id: review });
+/**
+ * Says that check and comment of a pull request may differ from what they should be; a worker brings them there, and tries again while
+ * GitHub is down. Asked often, it is written once. With `note`, the answer to a command changes as well.
+ */
+export async function redraw(rekey: Rekey, key: PullRequestKey, note?: string | null): Promise<void> {
+  const row = await getPullRequest(rekey.database.db, key);
+  if (row === undefined) return;
+  await savePullRequest(rekey.database.db, key, {
+    surface_due: true,
+    ...(note === undefined ? {} : { note: note?.slice(0, 4000) ?? null }),
   });
+  await rekey.queue.enqueue("surface", key, { singletonKey: `${key.host}/${key.repositoryId}/${key.number}` });
 }
 
 /** Every pull request that shows this incident. */
@@ -45,28 +39,28 @@ export async function redrawIncident(rekey: Rekey, incident: string): Promise<vo
   }
 }
 
-/** The check exists within seconds, before anything is fetched. */
-export async function queueCheck(rekey: Rekey, repository: RepositoryClient, key: PullRequestKey, headSha: string): Promise<void> {
-  await inTurn(key, async () => {
-    const row = await getPullRequest(rekey.database.db, key);
-    if (row === undefined || rekey.config.policy.rollout === "observe" || row.check_sha === headSha) return;
-    await save(rekey, key, await publishCheck(repository, { number: key.number, headSha }, queued, knownOf(row)));
-  });
-}
-
-async function inTurn<T>(key: PullRequestKey, work: () => Promise<T>): Promise<T> {
-  const name = `${key.host}/${key.repositoryId}/${key.number}`;
-  const before = chains.get(name) ?? Promise.resolve();
-  const now = before.catch(() => undefined).then(work);
-  chains.set(name, now);
+/** Brings check run, comment and inline notes of a pull request to the state of its incidents. Nothing is written in `observe`. */
+export async function draw(rekey: Rekey, key: PullRequestKey): Promise<void> {
+  const { db } = rekey.database;
+  await savePullRequest(db, key, { surface_due: false });
+  const row = await getPullRequest(db, key);
+  const stage = rekey.config.policy.rollout;
+  if (row === undefined || stage === "observe") return;
   try {
-    return await now;
-  } finally {
-    if (chains.get(name) === now) chains.delete(name);
+    const view = await viewOf(rekey, key, row);
+    const repository = await clientOf(rekey, { installation: row.installation_id, fullName: row.repository });
+    await publish(repository, view, knownOf(row), stage, (after) => save(rekey, key, after));
+    if (row.review_id !== null || view.pending !== undefined || view.disclosure !== "full" || stage === "check" || row.state === "closed")
+      return;
+    const review = await publishReview(repository, view);
+    if (review !== undefined) await savePullRequest(db, key, { review_id: review });
+  } catch (error) {
+    await savePullRequest(db, key, { surface_due: true });
+    throw error;
   }
 }
 
-async function viewOf(rekey: Rekey, key: PullRequestKey, row: PullRequestRow, note: string | undefined): Promise<PullRequestView> {
+async function viewOf(rekey: Rekey, key: PullRequestKey, row: PullRequestRow): Promise<PullRequestView> {
   const shown = await incidentsOfPullRequest(rekey.database.db, key);
   const incidents = await Promise.all(shown.map((entry) => incidentView(rekey, entry)));
   return {
@@ -74,14 +68,25 @@ async function viewOf(rekey: Rekey, key: PullRequestKey, row: PullRequestRow, no
     headSha: row.head_sha,
     disclosure: rekey.config.policy.disclosure ?? (row.private ? "full" : "private"),
     incidents,
+    closed: row.state === "closed",
     complete: row.scan_complete ?? false,
-    commits: 0,
+    commits: row.scan_commits ?? 0,
+    ...(row.pending_since === null || row.state === "closed"
+      ? {}
+      : {
+          pending: {
+            overdue: row.overdue,
+            block: rekey.config.policy.on_unavailable === "block",
+            ...(row.failure === null ? {} : { reason: row.failure }),
+          },
+        }),
+    requests: row.requests_confirmed_by === null ? (row.requests ?? []) : [],
     ...(row.scan_reason === null ? {} : { reason: row.scan_reason }),
-    ...(note === undefined ? {} : { note }),
+    ...(row.note === null ? {} : { note: row.note }),
   };
 }
 
-async function incidentView(rekey: Rekey, { incident, findings }: PullRequestIncident): Promise<IncidentView> {
+export async function incidentView(rekey: Rekey, { incident, findings }: PullRequestIncident): Promise<IncidentView> {
   const [place] = findings;
   const finding = place?.finding;
   const plan = await keptPlan(rekey, incident.id);
@@ -96,6 +101,7 @@ async function incidentView(rekey: Rekey, { incident, findings }: PullRequestInc
   const identity = plan?.facts.identity ?? incident.identities[0];
   const reason = incident.acceptance?.reason ?? incident.dismissal?.reason;
   const headLine = finding?.attributes["headLine"];
+  const silenced = finding?.attributes["silenceRequested"];
   return {
     id: incident.id,
     title: incident.credential.title,
@@ -106,6 +112,7 @@ async function incidentView(rekey: Rekey, { incident, findings }: PullRequestInc
     ...(identity === undefined ? {} : { identity }),
     ...(finding?.location.path === undefined ? {} : { path: finding.location.path, line: finding.location.startLine }),
     ...(finding?.location.commit === undefined ? {} : { commit: finding.location.commit }),
+    ...(silenced === undefined ? {} : { silenceRequested: silenced }),
     ...(headLine === undefined || place?.present !== true ? {} : { headLine: Number(headLine) }),
     evidence: [...new Set(finding?.evidence.map(({ text }) => text) ?? [])],
     revoke: finding?.revoke ?? "none: revoke it at its issuer",

@@ -1,9 +1,9 @@
-import type { Kysely, Selectable, Transaction, Updateable } from "kysely";
+import { type Kysely, type Selectable, sql, type Transaction, type Updateable } from "kysely";
 import type { Finding } from "../finding.ts";
 import type { Incident } from "../incident/fold.ts";
 import { withoutAuthor } from "./incidents.ts";
 import { json } from "./json.ts";
-import type { Schema } from "./schema.ts";
+import type { Schema, SilenceRequest } from "./schema.ts";
 
 export interface PullRequestKey {
   readonly host: string;
@@ -102,7 +102,101 @@ export async function incidentsOfPullRequest(db: Kysely<Schema>, key: PullReques
   return [...incidents.values()];
 }
 
-/** The open pull requests whose surfaces show this incident. */
+/**
+ * An event says that a pull request must be scanned. Until a scan has answered it, the oldest such event counts for the time of
+ * exposure and for the deadline. Whoever pushed last is the sender.
+ */
+export async function markPending(db: Kysely<Schema>, key: PullRequestKey, event: { sender: string; receivedAt: string }): Promise<void> {
+  await db
+    .updateTable("pull_request")
+    .set((row) => ({
+      pending_since: row.fn.coalesce("pending_since", row.val(new Date(event.receivedAt))),
+      sender: event.sender,
+      surface_due: true,
+      updated_at: new Date(),
+    }))
+    .where("host", "=", key.host)
+    .where("repository_id", "=", key.repositoryId)
+    .where("number", "=", key.number)
+    .execute();
+}
+
+/** A scan of this head has answered; what came meanwhile for another head stays pending. */
+export async function markScanned(
+  db: Kysely<Schema>,
+  key: PullRequestKey,
+  scan: {
+    head: string;
+    base: string;
+    complete: boolean;
+    reason?: string | undefined;
+    commits: number;
+    requests: readonly SilenceRequest[];
+  },
+): Promise<void> {
+  const requests = scan.requests.length === 0 ? null : json(scan.requests);
+  await db
+    .updateTable("pull_request")
+    .set((row) => ({
+      scanned_sha: scan.head,
+      base_tip: scan.base,
+      scan_complete: scan.complete,
+      scan_reason: scan.reason ?? null,
+      scan_commits: scan.commits,
+      requests,
+      // a yes counts for the requests that were shown, not for later ones
+      requests_confirmed_by: sql<
+        string | null
+      >`case when requests is not distinct from ${requests}::jsonb then requests_confirmed_by else null end`,
+      pending_since: row.case().when("head_sha", "=", scan.head).then(null).else(row.ref("pending_since")).end(),
+      failure: null,
+      overdue: false,
+      surface_due: true,
+      updated_at: new Date(),
+    }))
+    .where("host", "=", key.host)
+    .where("repository_id", "=", key.repositoryId)
+    .where("number", "=", key.number)
+    .execute();
+}
+
+/** Open pull requests whose scan was due before `before` and which nobody was told about yet. */
+export async function overduePullRequests(db: Kysely<Schema>, before: Date): Promise<PullRequestRow[]> {
+  return db
+    .selectFrom("pull_request")
+    .selectAll()
+    .where("state", "=", "open")
+    .where("pending_since", "<", before)
+    .where("overdue", "=", false)
+    .limit(500)
+    .execute();
+}
+
+/** Open pull requests that wait for a scan, or whose surfaces may be stale, and that nothing has touched since `before`. */
+export async function forgottenPullRequests(db: Kysely<Schema>, before: Date): Promise<PullRequestRow[]> {
+  return db
+    .selectFrom("pull_request")
+    .selectAll()
+    .where("updated_at", "<", before)
+    .where((row) => row.or([row("surface_due", "=", true), row.and([row("pending_since", "is not", null), row("state", "=", "open")])]))
+    .orderBy("updated_at")
+    .limit(500)
+    .execute();
+}
+
+/** Forgets findings of commits that the base branch has by now: the pull request adds them no more. */
+export async function dropFindingsOfCommits(trx: Kysely<Schema>, key: PullRequestKey, commits: readonly string[]): Promise<void> {
+  if (commits.length === 0) return;
+  await trx
+    .deleteFrom("pull_request_finding")
+    .where("host", "=", key.host)
+    .where("repository_id", "=", key.repositoryId)
+    .where("number", "=", key.number)
+    .where(sql<string>`finding->'location'->>'commit'`, "in", [...commits])
+    .execute();
+}
+
+/** The pull requests whose surfaces show this incident: also closed ones, whose comment would say "live" for ever. */
 export async function pullRequestsOfIncident(db: Kysely<Schema>, incident: string): Promise<PullRequestRow[]> {
   return db
     .selectFrom("pull_request")
@@ -115,6 +209,5 @@ export async function pullRequestsOfIncident(db: Kysely<Schema>, incident: strin
         .onRef("place.number", "=", "pull_request.number"),
     )
     .where("place.incident_id", "=", incident)
-    .where("pull_request.state", "=", "open")
     .execute();
 }

@@ -194,6 +194,10 @@ interface RepositoryTable {
   full_name: string;
   private: boolean;
   default_branch: string;
+  /** When the whole history was last looked through. */
+  backfilled_at: NullableTime;
+  /** When the default branch's inventory was last stored. */
+  inventory_at: NullableTime;
   updated_at: DefaultTime;
 }
 
@@ -229,7 +233,30 @@ interface PullRequestTable {
   /** GitHub's own `updated_at` of that write: commands bind to it. */
   comment_updated_at: NullableTime;
   review_id: Nullable<number>;
+  /** The base branch's tip that the last scan was made against. */
+  base_tip: Nullable<string>;
+  /** When the oldest event came that no scan has answered yet; null where the last scan is up to date. */
+  pending_since: NullableTime;
+  /** Why the last try to scan failed: a fixed sentence. */
+  failure: Nullable<string>;
+  /** The deadline of `on_unavailable` has passed, or trying again is of no use. */
+  overdue: Defaulted<boolean>;
+  /** The answer to the last command. */
+  note: Nullable<string>;
+  /** Check and comment may differ from what they should be. */
+  surface_due: Defaulted<boolean>;
+  /** What the head would silence, if somebody with the right agreed. */
+  requests: NullableJson<readonly SilenceRequest[]>;
+  requests_confirmed_by: Nullable<string>;
+  /** How many commits the last scan judged. */
+  scan_commits: Nullable<number>;
   updated_at: DefaultTime;
+}
+
+/** New rules of one file in a head; never what they say. */
+export interface SilenceRequest {
+  readonly file: string;
+  readonly entries: number;
 }
 
 /** A finding that a pull request adds. Stays when the line goes: the open state is carried to each new head. */

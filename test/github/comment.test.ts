@@ -28,6 +28,7 @@ const view = (incidents: readonly IncidentView[], change: Partial<PullRequestVie
   incidents,
   complete: true,
   commits: 2,
+  requests: [],
   ...change,
 });
 

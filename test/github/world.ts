@@ -8,7 +8,7 @@ import { parseServerConfig } from "../../src/config/server.ts";
 import { git, gitText } from "../../src/git.ts";
 import { pinOf, request } from "../../src/http.ts";
 import type { Incident } from "../../src/incident/fold.ts";
-import { silentLog } from "../../src/log.ts";
+import { createLog, silentLog } from "../../src/log.ts";
 import { type GitHubStandIn, startGitHub } from "../../src/stand-in/github/server.ts";
 import type { CheckRun, Repository, User } from "../../src/stand-in/github/state.ts";
 import { type OpenRouter, startOpenRouter } from "../../src/stand-in/openrouter.ts";
@@ -24,6 +24,8 @@ export interface AppWorld {
   server: RunningServer;
   addRepository(name: string, options?: { private?: boolean; files?: Files }): Promise<WorkingRepository>;
   incidents(): Promise<Incident[]>;
+  /** What a person does in the provider's console. */
+  deleteKey(hash: string): Promise<void>;
   /** Ends the App and starts it again on the same database. */
   restart(change?: { stopFirst?: boolean }): Promise<void>;
   stop(): Promise<void>;
@@ -89,7 +91,7 @@ policy: { ${options.policy ?? "rollout: block"} }
         ...options.env,
       },
       dataDir: join(folder, "db"),
-      log: silentLog,
+      log: process.env["REKEY_TEST_LOG"] === undefined ? silentLog : createLog("info"),
     });
   const fingerprintKey = randomBytes(32).toString("hex");
   const world: AppWorld = {
@@ -102,6 +104,10 @@ policy: { ${options.policy ?? "rollout: block"} }
     addRepository: (name, { private: isPrivate = true, files = { "README.md": "# read me\n" } } = {}) =>
       workingRepository(world, name, isPrivate, files),
     incidents: () => listIncidents(world.server.rekey.database.db),
+    async deleteKey(hash) {
+      const headers = { authorization: `Bearer ${provider.managementKey.reveal()}` };
+      await request({ method: "DELETE", url: `${provider.url}/api/v1/keys/${hash}`, headers, pins: [pinOf(provider.url)], timeout: 5000 });
+    },
     async restart({ stopFirst = true } = {}) {
       if (stopFirst) await world.server.stop();
       world.server = await start();

@@ -21,7 +21,9 @@ export function deliver(state: State, event: string, payload: Record<string, unk
     statusCode: 0,
   };
   state.deliveries.push(delivery);
+  // a delivery that was dropped looks to GitHub like a host that did not answer
   const copies = weather.copies?.(delivery) ?? 1;
+  if (copies === 0) delivery.statusCode = 502;
   for (let copy = 0; copy < copies; copy++) setTimeout(() => void send(state, delivery), weather.delay?.(delivery) ?? 0);
   return delivery;
 }

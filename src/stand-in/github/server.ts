@@ -1,6 +1,6 @@
 import { createVerify, randomBytes, timingSafeEqual } from "node:crypto";
 import { mkdir } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { serve } from "@hono/node-server";
 import { type Context, Hono } from "hono";
 import { git, gitText } from "../../git.ts";
@@ -10,6 +10,7 @@ import {
   type App,
   type CheckRun,
   type Comment,
+  type Delivery,
   type PullRequest,
   type Repository,
   type Role,
@@ -27,11 +28,27 @@ export interface GitHubStandIn {
   weather: Weather;
   /** How the API goes wrong on purpose: sees every answer that is JSON and gives what is sent instead, or an HTTP status. */
   amend: ((answer: { method: string; path: string; status: number; body: Record<string, unknown> }) => object | number) | undefined;
+  /** Refuses requests before they have any effect: gives the status. */
+  refuse: ((request: { method: string; path: string }) => number | undefined) | undefined;
+  /** Sees every request. */
+  seen: ((request: { method: string; path: string }) => void) | undefined;
   addUser(login: string): User;
   addRepository(owner: string, name: string, options: { private: boolean; roles: Readonly<Record<string, Role>> }): Promise<Repository>;
+  /** A copy of a repository that belongs to somebody else; the App is not installed there. */
+  fork(repository: Repository, owner: User): Promise<Repository>;
+  /** What an administrator does in the settings. */
+  rename(repository: Repository, name: string, login: string): void;
+  publicize(repository: Repository, login: string): void;
+  closePull(repository: Repository, number: number, login: string): void;
+  /** Sends an event of the installation itself: `created`, `suspend`, `unsuspend`, `deleted`. */
+  installation(action: string, repositories: readonly Repository[]): void;
+  /** Sends any webhook that the App subscribes to. */
+  send(event: string, payload: Record<string, unknown>, repository: Repository, login: string): void;
   installApp(app: Omit<App, "installation" | "id" | "slug">): App;
   /** What a person does on the Checks tab. */
   pressButton(check: CheckRun, identifier: string, login: string): void;
+  /** "Re-run" on the Checks tab. */
+  rerun(check: CheckRun, login: string): void;
   redeliver(guid: string): Promise<void>;
   stop(): Promise<void>;
 }
@@ -49,6 +66,13 @@ export async function startGitHub(options: { folder: string; port?: number }): P
   const url = `http://127.0.0.1:${typeof address === "object" && address !== null ? address.port : 0}`;
 
   api.use(async (context, next) => {
+    const { method, path } = context.req;
+    standIn.seen?.({ method, path });
+    const refused = standIn.refuse?.({ method, path });
+    if (refused !== undefined) {
+      const retry: Record<string, string> = refused === 429 ? { "retry-after": "1" } : {};
+      return context.json({ message: "Refused on purpose" }, refused as 500, retry);
+    }
     await next();
     if (standIn.amend === undefined || !(context.res.headers.get("content-type") ?? "").includes("json")) return;
     const body = (await context.res.clone().json()) as Record<string, unknown>;
@@ -65,6 +89,8 @@ export async function startGitHub(options: { folder: string; port?: number }): P
     state,
     weather: {},
     amend: undefined,
+    refuse: undefined,
+    seen: undefined,
     addUser: (login) => state.addUser(login),
     async addRepository(owner, name, { private: isPrivate, roles }) {
       const path = join(options.folder, owner, `${name}.git`);
@@ -105,6 +131,51 @@ export async function startGitHub(options: { folder: string; port?: number }): P
       };
       deliver(state, "check_run", payload, standIn.weather);
     },
+    rerun(check, login) {
+      const repository = state.repositories.get(check.repository);
+      if (repository === undefined) return;
+      check.status = "queued";
+      check.conclusion = null;
+      this.send("check_run", { action: "rerequested", check_run: checkJson(check) }, repository, login);
+    },
+    async fork(origin, owner) {
+      const path = join(options.folder, owner.login, `${origin.name}.git`);
+      await git(["clone", "--bare", "--quiet", origin.path, path], { cwd: options.folder, remote: { url: origin.path, file: true } });
+      await git(["config", "http.receivepack", "true"], { cwd: path });
+      const { defaultBranch, private: isPrivate } = origin;
+      const made: Repository = {
+        ...{ id: state.id(), owner: owner.login, name: origin.name, private: isPrivate, defaultBranch, path, parent: origin.id },
+        roles: new Map([[owner.login, "admin"]]),
+      };
+      state.repositories.set(made.id, made);
+      return made;
+    },
+    rename(repository, name, login) {
+      const from = repository.name;
+      repository.name = name;
+      this.send("repository", { action: "renamed", changes: { repository: { name: { from } } } }, repository, login);
+    },
+    publicize(repository, login) {
+      repository.private = false;
+      this.send("repository", { action: "publicized" }, repository, login);
+    },
+    closePull(repository, number, login) {
+      const pull = state.pulls.find((one) => one.repository === repository.id && one.number === number);
+      if (pull === undefined) return;
+      pull.state = "closed";
+      this.send("pull_request", { action: "closed", number, pull_request: pullJson(pull, repository) }, repository, login);
+    },
+    installation(action, repositories) {
+      const list = repositories.map(({ id, owner, name, private: isPrivate }) => ({
+        ...{ id, node_id: `R_${id}`, name, full_name: `${owner}/${name}`, private: isPrivate },
+      }));
+      const account = { login: "acme", id: 1, type: "Organization" };
+      const payload = { action, installation: { id: state.app?.installation ?? 0, account }, repositories: list, sender: userJson("mara") };
+      deliver(state, "installation", payload, standIn.weather);
+    },
+    send(event, payload, repository, login) {
+      deliver(state, event, { ...common(repository, login), ...payload }, standIn.weather);
+    },
     async redeliver(guid) {
       const delivery = state.deliveries.find((candidate) => candidate.guid === guid);
       if (delivery !== undefined) await send(state, delivery);
@@ -144,16 +215,17 @@ export async function startGitHub(options: { folder: string; port?: number }): P
   }
 
   function pullJson(pull: PullRequest, repository: Repository) {
-    const side = (ref: string, sha: string) => ({ ref, sha, label: `${repository.owner}:${ref}`, repo: repositoryJson(repository) });
+    const side = (ref: string, sha: string, of: Repository) => ({ ref, sha, label: `${of.owner}:${ref}`, repo: repositoryJson(of) });
+    const headRepository = state.repositories.get(pull.headRepository) ?? repository;
     return {
       id: pull.id,
       number: pull.number,
       state: pull.state,
       title: pull.title,
-      draft: false,
+      draft: pull.draft,
       user: userJson(pull.author),
-      head: side(pull.head, pull.headSha),
-      base: side(pull.base, pull.baseSha),
+      head: side(pull.head, pull.headSha, headRepository),
+      base: side(pull.base, pull.baseSha, repository),
       created_at: pull.createdAt,
       updated_at: pull.updatedAt,
       html_url: `${url}/${repository.owner}/${repository.name}/pull/${pull.number}`,
@@ -243,6 +315,26 @@ export async function startGitHub(options: { folder: string; port?: number }): P
       : refuse(context, 401, "Bad credentials"),
   );
 
+  api.get("/app/hook/deliveries", (context) => {
+    if (!validJwt(context.req.header("authorization") ?? "", state.app)) return refuse(context, 401, "Bad credentials");
+    const newest = state.deliveries.toReversed();
+    const start = Number(context.req.query("cursor") ?? 0);
+    const size = Number(context.req.query("per_page") ?? 30);
+    if (start + size < newest.length)
+      context.header("link", `<${url}/app/hook/deliveries?per_page=${size}&cursor=${start + size}>; rel="next"`);
+    return context.json(newest.slice(start, start + size).map((delivery) => deliveryJson(delivery, state)));
+  });
+  api.post("/app/hook/deliveries/:id/attempts", (context) => {
+    if (!validJwt(context.req.header("authorization") ?? "", state.app)) return refuse(context, 401, "Bad credentials");
+    const known = state.deliveries.find(({ id }) => id === Number(context.req.param("id")));
+    if (known === undefined) return refuse(context, 404, "Not Found");
+    // the attempt is listed beside the one that failed, under the same guid
+    const attempt = { ...known, id: state.id(), deliveredAt: new Date().toISOString(), statusCode: 0, redelivery: true };
+    state.deliveries.push(attempt);
+    void send(state, attempt);
+    return context.json({}, 202);
+  });
+
   // --- repositories ---------------------------------------------------------------------------------------------------------
   const base = "/repos/:owner/:repo";
   api.get(
@@ -250,10 +342,18 @@ export async function startGitHub(options: { folder: string; port?: number }): P
     route("read", (context, repository) => context.json(repositoryJson(repository))),
   );
   api.get(
+    `${base}/branches/:branch{.+}`,
+    route("read", async (context, repository) => {
+      const name = decodeURIComponent(context.req.param("branch") ?? "");
+      const sha = await resolve(repository, name);
+      return sha === undefined ? refuse(context, 404, "Branch not found") : context.json({ name, commit: { sha }, protected: false });
+    }),
+  );
+  api.get(
     `${base}/collaborators/:login/permission`,
     route("read", (context, repository) => {
       const name = context.req.param("login") ?? "";
-      const role = repository.roles.get(name);
+      const role = repository.roles.get(name) ?? (repository.private ? undefined : "read");
       if (!state.users.has(name)) return refuse(context, 404, "Not Found");
       const folded = { read: "read", triage: "read", write: "write", maintain: "write", admin: "admin" } as const;
       return context.json({ permission: role === undefined ? "none" : folded[role], role_name: role ?? "none", user: userJson(name) });
@@ -285,9 +385,11 @@ export async function startGitHub(options: { folder: string; port?: number }): P
   // --- pull requests --------------------------------------------------------------------------------------------------------
   api.post(
     `${base}/pulls`,
-    route("write", async (context, repository, who) => {
-      const body = (await context.req.json()) as { title: string; head: string; base: string };
-      const [headSha, baseSha] = [await resolve(repository, body.head), await resolve(repository, body.base)];
+    route("read", async (context, repository, who) => {
+      const body = (await context.req.json()) as { title: string; head: string; base: string; draft?: boolean };
+      const [branch = "", owner] = body.head.split(":").toReversed();
+      const from = owner === undefined ? repository : (state.repository(owner, repository.name) ?? repository);
+      const [headSha, baseSha] = [await resolve(from, branch), await resolve(repository, body.base)];
       if (headSha === undefined || baseSha === undefined) return refuse(context, 422, "Validation Failed");
       const number = state.pulls.filter((pull) => pull.repository === repository.id).length + 1;
       const pull: PullRequest = {
@@ -296,7 +398,9 @@ export async function startGitHub(options: { folder: string; port?: number }): P
         repository: repository.id,
         title: body.title,
         author: login(who),
-        head: body.head,
+        head: branch,
+        headRepository: from.id,
+        draft: body.draft ?? false,
         base: body.base,
         headSha,
         baseSha,
@@ -305,7 +409,7 @@ export async function startGitHub(options: { folder: string; port?: number }): P
         updatedAt: timestamp(),
       };
       state.pulls.push(pull);
-      await git(["update-ref", `refs/pull/${number}/head`, headSha], { cwd: repository.path });
+      await showHead(repository, pull, from);
       deliver(
         state,
         "pull_request",
@@ -318,7 +422,12 @@ export async function startGitHub(options: { folder: string; port?: number }): P
   api.get(
     `${base}/pulls`,
     route("read", (context, repository) =>
-      context.json(state.pulls.filter((pull) => pull.repository === repository.id).map((pull) => pullJson(pull, repository))),
+      context.json(
+        state.pulls
+          .filter((pull) => pull.repository === repository.id)
+          .filter((pull) => pull.state === (context.req.query("state") ?? "open") || context.req.query("state") === "all")
+          .map((pull) => pullJson(pull, repository)),
+      ),
     ),
   );
   api.get(
@@ -429,6 +538,14 @@ export async function startGitHub(options: { folder: string; port?: number }): P
       return context.json(commentJson(comment));
     }),
   );
+  api.delete(
+    `${base}/issues/comments/:id`,
+    route("write", (context) => {
+      const before = state.comments.length;
+      state.comments = state.comments.filter(({ id }) => id !== Number(context.req.param("id")));
+      return state.comments.length === before ? refuse(context, 404, "Not Found") : context.body(null, 204);
+    }),
+  );
   api.post(
     `${base}/issues/comments/:id/reactions`,
     route("read", async (context, _repository, who) => {
@@ -499,7 +616,7 @@ export async function startGitHub(options: { folder: string; port?: number }): P
     const response = await gitHttp(
       context.req.raw,
       repository,
-      `/${repository.owner}/${repository.name}.git/${context.req.param("rest")}`,
+      `/${basename(dirname(repository.path))}/${basename(repository.path)}/${context.req.param("rest")}`,
       login(who),
       backend,
     );
@@ -516,37 +633,41 @@ export async function startGitHub(options: { folder: string; port?: number }): P
       if (from === to) continue;
       const ancestor =
         from !== zero && to !== zero && (await gitText(["merge-base", from, to], { cwd: repository.path, accept: [1] })).trim() === from;
-      deliver(
-        state,
-        "push",
-        {
-          ...common(repository, who),
-          ref: `refs/heads/${name}`,
-          before: from,
-          after: to,
-          created: from === zero,
-          deleted: to === zero,
-          forced: from !== zero && to !== zero && !ancestor,
-          pusher: { name: who },
-        },
-        standIn.weather,
-      );
-      for (const pull of state.pulls.filter((candidate) => candidate.repository === repository.id && candidate.state === "open")) {
-        if (pull.base === name && to !== zero) pull.baseSha = to;
-        if (pull.head !== name || to === zero) continue;
+      // the App is installed in the parent, not in the forks
+      if (repository.parent === undefined)
+        deliver(
+          state,
+          "push",
+          {
+            ...common(repository, who),
+            ref: `refs/heads/${name}`,
+            before: from,
+            after: to,
+            created: from === zero,
+            deleted: to === zero,
+            forced: from !== zero && to !== zero && !ancestor,
+            pusher: { name: who },
+          },
+          standIn.weather,
+        );
+      for (const pull of state.pulls.filter((candidate) => candidate.state === "open")) {
+        const target = state.repositories.get(pull.repository);
+        if (target === undefined || pull.headRepository !== repository.id || pull.head !== name || to === zero) continue;
         pull.headSha = to;
+        // GitHub sets base.sha when the head moves, and leaves it when the base branch does
+        pull.baseSha = (await resolve(target, pull.base)) ?? pull.baseSha;
         pull.updatedAt = timestamp();
-        await git(["update-ref", `refs/pull/${pull.number}/head`, to], { cwd: repository.path });
+        await showHead(target, pull, repository);
         deliver(
           state,
           "pull_request",
           {
-            ...common(repository, who),
+            ...common(target, who),
             action: "synchronize",
             number: pull.number,
             before: from,
             after: to,
-            pull_request: pullJson(pull, repository),
+            pull_request: pullJson(pull, target),
           },
           standIn.weather,
         );
@@ -554,11 +675,39 @@ export async function startGitHub(options: { folder: string; port?: number }): P
     }
   }
 
+  /** The head is reachable in the repository that the pull request is opened in, also from a fork. */
+  async function showHead(target: Repository, pull: PullRequest, from: Repository): Promise<void> {
+    if (from.id !== target.id) {
+      const remote = { url: from.path, file: true };
+      await git(["fetch", "--quiet", "--no-write-fetch-head", from.path, `+refs/heads/${pull.head}:refs/pull/${pull.number}/head`], {
+        cwd: target.path,
+        remote,
+      });
+    } else await git(["update-ref", `refs/pull/${pull.number}/head`, pull.headSha], { cwd: target.path });
+  }
+
   function findPull(repository: Repository, context: Context): PullRequest | undefined {
     return state.pulls.find((pull) => pull.repository === repository.id && pull.number === Number(context.req.param("number")));
   }
 
   return standIn;
+}
+
+function deliveryJson(delivery: Delivery, state: State) {
+  const payload = JSON.parse(delivery.body) as { repository?: { id: number } };
+  return {
+    id: delivery.id,
+    guid: delivery.guid,
+    delivered_at: delivery.deliveredAt,
+    redelivery: delivery.redelivery ?? false,
+    duration: 0.1,
+    status: delivery.statusCode === 202 ? "OK" : "failed",
+    status_code: delivery.statusCode,
+    event: delivery.event,
+    action: delivery.action,
+    installation_id: state.app?.installation ?? null,
+    repository_id: payload.repository?.id ?? null,
+  };
 }
 
 interface CheckBody {

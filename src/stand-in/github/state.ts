@@ -14,9 +14,11 @@ export type Role = "read" | "triage" | "write" | "maintain" | "admin";
 export interface Repository {
   readonly id: number;
   readonly owner: string;
-  readonly name: string;
-  readonly private: boolean;
+  name: string;
+  private: boolean;
   readonly defaultBranch: string;
+  /** The repository that this one was forked from. */
+  readonly parent?: number;
   /** Path of the bare repository. */
   readonly path: string;
   readonly roles: Map<string, Role>;
@@ -28,7 +30,11 @@ export interface PullRequest {
   readonly repository: number;
   readonly title: string;
   readonly author: string;
+  /** Branch of the head repository. */
   readonly head: string;
+  /** Another one than `repository` for a pull request from a fork. */
+  readonly headRepository: number;
+  readonly draft: boolean;
   readonly base: string;
   headSha: string;
   baseSha: string;
@@ -88,7 +94,9 @@ export interface Delivery {
   readonly action: string | null;
   readonly body: string;
   readonly deliveredAt: string;
+  /** 0 until an attempt has ended. */
   statusCode: number;
+  redelivery?: boolean;
 }
 
 export class State {
@@ -97,7 +105,7 @@ export class State {
   readonly users = new Map<string, User>();
   readonly repositories = new Map<number, Repository>();
   readonly pulls: PullRequest[] = [];
-  readonly comments: Comment[] = [];
+  comments: Comment[] = [];
   readonly checks: CheckRun[] = [];
   readonly reviews: Review[] = [];
   readonly deliveries: Delivery[] = [];

@@ -1,6 +1,7 @@
 import type { Migration } from "kysely/migration";
 import { foundation } from "./001-foundation.ts";
 import { rotation } from "./010-rotation.ts";
+import { github } from "./020-github.ts";
 import { rotationControl } from "./020-rotation-control.ts";
 import { incidentIndex } from "./030-incident-index.ts";
 
@@ -10,4 +11,5 @@ export const migrations: Readonly<Record<string, Migration>> = {
   "010-rotation": rotation,
   "020-rotation-control": rotationControl,
   "030-incident-index": incidentIndex,
+  "020-github": github,
 };

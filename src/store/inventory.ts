@@ -1,0 +1,39 @@
+import type { Kysely } from "kysely";
+import { json } from "./json.ts";
+import type { Schema } from "./schema.ts";
+
+/** What is stored of a default branch: which blob stands at which path, and what follows from them; never a file's text. */
+export interface Inventory {
+  readonly commit: string;
+  readonly files: readonly { readonly path: string; readonly blob: string }[];
+  readonly identities: readonly unknown[];
+  readonly edges: readonly unknown[];
+}
+
+interface RepositoryKey {
+  readonly host: string;
+  readonly repositoryId: number;
+}
+
+/** Raised with every change of what an inventory reads: older rows are then made anew. */
+const version = "1";
+
+export async function readInventory(db: Kysely<Schema>, key: RepositoryKey): Promise<Inventory | undefined> {
+  const row = await db
+    .selectFrom("inventory")
+    .select(["commit", "body"])
+    .where("host", "=", key.host)
+    .where("repository_id", "=", key.repositoryId)
+    .where("ruleset", "=", version)
+    .executeTakeFirst();
+  return row === undefined ? undefined : { ...(row.body as Omit<Inventory, "commit">), commit: row.commit };
+}
+
+export async function saveInventory(db: Kysely<Schema>, key: RepositoryKey, { commit, ...body }: Inventory): Promise<void> {
+  const row = { commit, ruleset: version, complete: true, body: json(body), updated_at: new Date() };
+  await db
+    .insertInto("inventory")
+    .values({ host: key.host, repository_id: key.repositoryId, ...row })
+    .onConflict((conflict) => conflict.columns(["host", "repository_id"]).doUpdateSet(row))
+    .execute();
+}
