@@ -154,6 +154,7 @@ export async function scanWhole(
     const graph = buildGraph({ scope, files, findings: kept, storeMatches: [] });
     for (const finding of kept.map((one) => identified(one, graph))) await keepHistoric(rekey, repository, finding, as);
   });
+  if (!as.preExisting) return; // one branch is not the history
   await rekey.database.db
     .updateTable("repository")
     .set({ backfilled_at: new Date() })
