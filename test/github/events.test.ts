@@ -176,9 +176,12 @@ test("while git is down the check is queued, ends neutral with the reason at the
     (status) => status === "queued",
     10_000,
   );
-  const overdue = await concluded(own, number);
+  const overdue = await until(
+    "the deadline is said",
+    () => own.checks(number).at(-1),
+    (check) => check?.output.summary?.includes("Fetching the code by git failed") === true && check.status === "completed",
+  );
   expect(overdue).toMatchObject({ conclusion: "neutral", output: { title: "Could not be scanned yet" } });
-  expect(overdue.output.summary).toContain("Fetching the code by git failed");
   world.github.refuse = undefined;
   await until(
     "the scan was made up for",

@@ -196,12 +196,12 @@ export async function until<T>(what: string, read: () => T | Promise<T>, done: (
   }
 }
 
-/** The App's last word on a pull request or commit: its check, once it is completed. */
+/** The App's last word on a pull request or commit: its check, once a scan has completed it (a slow machine may pass the deadline first). */
 export async function concluded(of: WorkingRepository, what: number | string): Promise<CheckRun> {
   const check = await until(
     `the check of ${what} is completed`,
     () => of.checks(what).at(-1),
-    (latest) => latest?.status === "completed",
+    (latest) => latest?.status === "completed" && latest.output.title !== "Could not be scanned yet",
   );
   if (check === undefined) throw new Error("unreachable");
   return check;
