@@ -2,18 +2,26 @@ import { statSync, writeFileSync } from "node:fs";
 import { Command, Option } from "commander";
 import { UsageError } from "../errors.ts";
 import type { Evidence, Finding } from "../finding.ts";
+import { findingsCsv } from "../report/findings-csv.ts";
+import { gitlabReport } from "../report/gitlab.ts";
 import { jsonReport } from "../report/json.ts";
+import { junitReport } from "../report/junit.ts";
+import { markdownReport } from "../report/markdown.ts";
+import { ocsfReport } from "../report/ocsf.ts";
 import { sarifReport } from "../report/sarif.ts";
 import { printable, textReport } from "../report/text.ts";
 import type { Progress } from "../source/scanner.ts";
 import { identified } from "./identify.ts";
 import { type LocalScan, localScan } from "./local-scan.ts";
 
+const formats = ["text", "json", "sarif", "gitlab", "junit", "csv", "ocsf", "markdown"] as const;
+type Format = (typeof formats)[number];
+
 interface Options {
   readonly history?: true;
   readonly staged?: true;
   readonly range?: string;
-  readonly format: "text" | "json" | "sarif";
+  readonly format: Format;
   readonly baseline?: string;
   readonly output?: string;
   readonly detectors: string[];
@@ -27,7 +35,7 @@ export function command(): Command {
     .option("--history", "scan everything that any ref of the repository reaches")
     .option("--staged", "scan what the next commit would add, as it stands in the index")
     .option("--range <a..b>", "scan what the commits of a range add")
-    .addOption(new Option("--format <format>", "output").choices(["text", "json", "sarif"]).default("text"))
+    .addOption(new Option("--format <format>", "output").choices(formats).default("text"))
     .option("--baseline <file>", "silence what this file lists (default: .rekey/baseline)")
     .option("--output <file>", "write the report to a file")
     .option("--detectors <folder>", "add the detectors of a folder (repeatable)", (folder: string, all: string[]) => [...all, folder], [])
@@ -43,27 +51,47 @@ Exit codes: 0 clean, 1 credentials found, 2 wrong usage, failure, or a scan that
 }
 
 async function run(path: string, options: Options): Promise<void> {
+  const started = new Date().toISOString();
   const progress = options.progress && process.stderr.isTTY ? showProgress() : undefined;
   const scanned = await localScan({ ...options, path, progress: progress?.show });
   progress?.clear();
   for (const warning of scanned.repository.warnings) process.stderr.write(`rekey scan: ${printable(warning)}\n`);
 
   const findings = await identified(scanned.kept, { ...scanned, scope: scanned.repository.scope });
-  const report = await render(findings, scanned, path, options.format);
+  const report = await render(findings, scanned, { path, started, format: options.format });
   if (options.output === undefined) process.stdout.write(report);
   else writeReport(options.output, report);
   process.exitCode = findings.length > 0 ? 1 : scanned.stats.complete ? 0 : 2;
 }
 
-async function render(findings: readonly Finding[], scanned: LocalScan, path: string, format: Options["format"]): Promise<string> {
+async function render(
+  findings: readonly Finding[],
+  scanned: LocalScan,
+  { path, started, format }: { path: string; started: string; format: Format },
+): Promise<string> {
   const { stats, prefix, suppressed } = scanned;
-  if (format === "sarif") {
-    const { default: manifest } = await import("../../package.json", { with: { type: "json" } });
-    return sarifReport(findings, stats, manifest.version);
+  const { default: manifest } = await import("../../package.json", { with: { type: "json" } });
+  const tool = { version: manifest.version, started, ended: new Date().toISOString() };
+  // what other systems store counts from the top of the repository; what a person reads, from the folder that they named
+  const below = () => findings.map((finding) => withoutPrefix(finding, prefix));
+  switch (format) {
+    case "sarif":
+      return sarifReport(findings, stats, manifest.version);
+    case "gitlab":
+      return gitlabReport(findings, stats, tool);
+    case "ocsf":
+      return ocsfReport(findings, tool);
+    case "junit":
+      return junitReport(findings, stats);
+    case "csv":
+      return findingsCsv(findings);
+    case "markdown":
+      return markdownReport(findings, stats);
+    case "json":
+      return jsonReport(below(), stats);
+    case "text":
+      return textReport(below(), stats, { suppressed: suppressed.length, prefix: prefix === "" ? "" : typed(path) });
   }
-  const below = findings.map((finding) => withoutPrefix(finding, prefix));
-  if (format === "json") return jsonReport(below, stats);
-  return textReport(below, stats, { suppressed: suppressed.length, prefix: prefix === "" ? "" : typed(path) });
 }
 
 /** Paths relative to the scanned folder. Paths of evidence outside it stay as they are. */

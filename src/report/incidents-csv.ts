@@ -1,6 +1,7 @@
 import type { IncidentFacts } from "../incident/fold.ts";
+import { type Cell, csv } from "./csv.ts";
 
-const columns: readonly (readonly [name: string, value: (incident: IncidentFacts) => string | number | boolean | undefined])[] = [
+const columns: readonly (readonly [name: string, value: (incident: IncidentFacts) => Cell])[] = [
   ["id", ({ id }) => id],
   ["title", ({ credential }) => credential.title],
   ["detector", ({ credential }) => credential.detector],
@@ -28,13 +29,8 @@ const columns: readonly (readonly [name: string, value: (incident: IncidentFacts
 
 /** RFC 4180, one line an incident and a header. Times are ISO 8601 UTC. */
 export function incidentsCsv(incidents: readonly IncidentFacts[]): string {
-  const lines = [columns.map(([name]) => name), ...incidents.map((incident) => columns.map(([, value]) => cell(value(incident))))];
-  return lines.map((line) => `${line.join(",")}\r\n`).join("");
-}
-
-/** A spreadsheet would run what begins with these (OWASP, CSV injection): a quote before it keeps it text. */
-function cell(value: string | number | boolean | undefined): string {
-  const text = String(value ?? "");
-  const safe = /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
-  return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
+  return csv(
+    columns.map(([name]) => name),
+    incidents.map((incident) => columns.map(([, value]) => value(incident))),
+  );
 }

@@ -1,6 +1,7 @@
 import { type Finding, fingerprintableBits, type Severity } from "../finding.ts";
 import type { ReportStats } from "./json.ts";
 import { ordered } from "./order.ts";
+import { advice, whose } from "./words.ts";
 
 /**
  * SARIF 2.1.0 (OASIS) for code scanning. Paths count from the repository's top. No snippets: they would hold the value. Alerts stay
@@ -35,14 +36,14 @@ export function sarifReport(findings: readonly Finding[], stats: ReportStats, ve
 }
 
 function rule(finding: Finding) {
-  const advice = advise(finding.revoke);
+  const revoke = advice(finding);
   return {
     id: finding.detector,
     name: finding.title,
     shortDescription: { text: finding.title },
     fullDescription: { text: `A leaked ${finding.title}. Removing the line does not end the exposure: the credential has to be revoked.` },
     ...(finding.revoke.startsWith("https://") ? { helpUri: finding.revoke } : {}),
-    help: { text: `Revoke it: ${advice}`, markdown: `**Revoke it:** ${advice}` },
+    help: { text: `Revoke it: ${revoke}`, markdown: `**Revoke it:** ${revoke}` },
     defaultConfiguration: { level: level(finding.severity) },
     properties: { tags: ["security", "secret"], precision: precision[finding.confidence], "security-severity": score[finding.severity] },
   };
@@ -75,7 +76,7 @@ function result(finding: Finding, ruleIndex: number): object {
     ruleId: finding.detector,
     ruleIndex,
     level: level(finding.severity),
-    message: { text: `${finding.title}.${whose(finding)} Revoke it: ${advise(finding.revoke)}` },
+    message: { text: `${[`${finding.title}.`, whose(finding), `Revoke it: ${advice(finding)}`].filter(Boolean).join(" ")}` },
     locations: [place],
     partialFingerprints: {
       "rekeyFinding/v1": finding.id,
@@ -84,16 +85,6 @@ function result(finding: Finding, ruleIndex: number): object {
     },
     properties: { confidence: finding.confidence, ...(location.commit === undefined ? {} : { commit: location.commit }) },
   };
-}
-
-function whose({ identities: [first] }: Finding): string {
-  if (first === undefined) return "";
-  const owner = first.owner === undefined ? "" : `, owner ${first.owner}`;
-  return ` ${first.relation === "authenticates_as" ? "Authenticates as" : first.relation === "used_by" ? "Used by" : "Exposed by"} ${first.kind} ${first.name}${owner} (${first.grade}).`;
-}
-
-function advise(revoke: string): string {
-  return revoke.replace(/^none: /, "");
 }
 
 function uri(path: string): string {
