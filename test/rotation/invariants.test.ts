@@ -432,13 +432,36 @@ test.each([-3_600_000, 3_600_000])(
 );
 
 test("I20: a run that is carried out again does nothing again, since what is confirmed is not repeated", async () => {
-  const w = world();
-  const deps = { ...w.deps, reports: async () => [{ version: "2", at: 1 }] };
+  const calls: string[] = [];
+  const users = userDatabase("app", "the old password");
+  const counted: Partial<Driver> = {
+    issue: async (context, request) => {
+      calls.push("issue");
+      return users.driver.issue?.(context, request) ?? Promise.reject(new Error("no issue"));
+    },
+    revoke: async (context, record, target) => {
+      calls.push("revoke");
+      await users.driver.revoke?.(context, record, target);
+    },
+    probe: users.driver.probe,
+    list: users.driver.list ?? (async () => []),
+  };
+  const w = world({}, counted);
+  const deps = { ...w.deps, driver: () => ({ ...users.driver, ...counted }), reports: async () => [{ version: "2", at: 1 }] };
   const run = await startRun(deps, w.plan);
+  for (const key of ["issue", "promote-0", "revoke"]) {
+    const settle: typeof deps.journal.settle = async (lease, settled, state, result) => {
+      await deps.journal.settle(lease, settled, state, result);
+      if (settled === key) throw new FencedError("the worker is gone");
+    };
+    await executeRun({ ...deps, journal: { ...deps.journal, settle } }, run);
+    await expireLease(database, run);
+  }
   await executeRun(deps, run);
-  const [events, users] = [w.events.length, JSON.stringify([...w.users.users])];
+  expect(calls, "taken up three times, each thing done once").toEqual(["issue", "revoke"]);
+  const [events, before] = [w.events.length, JSON.stringify([...users.users])];
   for (let again = 0; again < 3; again++) expect(await executeRun(deps, run)).toMatchObject({ state: "done" });
-  expect([w.events.length, JSON.stringify([...w.users.users])]).toEqual([events, users]);
+  expect([w.events.length, JSON.stringify([...users.users])]).toEqual([events, before]);
 });
 
 test("I21, I22: Rekey does not rotate what it uses itself, and sees that a key it made leaked again, since both are fingerprints that it knows", async () => {
