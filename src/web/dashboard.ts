@@ -21,7 +21,7 @@ const shown = 10;
 export function dashboardPage(incidents: readonly ListedIncident[], now: string): Html {
   const summary = summarize(incidents, now);
   // pictures of a handful of incidents would pretend to know more than the list above them
-  const weeks = summary.remediation.survival.n < fewest ? [] : weekly(incidents, now);
+  const weeks = summary.remediation.survival.n < fewest ? [] : sinceTheFirst(weekly(incidents, now));
   return page(
     "Overview",
     join([
@@ -119,11 +119,17 @@ ${atBothWidths((width, id) => survivalChart(survival, { width, id }))}
 }
 
 function trend(weeks: readonly Week[]): Html {
-  if (!weeks.some(({ median }) => median !== undefined)) return nothing;
+  if (weeks.filter(({ median }) => median !== undefined).length < 2) return nothing;
   return html`<section aria-labelledby="trend"><h2 id="trend">Is it getting faster</h2>
 <figure>${atBothWidths((width, id) => trendChart(weeks, { width, id: `trend-${id}` }))}
 <figcaption>Time to remediate of the leaks of each week. The dot: half were dead within this time; the bar above it: 90 %. A hollow dot stands on fewer than ten leaks and says little.</figcaption>
 <details><summary>The weeks as a table</summary>${trendTable(weeks)}</details></figure></section>`;
+}
+
+/** The weeks before Rekey came say nothing; four are kept, so that one week is not a picture of its own. */
+function sinceTheFirst(weeks: readonly Week[]): readonly Week[] {
+  const first = weeks.findIndex(({ detected, closed, openAtEnd }) => detected + closed + openAtEnd > 0);
+  return weeks.slice(Math.max(0, Math.min(first, weeks.length - 4)));
 }
 
 function openByAge({ open, openByAge: buckets, overdue }: Summary): Html {

@@ -44,6 +44,17 @@ test("under ten incidents there is a list and no curve", async () => {
   expect(page).toMatch(/RK-D000<\/span>[\s\S]*dead after 3 min/);
 });
 
+test("a trend is drawn from two weeks with a median on, and begins where the incidents begin", async () => {
+  const earlier = Array.from({ length: 12 }, (_, index) =>
+    incident(`RK-E${String(index).padStart(3, "0")}`, ["2026-02-17T10:00:00.000Z", opened], ["2026-02-17T12:00:00.000Z", dead]),
+  );
+  expect(await (await web(mixed(24)).request("/")).text()).not.toContain("Is it getting faster");
+  const page = await (await web([...mixed(24), ...earlier]).request("/")).text();
+  expect(page).toContain("Half of the leaks of the week of 2026-02-16 were dead within 2 h, of the week of 2026-02-23 within 1 h 22 min.");
+  expect(page).toContain('<th scope="row">2026-02-09</th>');
+  expect(page).not.toContain('<th scope="row">2026-02-02</th>');
+});
+
 test("without incidents it says so and shows no empty boxes", async () => {
   const page = await (await web([]).request("/")).text();
   expect(page).toContain("<h1>No leaked credential has been found yet.</h1>");

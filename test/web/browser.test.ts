@@ -73,7 +73,6 @@ test("the first page shows a live credential and its owner first, also without J
       "Open credentials and their owners",
       "What became of the rest",
       "Time until a leaked credential is dead",
-      "Is it getting faster",
       "Open by age",
       "What comes in and what is closed",
       "Where the time goes",
