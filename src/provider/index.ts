@@ -10,6 +10,7 @@ import { litellm } from "./litellm.ts";
 import { openai } from "./openai.ts";
 import { openrouter } from "./openrouter.ts";
 import { postgresql } from "./postgresql.ts";
+import { redis } from "./redis.ts";
 import { vaultToken } from "./vault-token.ts";
 
 /** Every provider; a new one is one file and one line here. */
@@ -25,6 +26,7 @@ export const drivers: readonly Driver[] = [
   openai,
   openrouter,
   postgresql,
+  redis,
   vaultToken,
 ];
 

@@ -58,7 +58,7 @@ test.each(["embedded", "postgresql"] as const)(
   { timeout: 300_000 },
   async (kind) => {
     for (const dieAt of boundaries) {
-      const database: Location = kind === "embedded" ? { dataDir: join(folder, `db-${dieAt}`) } : { url: postgres.url };
+      const database: Location = kind === "embedded" ? { dataDir: join(folder, "db") } : { url: postgres.url };
       const key = provider.createKey(`triage-${kind}-${dieAt}`);
       const at = { ...place, path: `secret/agents/${key.hash.slice(0, 12)}` };
       const context = { host: store.url, credential: store.token, timeout: 5000 };
