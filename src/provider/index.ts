@@ -7,6 +7,7 @@ import { huggingface } from "./huggingface.ts";
 import { langfuse } from "./langfuse.ts";
 import { langsmith } from "./langsmith.ts";
 import { litellm } from "./litellm.ts";
+import { mysql } from "./mysql.ts";
 import { openai } from "./openai.ts";
 import { openrouter } from "./openrouter.ts";
 import { postgresql } from "./postgresql.ts";
@@ -23,6 +24,7 @@ export const drivers: readonly Driver[] = [
   langfuse,
   langsmith,
   litellm,
+  mysql,
   openai,
   openrouter,
   postgresql,
