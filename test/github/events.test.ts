@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { missedDeliveries } from "../../src/pipeline/reconcile.ts";
 import { openRouterKey } from "./keys.ts";
 import { type AppWorld, concluded, startApp, until } from "./world.ts";
 
@@ -97,6 +98,31 @@ test("an installation looks through the whole history: pre-existing, exposed sin
   expect(old?.occurrences[0]?.place).toBe("old.env:1");
   expect((old?.clock.exposed ?? "z") <= (old?.clock.detected ?? "")).toBe(true);
   expect(found.filter(({ preExisting }) => !preExisting)).toHaveLength(1);
+});
+
+test("webhooks that did not arrive are asked for again, and only those", async () => {
+  const own = await world.addRepository("missed");
+  await until(
+    "main was looked at",
+    () => world.server.rekey.database.db.selectFrom("inventory").select("commit").where("repository_id", "=", own.repository.id).execute(),
+    (rows) => rows.length === 1,
+  );
+  world.github.weather = { copies: ({ event }) => (event === "pull_request" ? 0 : 1) };
+  const number = await own.propose("work", { "a.env": `KEY=${openRouterKey()}\n` });
+  world.github.weather = {};
+  const before = world.github.state.deliveries.length;
+  await missedDeliveries(world.server.rekey);
+  expect(await concluded(own, number)).toMatchObject({ conclusion: "action_required" });
+  const again = world.github.state.deliveries
+    .slice(before)
+    .filter(
+      ({ redelivery, body }) =>
+        redelivery === true && (JSON.parse(body) as { repository?: { id: number } }).repository?.id === own.repository.id,
+    );
+  expect(again.map(({ event }) => event)).toEqual(["pull_request"]);
+  // it arrived by now, so that it is not asked for another time
+  await missedDeliveries(world.server.rekey);
+  expect(world.github.state.deliveries.filter(({ guid }) => guid === again[0]?.guid)).toHaveLength(2);
 });
 
 test("a pull request from a fork is judged on its head, and grants its author nothing", async () => {
