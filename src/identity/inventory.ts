@@ -1,6 +1,7 @@
 import { clientFor } from "../agent-config/index.ts";
 import { grants } from "./graph.ts";
-import { isManifest, namesVariables } from "./technique/environment-reference.ts";
+import { isManifest } from "./program.ts";
+import { namesVariables } from "./technique/environment-reference.ts";
 
 /** A file that takes part in a repository's inventory is at most this large, in bytes; larger ones are left out. */
 export const largestInventoryFile = 1 << 20;

@@ -1,35 +1,62 @@
 import { readTree } from "../../agent-config/format/read.ts";
 import { field, select, type Tree } from "../../agent-config/format/tree.ts";
-import { storeEntryNode } from "../model.ts";
-import { lineCounter, type Mention, type MentionReader, mostMentions } from "./mention.ts";
+import { type GraphNode, storeEntryNode } from "../model.ts";
+import { isHelmTemplate, isOpen, withoutActions } from "./helm.ts";
+import { lineCounter, type Mention, type MentionContext, type MentionReader, mostMentions } from "./mention.ts";
 
 /** Where a pod template may stand in a resource. */
 const podSpecs = ["/spec", "/spec/template/spec", "/spec/jobTemplate/spec/template/spec"];
 
 /** A workload of Kubernetes uses the variables of its containers; a `secretKeyRef` says which entry holds the value. */
 export const kubernetes: MentionReader = {
-  takes: (path) => /\.ya?ml$/i.test(path) && !path.startsWith(".github/"),
-  read(_path, text) {
-    if (!/^[ \t]{0,16}kind:/m.test(text) || !/^[ \t]{0,16}apiVersion:/m.test(text)) return [];
+  takes: isKubernetesPath,
+  read(path, text, { copies }) {
     const lineOf = lineCounter(text);
-    const { root } = readTree(text, "yaml");
-    if (root === undefined) return [];
-    const resources = root.kind === "list" ? root.items : [root];
-    const remote = externalSecrets(resources);
-    return resources.flatMap((resource) => ofResource(resource, remote, lineOf)).slice(0, mostMentions);
+    return resourcesOf(path, text)
+      .flatMap((resource) => ofResource(resource, copies, lineOf))
+      .slice(0, mostMentions);
   },
 };
 
-function ofResource(
-  resource: Tree,
-  remote: ReadonlyMap<string, ReturnType<typeof storeEntryNode>>,
-  lineOf: (offset: number) => number,
-): Mention[] {
-  const [kind, name] = [textOf(field(resource, "kind")), textOf(field(field(resource, "metadata"), "name"))];
-  if (kind === undefined || name === undefined) return [];
-  const namespace = textOf(field(field(resource, "metadata"), "namespace")) ?? "default";
+/** The paths that a manifest, or a template of a Helm chart, can have. */
+export function isKubernetesPath(path: string): boolean {
+  return /\.ya?ml$/i.test(path) && !path.startsWith(".github/");
+}
+
+/** The resources of a file; none where it is no manifest. */
+export function resourcesOf(path: string, text: string): readonly Tree[] {
+  if (!/^[ \t]{0,16}kind:/m.test(text) || !/^[ \t]{0,16}apiVersion:/m.test(text)) return [];
+  const { root } = readTree(isHelmTemplate(path) ? withoutActions(text) : text, "yaml");
+  if (root === undefined) return [];
+  return root.kind === "list" ? root.items : [root];
+}
+
+/** `Deployment/app` and its namespace; undefined where a template leaves either open. */
+export function resourceName(resource: Tree): { kind: string; name: string; namespace: string } | undefined {
+  const metadata = field(resource, "metadata");
+  const [kind, name] = [textOf(field(resource, "kind")), textOf(field(metadata, "name"))];
+  if (kind === undefined || name === undefined || isOpen(name)) return undefined;
+  const namespace = textOf(field(metadata, "namespace"));
+  return { kind, name, namespace: namespace === undefined || isOpen(namespace) ? "default" : namespace };
+}
+
+function ofResource(resource: Tree, copies: MentionContext["copies"], lineOf: (offset: number) => number): Mention[] {
+  const named = resourceName(resource);
+  if (named === undefined) return [];
+  const { kind, name, namespace } = named;
   const by = { kind: "workload" as const, name: `${kind}/${name}`, line: lineOf(resource.start) };
-  return podSpecs
+  const whole = podSpecs
+    .flatMap((spec) => [
+      ...["containers", "initContainers"].flatMap((list) => select(resource, `${spec}/${list}/*/envFrom/*/secretRef/name`)),
+      ...select(resource, `${spec}/volumes/*/secret/secretName`),
+    ])
+    .flatMap(({ node }): Mention[] => {
+      const secret = textOf(node);
+      if (secret === undefined || isOpen(secret)) return [];
+      const from = copies.get(`${namespace}/${secret}#`) ?? storeEntryNode("kubernetes", `${namespace}/${secret}`);
+      return [{ line: lineOf(node.start), verb: "is given", by, from }];
+    });
+  const single = podSpecs
     .flatMap((spec) => ["containers", "initContainers"].flatMap((list) => select(resource, `${spec}/${list}/*/env/*`)))
     .flatMap(({ node }): Mention[] => {
       const variable = textOf(field(node, "name"));
@@ -37,35 +64,40 @@ function ofResource(
       const reference = field(field(node, "valueFrom"), "secretKeyRef");
       const [secret, key] = [textOf(field(reference, "name")), textOf(field(reference, "key"))];
       const from =
-        secret === undefined
+        secret === undefined || key === undefined || isOpen(secret) || isOpen(key)
           ? undefined
-          : (remote.get(`${namespace}/${secret}#${key ?? ""}`) ?? storeEntryNode("kubernetes", `${namespace}/${secret}`, key));
+          : (copies.get(`${namespace}/${secret}#${key}`) ?? storeEntryNode("kubernetes", `${namespace}/${secret}`, key));
       return [{ variable, line: lineOf(node.start), verb: "passes", by, ...(from === undefined ? {} : { from }) }];
     });
+  return [...single, ...whole];
 }
 
-/** External Secrets Operator: the Kubernetes secret is a copy of an entry in a secret manager. */
-function externalSecrets(resources: readonly Tree[]): Map<string, ReturnType<typeof storeEntryNode>> {
-  const found = new Map<string, ReturnType<typeof storeEntryNode>>();
-  for (const resource of resources) {
+/** External Secrets Operator: the Kubernetes secret is a copy of an entry in a secret manager, wherever its manifest stands. */
+export function externalSecrets(files: readonly { readonly path: string; readonly text: string }[]): Map<string, GraphNode> {
+  const found = new Map<string, GraphNode>();
+  const manifests = files.filter(({ path, text }) => isKubernetesPath(path) && text.includes("ExternalSecret"));
+  for (const resource of manifests.flatMap(({ path, text }) => resourcesOf(path, text))) {
     if (textOf(field(resource, "kind")) !== "ExternalSecret") continue;
     const metadata = field(resource, "metadata");
     const spec = field(resource, "spec");
     const store = textOf(field(field(spec, "secretStoreRef"), "name")) ?? "external-secrets";
     const target = textOf(field(field(spec, "target"), "name")) ?? textOf(field(metadata, "name")) ?? "";
+    const namespace = resourceName(resource)?.namespace ?? "default";
+    const [extract, ...more] = select(resource, "/spec/dataFrom/*/extract/key");
+    const whole = textOf(extract?.node);
+    // Two extracts into one secret leave open which of them a key comes from.
+    if (whole !== undefined && more.length === 0 && !isOpen(whole) && !isOpen(target))
+      found.set(`${namespace}/${target}#`, storeEntryNode(store, whole));
     for (const { node } of select(resource, "/spec/data/*")) {
       const remote = field(node, "remoteRef");
       const [path, key] = [textOf(field(remote, "key")), textOf(field(node, "secretKey"))];
-      if (path === undefined || key === undefined) continue;
-      found.set(
-        `${textOf(field(metadata, "namespace")) ?? "default"}/${target}#${key}`,
-        storeEntryNode(store, path, textOf(field(remote, "property"))),
-      );
+      if (path === undefined || key === undefined || isOpen(path) || isOpen(target)) continue;
+      found.set(`${namespace}/${target}#${key}`, storeEntryNode(store, path, textOf(field(remote, "property"))));
     }
   }
   return found;
 }
 
-function textOf(node: Tree | undefined): string | undefined {
+export function textOf(node: Tree | undefined): string | undefined {
   return node?.kind === "text" ? node.value.slice(0, 300) : undefined;
 }

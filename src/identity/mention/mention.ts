@@ -1,9 +1,10 @@
 import type { IdentityKind } from "../../finding.ts";
 import type { GraphNode } from "../model.ts";
 
-/** A file says the name of an environment variable. */
+/** A file says the name of an environment variable, or that somebody is given all of a store entry (`envFrom`, a mounted secret). */
 export interface Mention {
-  readonly variable: string;
+  /** Absent where a whole entry is given; then `by` and `from` are there. */
+  readonly variable?: string;
   /** 1-based. */
   readonly line: number;
   /** "reads", "passes", "sets": for the sentence of the evidence. */
@@ -14,10 +15,17 @@ export interface Mention {
   readonly from?: GraphNode;
 }
 
+/** What a reader knows of the rest of the repository. */
+export interface MentionContext {
+  readonly scope: string;
+  /** External Secrets: `<namespace>/<secret>#<key>` of Kubernetes, or `<namespace>/<secret>#` for all of it → the entry that it copies. */
+  readonly copies: ReadonlyMap<string, GraphNode>;
+}
+
 /** A kind of file that names variables: one file in this folder, one line in the technique. Never throws. */
 export interface MentionReader {
   readonly takes: (path: string) => boolean;
-  readonly read: (path: string, text: string, scope: string) => readonly Mention[];
+  readonly read: (path: string, text: string, context: MentionContext) => readonly Mention[];
 }
 
 /** A hostile file names at most this many. */

@@ -6,7 +6,7 @@ import { lineCounter, type Mention, type MentionReader, mostMentions } from "./m
 /** A job of GitHub Actions uses every `secrets.X` that its text names; a secret under another name in `env` is that variable too. */
 export const workflow: MentionReader = {
   takes: (path) => /(?:^|\/)\.github\/workflows\/[^/]+\.ya?ml$/.test(path),
-  read(_path, text, scope) {
+  read(_path, text, { scope }) {
     const lineOf = lineCounter(text);
     const jobs = field(readTree(text, "yaml").root, "jobs");
     if (jobs?.kind !== "map") return [];

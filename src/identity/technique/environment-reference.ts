@@ -1,12 +1,14 @@
 import { isPlainName, withoutValues } from "../../agent-config/slot/mask.ts";
 import type { Finding, Grade } from "../../finding.ts";
+import { cloudformation } from "../mention/cloudformation.ts";
 import { code } from "../mention/code.ts";
 import { compose } from "../mention/compose.ts";
 import { dockerfile } from "../mention/dockerfile.ts";
 import { dotenv } from "../mention/dotenv.ts";
-import { kubernetes } from "../mention/kubernetes.ts";
-import type { Mention, MentionReader } from "../mention/mention.ts";
-import { basename, dirname } from "../mention/path.ts";
+import { gitlabCi } from "../mention/gitlab-ci.ts";
+import { helmValues } from "../mention/helm-values.ts";
+import { externalSecrets, kubernetes } from "../mention/kubernetes.ts";
+import type { Mention, MentionContext, MentionReader } from "../mention/mention.ts";
 import { terraform } from "../mention/terraform.ts";
 import { workflow } from "../mention/workflow.ts";
 import {
@@ -21,12 +23,24 @@ import {
   type View,
   variableNode,
 } from "../model.ts";
+import { programOf } from "../program.ts";
 import { variableOf } from "../variable.ts";
 
 const method = "environment-reference";
 
-/** The first that takes a path reads it. */
-const readers: readonly MentionReader[] = [workflow, compose, dockerfile, dotenv, terraform, kubernetes, code];
+/** Every one that takes a path reads it; what a YAML file is shows in its text alone. */
+const readers: readonly MentionReader[] = [
+  workflow,
+  gitlabCi,
+  compose,
+  dockerfile,
+  dotenv,
+  terraform,
+  cloudformation,
+  helmValues,
+  kubernetes,
+  code,
+];
 
 /**
  * Joins by the name of a variable: who reads it, who passes it, where its value comes from. A name is given twice as easily as
@@ -35,7 +49,8 @@ const readers: readonly MentionReader[] = [workflow, compose, dockerfile, dotenv
 export const environmentReference: Technique = {
   method,
   find(view) {
-    const parts = [...view.files.map((file) => ofFile(file, view)), ...view.findings.map((finding) => ofFinding(finding, view))];
+    const context: MentionContext = { scope: view.scope, copies: externalSecrets(view.files) };
+    const parts = [...view.files.map((file) => ofFile(file, view, context)), ...view.findings.map((finding) => ofFinding(finding, view))];
     return {
       identities: parts.flatMap(({ identities = [] }) => identities),
       nodes: parts.flatMap(({ nodes = [] }) => nodes),
@@ -49,57 +64,28 @@ export function namesVariables(path: string): boolean {
   return readers.some((reader) => reader.takes(path));
 }
 
-function ofFile({ path, text }: SourceFile, view: View): Contribution {
-  const reader = readers.find((one) => one.takes(path));
-  if (reader === undefined || text.length > 1 << 20) return {};
-  const plain = reader
-    .read(path, text, view.scope)
-    .filter(({ variable, from }) => isPlainName(variable) && (from === undefined || isPlainName(from.name)));
+function ofFile({ path, text }: SourceFile, view: View, context: MentionContext): Contribution {
+  if (text.length > 1 << 20) return {};
+  const plain = readers
+    .filter((reader) => reader.takes(path))
+    .flatMap((reader) => reader.read(path, text, context))
+    .filter(({ variable = "", from }) => isPlainName(variable) && (from === undefined || isPlainName(from.name)));
   const mentions = plain.map((mention) => ({ ...mention, user: userOf(mention, path, view) }));
   return {
     identities: mentions.flatMap(({ user }) => (user === undefined ? [] : [user])),
-    nodes: mentions.flatMap(({ variable, from }) => [variableNode(view.scope, variable), ...(from === undefined ? [] : [from])]),
+    nodes: mentions.flatMap(({ variable, from }) => [
+      ...(variable === undefined ? [] : [variableNode(view.scope, variable)]),
+      ...(from === undefined ? [] : [from]),
+    ]),
     edges: mentions.flatMap((mention) => edgesOf(mention, path, view.scope)),
   };
 }
 
-/** A program is the folder of its nearest manifest; a lone file is one by itself. */
 function userOf({ by }: Mention, path: string, view: View): GraphIdentity | undefined {
   if (by === undefined) return undefined;
-  if (by !== "program") {
-    const name = withoutValues(by.name);
-    return { id: identityId(by.kind, view.scope, path, name), kind: by.kind, name, locations: [{ path, startLine: by.line }] };
-  }
-  const manifest = manifestOf(path, view) ?? path;
-  const name = manifest === path ? basename(path) : basename(dirname(manifest)) || (view.scope === "." ? manifest : basename(view.scope));
-  return { id: identityId("workload", view.scope, manifest, name), kind: "workload", name, locations: [{ path: manifest, startLine: 1 }] };
-}
-
-const manifests = [
-  "langgraph.json",
-  "package.json",
-  "pyproject.toml",
-  "go.mod",
-  "Cargo.toml",
-  "requirements.txt",
-  "setup.py",
-  "Gemfile",
-  "pom.xml",
-  "composer.json",
-];
-
-/** Whether a path is a manifest: only its place counts, its text is never needed. */
-export function isManifest(path: string): boolean {
-  return manifests.includes(basename(path));
-}
-
-function manifestOf(path: string, { textOf }: View): string | undefined {
-  const folders: string[] = [];
-  for (let folder = dirname(path); ; folder = dirname(folder)) {
-    folders.push(folder);
-    if (folder === "") break;
-  }
-  return folders.flatMap((folder) => manifests.map((name) => (folder === "" ? name : `${folder}/${name}`))).find((one) => textOf.has(one));
+  if (by === "program") return programOf(path, view);
+  const name = withoutValues(by.name);
+  return { id: identityId(by.kind, view.scope, path, name), kind: by.kind, name, locations: [{ path, startLine: by.line }] };
 }
 
 function edgesOf(
@@ -107,8 +93,12 @@ function edgesOf(
   path: string,
   scope: string,
 ): GraphEdge[] {
-  const node = variableNode(scope, variable);
   const where = { path, line };
+  if (variable === undefined) {
+    if (user === undefined || from === undefined) return [];
+    return [edge(from.id, user.id, "used_by", "strong", `${user.kind} ${user.name} ${verb} all of ${from.name}.`, where)];
+  }
+  const node = variableNode(scope, variable);
   const edges: GraphEdge[] = [];
   if (user !== undefined) {
     const text =
