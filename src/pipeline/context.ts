@@ -5,6 +5,7 @@ import type { GitHubClient } from "../github/client.ts";
 import type { Fields } from "../github/envelope.ts";
 import type { Log } from "../log.ts";
 import type { Playbook } from "../playbook/schema.ts";
+import { guidedDriver } from "../provider/guided.ts";
 import type { FingerprintKey, Secret } from "../secret.ts";
 import type { Database } from "../store/database.ts";
 import type { Queue } from "../store/queue.ts";
@@ -43,8 +44,12 @@ export function githubHost({ config }: Rekey): string {
   return new URL(config.github?.web ?? "https://github.com").host;
 }
 
+/** The driver that serves a detector's credentials; without one, what a person does and what the detector's own check can see. */
 export function driverOf(rekey: Rekey, detector: string): Driver | undefined {
-  return rekey.drivers.find(({ manifest }) => manifest.detectors.includes(detector));
+  const driver = rekey.drivers.find(({ manifest }) => manifest.detectors.includes(detector));
+  if (driver !== undefined) return driver;
+  const declared = rekey.ruleset.detectors.find((compiled) => compiled.detector.id === detector);
+  return declared === undefined ? undefined : guidedDriver(declared.detector);
 }
 
 /**

@@ -3,6 +3,7 @@ import { RefusedError } from "../errors.ts";
 import type { Finding } from "../finding.ts";
 import { type DeclaredConsumer, type DeclaredIdentities, type DeclaredPlace, declarationOf } from "../identity/declared.ts";
 import type { Incident } from "../incident/fold.ts";
+import { guidedPlaybook } from "../playbook/guided.ts";
 import { choosePlaybook, makePlan, modeOf, type Plan, type PlanFacts, type PlannedConsumer, type PlannedSink } from "../playbook/plan.ts";
 import { judgeUsage, type UsageVerdict } from "../playbook/usage.ts";
 import { latestPlan, savePlan } from "../store/evidence.ts";
@@ -29,8 +30,8 @@ export async function planFor(rekey: Rekey, id: string, declared: DeclaredIdenti
     targetOf(rekey, driver, occurrence.finding.attributes)?.environment,
   );
   const environment = identity.identity?.environment ?? "production";
-  const playbook = choosePlaybook(rekey.playbooks, { detector, environment, kind: identity.identity?.kind });
-  if (playbook === undefined) return undefined;
+  const playbook =
+    choosePlaybook(rekey.playbooks, { detector, environment, kind: identity.identity?.kind }) ?? guidedPlaybook(driver.manifest);
   const { consumers } = rekey.config.policy;
   const { grace } = driver.manifest;
   const { named, principal } = await nameRecord(rekey, driver, connection, incident, occurrence.finding);

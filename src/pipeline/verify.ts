@@ -11,7 +11,7 @@ import { recover } from "./recover.ts";
 export async function observeValidity(rekey: Rekey, incident: string, finding: Finding): Promise<ProbeResult | undefined> {
   const driver = driverOf(rekey, finding.detector);
   const known = await getIncident(rekey.database.db, incident);
-  if (driver === undefined || known === undefined || known.state === "resolved") return undefined;
+  if (driver?.manifest.verbs.probe === undefined || known === undefined || known.state === "resolved") return undefined;
   const result = await probeOnce(rekey, driver, known, finding);
   if (result === undefined) return undefined;
   await saveReceipt(rekey.database.db, {
@@ -48,7 +48,7 @@ export async function verifyDead(
   const [occurrence] = await listOccurrences(rekey.database.db, incident);
   if (known === undefined || occurrence === undefined) return { dead: false, sentence: "This incident is not known." };
   const driver = driverOf(rekey, known.credential.detector);
-  if (driver === undefined)
+  if (driver?.manifest.verbs.probe === undefined)
     return {
       dead: false,
       sentence: `There is no safe probe for this type; say how you revoked it with \`/rekey revoked ${incident} "how"\`.`,
