@@ -1,8 +1,10 @@
 import type { Driver } from "../driver.ts";
 import { anthropic } from "./anthropic.ts";
 import { awsIam } from "./aws-iam.ts";
+import { cloudflare } from "./cloudflare.ts";
 import { elevenlabs } from "./elevenlabs.ts";
 import { github } from "./github.ts";
+import { gitlab } from "./gitlab.ts";
 import { huggingface } from "./huggingface.ts";
 import { langfuse } from "./langfuse.ts";
 import { langsmith } from "./langsmith.ts";
@@ -12,14 +14,17 @@ import { openai } from "./openai.ts";
 import { openrouter } from "./openrouter.ts";
 import { postgresql } from "./postgresql.ts";
 import { redis } from "./redis.ts";
+import { slack } from "./slack.ts";
 import { vaultToken } from "./vault-token.ts";
 
 /** Every provider; a new one is one file and one line here. */
 export const drivers: readonly Driver[] = [
   anthropic,
   awsIam,
+  cloudflare,
   elevenlabs,
   github,
+  gitlab,
   huggingface,
   langfuse,
   langsmith,
@@ -29,6 +34,7 @@ export const drivers: readonly Driver[] = [
   openrouter,
   postgresql,
   redis,
+  slack,
   vaultToken,
 ];
 
