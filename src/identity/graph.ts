@@ -13,6 +13,7 @@ import { environmentReference } from "./technique/environment-reference.ts";
 import { selfDescribing } from "./technique/self-describing.ts";
 import { session } from "./technique/session.ts";
 import { storeMatch } from "./technique/store-match.ts";
+import { workloadIdentity } from "./technique/workload-identity.ts";
 
 export { type Links, linksFor } from "./links.ts";
 export type { GraphEdge, GraphIdentity, GraphInput, GraphNode, SourceFile, StoreMatch } from "./model.ts";
@@ -24,6 +25,7 @@ const techniques: readonly Technique[] = [
   storeMatch,
   selfDescribing,
   environmentReference,
+  workloadIdentity,
   session,
   commitAuthor,
   codeowners,

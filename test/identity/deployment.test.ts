@@ -113,3 +113,33 @@ Resources:
     "variable:h/o/r#STAGE used_by workload:h/o/r#template.yaml#Bot moderate",
   ]);
 });
+
+test("pods, service accounts and the cloud roles behind them", () => {
+  const account = (path: string, annotation: string) =>
+    file(path, `apiVersion: v1\nkind: ServiceAccount\nmetadata:\n  name: bot\n  namespace: ai\n  annotations: { ${annotation} }\n`);
+  const pod = file("app.yaml", deployment("      serviceAccountName: bot\n      containers: []\n"));
+  const role = "arn:aws:iam::123456789012:role/bot";
+  expect(edges([pod, account("sa.yaml", `eks.amazonaws.com/role-arn: "${role}"`)])).toEqual([
+    `service-account:h/o/r#sa.yaml#ai/bot can_access cloud-role:${role} strong`,
+    "workload:h/o/r#app.yaml#Deployment/bot can_access service-account:h/o/r#sa.yaml#ai/bot strong",
+  ]);
+  expect(edges([pod, account("sa.yaml", "iam.gke.io/gcp-service-account: bot@proj.iam.gserviceaccount.com")])[0]).toBe(
+    "service-account:h/o/r#sa.yaml#ai/bot can_access service-account:bot@proj.iam.gserviceaccount.com strong",
+  );
+  // An account that two files define (an overlay for each cluster), and a role that only rendering would tell, bind nothing.
+  expect(edges([pod, account("a.yaml", "x: y"), account("b.yaml", "x: y")])).toEqual([]);
+  expect(edges([account("templates/sa.yaml", 'eks.amazonaws.com/role-arn: "{{ .Values.role }}"')])).toEqual([]);
+});
+
+test("a CI job assumes a role, a function and a Bedrock agent run with one", () => {
+  const role = "arn:aws:iam::123456789012:role/ci";
+  const workflow = `jobs:\n  deploy:\n    steps:\n      - uses: aws-actions/configure-aws-credentials@v4\n        with: { role-to-assume: "${role}" }\n  plan:\n    steps:\n      - uses: aws-actions/configure-aws-credentials@v4\n        with: { role-to-assume: "\${{ vars.ROLE }}" }\n`;
+  expect(edges([file(".github/workflows/deploy.yml", workflow)])).toEqual([
+    `ci-job:h/o/r#.github/workflows/deploy.yml#deploy can_access cloud-role:${role} strong`,
+  ]);
+  const template = `Resources:\n  BotRole: { Type: AWS::IAM::Role }\n  Bot:\n    Type: AWS::Lambda::Function\n    Properties: { Role: !GetAtt BotRole.Arn }\n  Helper:\n    Type: AWS::Bedrock::Agent\n    Properties: { AgentResourceRoleArn: "${role}" }\n  Other:\n    Type: AWS::Lambda::Function\n    Properties: { Role: !ImportValue BotRole }\n`;
+  expect(edges([file("template.yaml", template)])).toEqual([
+    `agent:h/o/r#template.yaml#Helper can_access cloud-role:${role} strong`,
+    "workload:h/o/r#template.yaml#Bot can_access cloud-role:h/o/r#template.yaml#BotRole strong",
+  ]);
+});
