@@ -8,6 +8,7 @@ import { identitiesDocument } from "../identity/document.ts";
 import { forTerminal } from "../identity/escape.ts";
 import { buildGraph, type Graph, type SourceFile } from "../identity/graph.ts";
 import { inventoryPaths, isForeignFolder, largestInventoryFile } from "../identity/inventory.ts";
+import { type LintProblem, lintDeclared } from "../identity/lint.ts";
 import { mermaid } from "../identity/mermaid.ts";
 import { explainText, identitiesText } from "../identity/text.ts";
 import { scan } from "../scan/scan.ts";
@@ -15,6 +16,7 @@ import { scan } from "../scan/scan.ts";
 interface Options {
   readonly format: "text" | "mermaid" | "json";
   readonly explain?: string;
+  readonly lint?: true;
 }
 
 export function command(): Command {
@@ -23,6 +25,7 @@ export function command(): Command {
     .argument("[path]", "a folder; the repository that it belongs to is read", ".")
     .addOption(new Option("--format <format>", "output").choices(["text", "mermaid", "json"]).default("text"))
     .option("--explain <id>", "show one identity, variable, store entry or owner with all evidence (an id, or a name)")
+    .option("--lint", "hold .rekey/identities.yml against the repository: exit 1 where they disagree")
     .action(run);
 }
 
@@ -36,7 +39,17 @@ async function run(path: string, options: Options): Promise<void> {
   );
   const graph = buildGraph({ scope, files, findings, storeMatches: [] });
   report(graph);
+  if (options.lint === true) {
+    lint(lintDeclared(graph, scope));
+    return;
+  }
   process.stdout.write(rendered(graph, options));
+}
+
+function lint(problems: readonly LintProblem[]): void {
+  const lines = problems.map(({ path, line, message }) => `${forTerminal(path)}:${line}: ${forTerminal(message, 400)}`);
+  process.stdout.write(`${[...lines, `${problems.length} ${problems.length === 1 ? "problem" : "problems"}`].join("\n")}\n`);
+  process.exitCode = problems.length === 0 ? 0 : 1;
 }
 
 function rendered(graph: Graph, { format, explain }: Options): string {
