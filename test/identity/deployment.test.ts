@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { buildGraph, type SourceFile } from "../../src/identity/graph.ts";
+import { isInventoryPath } from "../../src/identity/inventory.ts";
 
 const file = (path: string, text: string): SourceFile => ({ path, text });
 
@@ -142,4 +143,30 @@ test("a CI job assumes a role, a function and a Bedrock agent run with one", () 
     `agent:h/o/r#template.yaml#Helper can_access cloud-role:${role} strong`,
     "workload:h/o/r#template.yaml#Bot can_access cloud-role:h/o/r#template.yaml#BotRole strong",
   ]);
+});
+
+test.each([
+  ["infra/bot.template", true],
+  ["template.json", true],
+  ["cloudformation/bot.json", true],
+  [".gitlab-ci.yml", true],
+  ["chart/values.yaml", true],
+  ["tsconfig.json", false],
+  ["package-lock.json", false],
+  ["data/rows.json", false],
+])("whether the inventory reads %s: %s", (path, read) => {
+  expect(isInventoryPath(path)).toBe(read);
+});
+
+test.each([
+  ["templates/a.yaml", `apiVersion: v1\nkind: Pod\nname: ${"{{ ".repeat(300_000)}`],
+  ["templates/b.yaml", `apiVersion: v1\nkind: Pod\n${" ".repeat(500)}\n${"{{ a }} b\n".repeat(40_000)}`],
+  [".gitlab-ci.yml", `a:\n  script: ["${"$AAA".repeat(100_000)}"]\n`],
+  ["template.json", `{"Resources":{"A":{"Type":"AWS::Lambda::Function","Properties":${"[".repeat(100_000)}`],
+  [
+    "values.yaml",
+    `env: &a\n  A_KEY: x\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b]\nd: &d [*c,*c,*c,*c,*c,*c,*c,*c]\ne: [*d,*d,*d,*d,*d,*d,*d,*d]\n`,
+  ],
+])("%s made to hurt is read to its end", (path, text) => {
+  expect(edges([file(path, text)]).length).toBeLessThanOrEqual(1);
 });

@@ -25,8 +25,10 @@ export const cloudformation: MentionReader = {
   },
 };
 
+/** Any YAML; JSON only where its name or folder says so, since most JSON of a repository is something else. */
 export function isTemplatePath(path: string): boolean {
-  return /\.(?:ya?ml|json|template)$/i.test(path) && !path.startsWith(".github/");
+  if (path.startsWith(".github/")) return false;
+  return /\.(?:ya?ml|template)$/i.test(path) || /(?:template|stack|cloudformation|cfn)[^/]{0,100}(?:\/[^/]{1,100})?\.json$/i.test(path);
 }
 
 export interface CloudResource {

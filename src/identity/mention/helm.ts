@@ -21,6 +21,6 @@ export function isOpen(name: string): boolean {
 /** The text without template actions, at the same places: blank where an action is alone on its line, else filled. */
 export function withoutActions(text: string): string {
   return text
-    .replace(/^[ \t]*\{\{[^\n]{0,2000}?\}\}[ \t]*$/gm, (line) => " ".repeat(line.length))
-    .replace(/\{\{[^\n]{0,2000}?\}\}/g, (action) => open.repeat(action.length));
+    .replace(/^[ \t]*\{\{[^\n{]{0,2000}?\}\}[ \t]*$/gm, (line) => " ".repeat(line.length))
+    .replace(/\{\{[^\n{]{0,2000}?\}\}/g, (action) => open.repeat(action.length));
 }
