@@ -1,21 +1,26 @@
 import { Command, Option } from "commander";
-import { drivers } from "../provider/index.ts";
+import { loadRuleset } from "../config/detectors.ts";
+import { guidedDriver } from "../provider/guided.ts";
+import { driverFor, drivers } from "../provider/index.ts";
 import { sinks } from "../secret-manager/index.ts";
 
 export function command(): Command {
   return new Command()
     .description("Lists what Rekey can do with each provider's credentials and each secret manager, and against what that was tested.")
     .addOption(new Option("--format <format>", "output").choices(["text", "json"]).default("text"))
-    .action(({ format }: { format: "text" | "json" }) => {
+    .action(async ({ format }: { format: "text" | "json" }) => {
       const providers = drivers.map(({ manifest }) => manifest);
+      const { detectors } = await loadRuleset();
+      const guided = detectors.flatMap(({ detector }) => (driverFor(detector.id) === undefined ? [guidedDriver(detector).manifest] : []));
       const stores = Object.values(sinks).map(({ manifest }) => manifest);
       if (format === "json") {
-        process.stdout.write(`${JSON.stringify({ version: 1, providers, secretManagers: stores }, null, 2)}\n`);
+        process.stdout.write(`${JSON.stringify({ version: 1, providers, guided, secretManagers: stores }, null, 2)}\n`);
         return;
       }
+      const probed = guided.filter(({ verbs }) => verbs.probe !== undefined).length;
       const yes = (value: boolean) => (value ? "yes" : "-");
       const rows = [
-        ["provider", "class", "issue", "disable", "undo", "revoke", "probe", "proof", "tested against"],
+        ["provider", "class", "issue", "disable", "undo", "revoke", "probe", "whoami", "proof", "tested against"],
         ...providers.map(({ type, class: kind, verbs, reversible, proof, testedAgainst }) => [
           type,
           kind,
@@ -24,9 +29,13 @@ export function command(): Command {
           yes(reversible.disable),
           yes(verbs.revoke !== undefined),
           yes(verbs.probe !== undefined),
+          yes(verbs.whoami !== undefined),
           proof,
           testedAgainst,
         ]),
+        [
+          `${guided.length} further types: guided by hand with the vendor's page, ${probed} of them closed by a probe (--format json lists them)`,
+        ],
         [],
         ["secret manager", "pending", "check-and-set", "read back", "undo", "tested against"],
         ...stores.map(({ name, pending, cas, readBack, undo, testedAgainst }) => [
@@ -42,7 +51,7 @@ export function command(): Command {
         `${rows
           .map((row) =>
             row
-              .map((cell, column) => cell.padEnd(column === 0 ? 30 : 14))
+              .map((cell, column) => cell.padEnd(column === 0 ? 31 : 15))
               .join(" ")
               .trimEnd(),
           )

@@ -11,6 +11,7 @@ import { langsmith } from "./langsmith.ts";
 import { litellm } from "./litellm.ts";
 import { mysql } from "./mysql.ts";
 import { openai } from "./openai.ts";
+import { openaiAdmin } from "./openai-admin.ts";
 import { openrouter } from "./openrouter.ts";
 import { postgresql } from "./postgresql.ts";
 import { redis } from "./redis.ts";
@@ -31,6 +32,7 @@ export const drivers: readonly Driver[] = [
   litellm,
   mysql,
   openai,
+  openaiAdmin,
   openrouter,
   postgresql,
   redis,

@@ -5,12 +5,14 @@ import { huggingface } from "../../src/provider/huggingface.ts";
 import { langfuse } from "../../src/provider/langfuse.ts";
 import { langsmith } from "../../src/provider/langsmith.ts";
 import { litellm } from "../../src/provider/litellm.ts";
+import { openaiAdmin } from "../../src/provider/openai-admin.ts";
 import { startAnthropic } from "../../src/stand-in/anthropic.ts";
 import { startElevenLabs } from "../../src/stand-in/elevenlabs.ts";
 import { startHuggingFace } from "../../src/stand-in/huggingface.ts";
 import { startLangfuse } from "../../src/stand-in/langfuse.ts";
 import { startLangSmith } from "../../src/stand-in/langsmith.ts";
 import { startLiteLlm } from "../../src/stand-in/litellm.ts";
+import { startOpenAiAdmin } from "../../src/stand-in/openai-admin.ts";
 import { driverContract } from "../contract/driver.ts";
 import { many, vendorUnderTest } from "./vendors.ts";
 
@@ -92,6 +94,17 @@ driverContract("elevenlabs", async () => {
     disable: ["PATCH", /api-keys\//],
     revoke: ["DELETE", /api-keys\//],
     probe: ["GET", /user$/],
+  });
+});
+
+driverContract("openai admin keys", async () => {
+  const server = await startOpenAiAdmin();
+  many(120, (other) => server.createKey(`other ${other}`));
+  return vendorUnderTest(openaiAdmin, server, server.adminKey, server.createKey("agent").secret, {
+    list: ["GET", /admin_api_keys$/],
+    issue: ["POST", /admin_api_keys$/],
+    revoke: ["DELETE", /admin_api_keys\//],
+    probe: ["GET", /admin_api_keys$/],
   });
 });
 
