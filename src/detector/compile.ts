@@ -187,7 +187,10 @@ function glueOf(template: string): CompiledPattern["glue"] {
   const parts = parseTemplate(template);
   const signs = (piece: TemplatePart | undefined) =>
     piece === undefined || "literal" in piece ? "" : piece.alphabet.replace(/[A-Za-z0-9_]/g, "");
-  return { before: signs(parts[0]), after: template.endsWith("{uuid}") ? "-" : signs(parts.at(-1)) };
+  const [first] = parts;
+  // a short prefix behind a hyphen is a piece of a longer one (`px-api-…`)
+  const before = first !== undefined && "literal" in first && first.literal.length <= 4 ? "-" : signs(first);
+  return { before, after: template.endsWith("{uuid}") ? "-" : signs(parts.at(-1)) };
 }
 
 function lengthOf(template: string | readonly TemplatePart[]): number {
