@@ -176,7 +176,7 @@ function within(folder: string): boolean {
 }
 
 /** Paths of hook variables count from where the hook was started. */
-function absolute(env: Record<string, string>): Record<string, string> {
+export function absolute(env: Record<string, string>): Record<string, string> {
   const isList = (name: string) => name === "GIT_ALTERNATE_OBJECT_DIRECTORIES";
   return Object.fromEntries(Object.entries(env).map(([name, value]) => [name, isList(name) ? value : resolve(value)]));
 }
