@@ -53,6 +53,11 @@ export async function verifyDead(
       dead: false,
       sentence: `There is no safe probe for this type; say how you revoked it with \`/rekey revoked ${incident} "how"\`.`,
     };
+  if (await isDisabled(rekey, driver, known, occurrence.finding, given))
+    return {
+      dead: false,
+      sentence: `It is disabled, which contains it and can be taken back. Delete it at ${driver.manifest.pages.revoke}, then verify again.`,
+    };
   const before = (await listReceipts(rekey.database.db, incident)).some(({ subject, answer }) => subject === "old" && answer === "alive");
   const rounds = 3;
   for (let round = 1; round <= rounds; round++) {
@@ -87,6 +92,26 @@ export async function verifyDead(
     ]),
   );
   return { dead: true, whenFound: !before };
+}
+
+/** A disabled credential is refused like a dead one; where a connection lets us ask, the vendor's own record tells them apart. */
+async function isDisabled(rekey: Rekey, driver: Driver, incident: Incident, finding: Finding, given?: Secret): Promise<boolean> {
+  const connection = connectionOf(rekey, driver, finding.attributes);
+  if (connection === undefined || driver.match === undefined || !driver.manifest.reversible.disable) return false;
+  const secret = given === undefined ? await recover(rekey, incident) : Secret.from(Buffer.from(given.reveal(), "utf8"));
+  if (secret === undefined) return false;
+  try {
+    const { records } = await driver.match(contextOf(rekey, connection, driver), { attributes: finding.attributes, secret });
+    return records.length > 0 && records.every(({ state }) => state === "disabled");
+  } catch (error) {
+    rekey.log.warn(
+      { incident: incident.id, error: error instanceof Error ? error.name : "unknown" },
+      "the vendor could not say whether this credential is disabled",
+    );
+    return false;
+  } finally {
+    secret.wipe();
+  }
 }
 
 async function probeOnce(

@@ -149,6 +149,9 @@ test("contain is reversible by its owner, a pause holds everything, and verify t
     ({ run, clock }) => run?.state === "done" && clock.contained !== undefined,
   );
   await note("<!-- rekey:rotate "); // the plan is still offered
+  const contained = await rekey(w, ["verify", id]);
+  expect(contained).toMatchObject({ code: 1 });
+  expect(contained.out).toContain("It is disabled, which contains it and can be taken back");
 
   await say(w, "dev", number, `/rekey cancel ${id}`);
   await note("for its owner or the security team (@mara)");
