@@ -169,15 +169,23 @@ function tailsBehind(shape: Shape, anchor: string, rest: readonly Shape[]): (rea
     const again: Shape = { kind: "repeat", item: shape.item, min: 0, max: shape.max };
     return tailsBehind(shape.item, anchor, shape.max > 1 ? [again, ...rest] : rest);
   }
-  if (shape.kind === "set") return [];
-  return shape.items.flatMap((item, index) => {
-    const literal = shape.items.slice(index, index + anchor.length);
-    const here = literal.length === anchor.length && literal.every((one, place) => isLetter(one, anchor.charCodeAt(place)));
-    return [
-      ...(here ? [[...shape.items.slice(index + anchor.length), ...rest]] : []),
-      ...tailsBehind(item, anchor, [...shape.items.slice(index + 1), ...rest]),
-    ];
-  });
+  if (shape.kind === "set") return spelled([shape, ...rest], anchor);
+  return shape.items.flatMap((item, index) => tailsBehind(item, anchor, [...shape.items.slice(index + 1), ...rest]));
+}
+
+/** What may follow where these shapes begin by spelling the anchor letter by letter; what is optional between two letters may be left out. */
+function spelled(shapes: readonly Shape[], letters: string): (readonly Shape[])[] {
+  if (letters === "") return [shapes];
+  const [head, ...rest] = shapes;
+  if (head === undefined) return [];
+  if (head.kind === "set") return isLetter(head, letters.charCodeAt(0)) ? spelled(rest, letters.slice(1)) : [];
+  if (head.kind === "sequence") return spelled([...head.items, ...rest], letters);
+  if (head.kind === "choice") return head.options.flatMap((option) => spelled([option, ...rest], letters));
+  const left = head.min === 0 ? spelled(rest, letters) : [];
+  if (head.max === 0) return left;
+  // a part that may be empty would be entered for ever
+  const again: Shape[] = lengthsOf(head.item).min === 0 ? [] : [{ ...head, min: Math.max(0, head.min - 1), max: head.max - 1 }];
+  return [...spelled([head.item, ...again, ...rest], letters), ...left];
 }
 
 /** A set of one byte, or of a letter in both cases. */

@@ -55,6 +55,9 @@ describe("a check never refuses what the pattern matches", () => {
     ["(?:key=(?:a|bc){2,40};)+(?:end)?", "key="],
     ["(?i:sig)=[0-9a-f]{64}", "sig"],
     ["x(?:\\s{0,4}sig=[a-z]?){2,3}[0-9]", "sig="],
+    // the anchor as it is written in one alternative, and with a part left out in the other
+    ["(?:login\\s+as|log[ -]?in\\s+to)\\s+[a-z]{8}", "login"],
+    ["lo(?:g-?)in=[0-9]{4}", "login"],
   ])("%s behind %s", (source, anchor) => {
     const shape = shapeOf(source) as Shape;
     const check = continuationCheck(shape, anchor);
