@@ -83,7 +83,7 @@ function page(): string {
 
 Written by \`./rekey test --full\`. Every built-in playbook runs against a provider that behaves as its driver's manifest says, with a consumer
 that calls all the time. At each outside call and each write of the journal, before and after it takes effect, one fault strikes:
-${kinds.join(", ")} (a crash or a hang at the journal). Other workers then take the run up until it stops.
+${kinds.join(", ")} (a crash or a hang at the journal; on the two databases a crash and a timeout alone). Other workers then take the run up until it stops.
 
 At the end there is one live new credential, the journal knows it and the consumer reads it; the leaked one is dead; no credential of
 somebody else was touched, no staged value is left, no value stands in the journal, and the consumer was never refused. A run that is
