@@ -124,10 +124,10 @@ export const postgresql: Driver = {
       const by = ownName(name);
       const username = companions?.["username"];
       const own = (await roles(client)).filter(
-        (role) => role.mark?.by === by && !role.mark.ended && (username === undefined || role.name === username),
+        ({ mark, name: role }) => mark?.by === by && (mark.made || !mark.ended) && (username === undefined || role === username),
       );
       for (const role of own) {
-        await end(client, role, context);
+        if (role.mark?.ended !== true) await end(client, role, context);
         if (role.mark?.made === true) await drop(client, role.name);
       }
       return own.length;

@@ -5,8 +5,9 @@ import { mysql } from "../../src/provider/mysql.ts";
 import { Secret } from "../../src/secret.ts";
 import { driverContract } from "../contract/driver.ts";
 import { hasMariaDb, type MariaDb, startMariaDb } from "../servers/mariadb.ts";
+import { found } from "../servers/real.ts";
 
-describe.runIf(hasMariaDb)("MariaDB of the system", () => {
+describe.runIf(found("MariaDB", hasMariaDb))("MariaDB of the system", () => {
   let server: MariaDb;
   beforeAll(async () => {
     server = await startMariaDb();

@@ -85,6 +85,20 @@ test("setting a staged value again changes nothing, and undoing it removes the r
   expect(await roles.sql(`select 1 from pg_roles where rolname = '${app.user}_rekey'`)).toEqual([]);
 });
 
+test("a rehearsal leaves no role behind", async () => {
+  const like: KeyRecord = { id: "rekey-rehearsal-1", state: "active", attributes: { rehearsal: "yes" } };
+  const request: IssueRequest = { name: like.id, like, token: "t" };
+  const prepared = await postgresql.prepare?.(roles.context, request);
+  if (prepared === undefined) throw new Error("expected a prepared value");
+  const old = await postgresql.issue?.(roles.context, { ...request, prepared });
+  const seed = await recordOf({ user: old?.record.id ?? "" });
+  const { companions } = await rotate({ user: seed.id }, "rekey-run-rehearsed");
+  await postgresql.revoke?.(roles.context, seed, { attributes: {} });
+  await postgresql.discard?.(roles.context, { name: "rekey-run-rehearsed", like: seed, companions });
+  await postgresql.discard?.(roles.context, { name: like.id, like, companions: prepared.companions });
+  expect(await roles.sql("select rolname from pg_roles where rolname like 'rekey-rehearsal%'")).toEqual([]);
+});
+
 test("the users alternate: when the second leaks, the first comes back with a new password", async () => {
   const app = await roles.createApp();
   const first = await rotate(app, "rekey-run-1");

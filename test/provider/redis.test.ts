@@ -4,9 +4,10 @@ import type { KeyRecord } from "../../src/driver.ts";
 import { redis } from "../../src/provider/redis.ts";
 import { Secret } from "../../src/secret.ts";
 import { driverContract } from "../contract/driver.ts";
+import { found } from "../servers/real.ts";
 import { type Redis, redisServer, startRedis } from "../servers/redis.ts";
 
-describe.runIf(redisServer !== undefined)("Redis of the system", () => {
+describe.runIf(found("Redis", redisServer !== undefined))("Redis of the system", () => {
   let server: Redis;
   beforeAll(async () => {
     server = await startRedis();

@@ -12,10 +12,19 @@ export async function real<Server>(name: string, start: () => Promise<Server>): 
     return await start();
   } catch (error) {
     if (process.env["CI"] === "true") throw error;
-    const reason = (error instanceof Error ? error.message : String(error)).split("\n")[0];
-    mkdirSync(leftOut, { recursive: true });
-    writeFileSync(`${leftOut}/${name}`, `${name} was left out: ${reason}\n`);
-    console.warn(`${name} was left out: ${reason}`);
+    leaveOut(name, (error instanceof Error ? error.message : String(error)).split("\n")[0] ?? "");
     return undefined;
   }
+}
+
+/** For servers that only the system can bring: whether it has one. Says that the suite is left out where it has not, also in CI. */
+export function found(name: string, has: boolean): boolean {
+  if (!has) leaveOut(name, "the system has no such server, and it does not come from npm or PyPI");
+  return has;
+}
+
+function leaveOut(name: string, reason: string): void {
+  mkdirSync(leftOut, { recursive: true });
+  writeFileSync(`${leftOut}/${name}`, `${name} was left out: ${reason}\n`);
+  console.warn(`${name} was left out: ${reason}`);
 }
