@@ -1,11 +1,18 @@
 import { Command, InvalidArgumentError, Option } from "commander";
+import type { Client } from "./hook/agent-protocol.ts";
 
 export function command(): Command {
-  const hook = new Command().description("Stops credentials before they are committed, pushed or received.");
+  const hook = new Command().description("Stops credentials before they are committed, pushed, received, or sent to a model.");
   hook
     .command("install")
-    .description("Install the pre-commit and pre-push hooks of this repository.")
-    .action(async () => (await import("./hook/install.ts")).install());
+    .description("Install the pre-commit and pre-push hooks of this repository, or those of an agent's client.")
+    .addOption(agent())
+    .option("--project", "with --agent: in the settings of this folder (the default)")
+    .option("--user", "with --agent: in the settings of this user")
+    .action(async ({ agent: client, user }: Where) => {
+      if (client === undefined) (await import("./hook/install.ts")).install();
+      else (await import("./hook/agent-settings.ts")).installAgent(client, user === true);
+    });
   hook
     .command("status")
     .description("Say which hooks are installed, and which overrides were used.")
@@ -13,7 +20,18 @@ export function command(): Command {
   hook
     .command("uninstall")
     .description("Take the hooks away again; whatever stood there before is back.")
-    .action(async () => (await import("./hook/install.ts")).uninstall());
+    .addOption(agent())
+    .option("--project", "with --agent: from the settings of this folder (the default)")
+    .option("--user", "with --agent: from the settings of this user")
+    .action(async ({ agent: client, user }: Where) => {
+      if (client === undefined) (await import("./hook/install.ts")).uninstall();
+      else (await import("./hook/agent-settings.ts")).uninstallAgent(client, user === true);
+    });
+  hook
+    .command("agent")
+    .description("Run by an agent's client: judge the prompt, tool call or tool output that stands as JSON on stdin.")
+    .addOption(new Option("--client <client>", "whose protocol").choices(names).makeOptionMandatory())
+    .action(async ({ client }: { client: Client }) => (await import("./hook/agent-client.ts")).run(client));
   hook
     .command("pre-commit")
     .description("Run by git: scan what the next commit would add.")
@@ -42,6 +60,18 @@ Exit codes: 0 go on, 1 credentials found, 2 wrong usage or failure. Hooks that c
   );
   for (const sub of hook.commands) sub.exitOverride();
   return hook;
+}
+
+interface Where {
+  readonly agent?: Client;
+  readonly project?: true;
+  readonly user?: true;
+}
+
+const names: readonly Client[] = ["claude-code", "cursor", "codex"];
+
+function agent(): Option {
+  return new Option("--agent <client>", "the hooks of this client instead of git's").choices(names);
 }
 
 function milliseconds(text: string): number {
