@@ -31,7 +31,7 @@ export function command(): Command {
     .command("agent")
     .description("Run by an agent's client: judge the prompt, tool call or tool output that stands as JSON on stdin.")
     .addOption(new Option("--client <client>", "whose protocol").choices(names).makeOptionMandatory())
-    .action(async ({ client }: { client: Client }) => (await import("./hook/agent-client.ts")).run(client));
+    .action(async ({ client }: { client: Client }) => (await import("./hook/agent-client.js")).run(client));
   hook
     .command("pre-commit")
     .description("Run by git: scan what the next commit would add.")

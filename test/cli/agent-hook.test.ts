@@ -56,7 +56,7 @@ test("install keeps everything else in the settings, twice is once, and uninstal
   rekey(folder, ["hook", "install", "--agent", "claude-code"]);
   const once = readFileSync(file, "utf8");
   expect(once).toContain("// mine");
-  expect(once.match(/agent-client\.ts/g)).toHaveLength(3);
+  expect(once.match(/agent-client\.js/g)).toHaveLength(3);
   rekey(folder, ["hook", "install", "--agent", "claude-code"]);
   expect(readFileSync(file, "utf8")).toBe(once);
   rekey(folder, ["hook", "uninstall", "--agent", "claude-code"]);
@@ -77,7 +77,7 @@ test("the client asks the resident process, whose socket is its user's alone, an
   const folder = temporaryFolder();
   const { spawn } = await import("node:child_process");
   const { fileURLToPath } = await import("node:url");
-  const script = fileURLToPath(new URL("../../src/cli/hook/agent-client.ts", import.meta.url));
+  const script = fileURLToPath(new URL("../../src/cli/hook/agent-client.js", import.meta.url));
   const server = fileURLToPath(new URL("../../src/cli/hook/agent-server.ts", import.meta.url));
   const version = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")).version;
   mkdirSync(join(folder, `rekey-${process.getuid?.()}`), { mode: 0o700 });

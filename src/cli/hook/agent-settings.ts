@@ -13,7 +13,7 @@ const settings: Readonly<Record<Client, { file: string; events: readonly string[
   cursor: { file: ".cursor/hooks.json", events: ["beforeSubmitPrompt", "beforeShellExecution", "beforeMCPExecution", "beforeReadFile"] },
 };
 
-const script = fileURLToPath(new URL("./agent-client.ts", import.meta.url));
+const script = fileURLToPath(new URL("./agent-client.js", import.meta.url));
 const format = { formattingOptions: { insertSpaces: true, tabSize: 2 } };
 
 export function installAgent(client: Client, user: boolean): void {
@@ -51,7 +51,7 @@ function without(original: string, file: string): string {
   const hooks = () => (parsed(text, file)["hooks"] ?? {}) as Record<string, unknown>;
   for (const [event, entries] of Object.entries(hooks())) {
     if (!Array.isArray(entries)) continue;
-    const ours = entries.flatMap((one, at) => (JSON.stringify(one).includes("agent-client.ts") ? [at] : []));
+    const ours = entries.flatMap((one, at) => (JSON.stringify(one).includes("agent-client.js") ? [at] : []));
     if (ours.length > 0 && ours.length === entries.length) set(["hooks", event]);
     else for (const at of ours.toReversed()) set(["hooks", event, at]);
   }
