@@ -10,7 +10,8 @@ import { scan } from "../scan/scan.ts";
 import { type Suppressed, suppress } from "../scan/suppress.ts";
 import { pieceSize } from "../source/pieces.ts";
 import { numbered } from "../source/scanner.ts";
-import { prefixOf, today } from "./local-scan.ts";
+import { prefixOf } from "./local-scan.ts";
+import { today } from "./surroundings.ts";
 
 export function command(): Command {
   return new Command()

@@ -22,6 +22,7 @@ import { scanStdin } from "../source/stdin.ts";
 import { scanLargeTree } from "../source/tree.ts";
 import { WorkerPool } from "../source/worker-pool.ts";
 import { inventoryFiles } from "./identities.ts";
+import { absolute, today } from "./surroundings.ts";
 
 export interface Target {
   /** A folder, a file, `-`, or the address of a repository. */
@@ -175,20 +176,9 @@ function within(folder: string): boolean {
   return !below.startsWith("..") || relative(folder, process.cwd()) === "" || !relative(folder, process.cwd()).startsWith("..");
 }
 
-/** Paths of hook variables count from where the hook was started. */
-export function absolute(env: Record<string, string>): Record<string, string> {
-  const isList = (name: string) => name === "GIT_ALTERNATE_OBJECT_DIRECTORIES";
-  return Object.fromEntries(Object.entries(env).map(([name, value]) => [name, isList(name) ? value : resolve(value)]));
-}
-
 /** Where a folder, or the folder of a file, lies below the top: `apps/web/`, or nothing. */
 export function prefixOf(path: string, top: string): string {
   const folder = statSync(path, { throwIfNoEntry: false })?.isDirectory() === false ? dirname(resolve(path)) : resolve(path);
   const below = relative(top, folder).split(sep).join("/");
   return below === "" || below.startsWith("..") ? "" : `${below}/`;
-}
-
-/** UTC, YYYY-MM-DD. */
-export function today(): string {
-  return new Date().toISOString().slice(0, 10);
 }

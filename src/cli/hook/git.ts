@@ -12,7 +12,8 @@ import { aliasingScan } from "../../scan/aliases.ts";
 import { type Suppressed, suppress } from "../../scan/suppress.ts";
 import { scanPush } from "../../source/range.ts";
 import type { Result, Scan, Stats } from "../../source/scanner.ts";
-import { absolute, localScan, today } from "../local-scan.ts";
+import { scanStaged } from "../../source/staged.ts";
+import { absolute, today } from "../surroundings.ts";
 import { reasonOf, recordOverride } from "./override.ts";
 
 /** What a hook found and what silenced parts of it. */
@@ -23,7 +24,10 @@ interface Judged {
 }
 
 export async function preCommit(): Promise<void> {
-  const judged = await localScan({ path: ".", staged: true });
+  const repository = loadRepositoryConfig(".");
+  const seen = aliasingScan(await loadRuleset(), repository.keyring);
+  const { findings, stats } = await scanStaged({ cwd: repository.top, scan: seen.scan, env: absolute(hookEnvironment()) });
+  const judged = { ...suppress(findings, { ...repository, today: today(), aliases: seen.aliases }), stats };
   await conclude("pre-commit", judged, { where: "what you are about to commit", again: 'REKEY_ALLOW="<reason>" git commit …' });
 }
 

@@ -2,7 +2,7 @@ import { appendFileSync, mkdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { hookEnvironment } from "../../config/git-environment.ts";
 import { UsageError } from "../../errors.ts";
-import { absolute } from "../local-scan.ts";
+import { absolute } from "../surroundings.ts";
 import { commonFolder } from "./git.ts";
 
 /** One use of `REKEY_ALLOW` or of the push option, a line of `<git folder>/rekey/overrides.jsonl`. */
