@@ -56,7 +56,7 @@ export function command(): Command {
     `
 One push or commit goes through with REKEY_ALLOW="<reason>" in front of it, which is written down and shown by hook status.
 
-Exit codes: 0 go on, 1 credentials found, 2 wrong usage or failure. Hooks that cannot scan say so and let the work go on.`,
+Exit codes: 0 go on, 1 credentials found, 2 wrong usage or failure: git stops on both. Agent hooks always exit 0.`,
   );
   for (const sub of hook.commands) sub.exitOverride();
   return hook;
