@@ -15,9 +15,14 @@ export interface SinkUnderTest {
   write(path: string, fields: Readonly<Record<string, string>>): Promise<string>;
 }
 
-/** What every secret manager must do (contracts.md §8), run against each of them. */
-export function sinkContract(name: string, start: () => SinkUnderTest): void {
+/** What every secret manager must do (contracts.md §8), run against each of them. `without`: the optional abilities that it does not have. */
+export function sinkContract(name: string, start: () => SinkUnderTest, without: readonly ("quarantine" | "scratch")[] = []): void {
   describe(`${name} keeps the sink contract`, () => {
+    test("it has the optional abilities that are tested here, and no other", () => {
+      const { sink } = start();
+      expect((["quarantine", "scratch"] as const).filter((ability) => sink[ability] === undefined)).toEqual(without);
+    });
+
     const setUp = async (fields: Readonly<Record<string, string>> = { OTHER: "stays" }) => {
       const { sink, context, path, write } = start();
       const place = { path: path(), field: "API_KEY" };
@@ -138,31 +143,33 @@ export function sinkContract(name: string, start: () => SinkUnderTest): void {
       if (it.sink.manifest.name !== "memory") expect(kept.every((secret) => secret.byteLength === 0)).toBe(true);
     });
 
-    test("a quarantined value is read back, kept once, in no inventory, and gone after its destruction", async (test) => {
-      const it = await setUp();
-      const { quarantine } = it.sink;
-      if (quarantine === undefined) return test.skip();
-      const [name, value] = [`RK-${randomBytes(4).toString("hex")}`, fresh()];
-      expect(await quarantine.read(it.context, name)).toBeUndefined();
-      for (let again = 0; again < 2; again++) await quarantine.keep(it.context, name, Secret.from(value), 3_600_000);
-      expect((await quarantine.read(it.context, name))?.reveal()).toBe(value);
-      for await (const entry of it.sink.entries(it.context)) expect(entry.secret.reveal()).not.toBe(value);
-      for (let again = 0; again < 2; again++) await quarantine.destroy(it.context, name);
-      expect(await quarantine.read(it.context, name)).toBeUndefined();
-    });
+    if (!without.includes("quarantine"))
+      test("a quarantined value is read back, kept once, in no inventory, and gone after its destruction", async () => {
+        const it = await setUp();
+        const { quarantine } = it.sink;
+        if (quarantine === undefined) throw new Error("no quarantine");
+        const [name, value] = [`RK-${randomBytes(4).toString("hex")}`, fresh()];
+        expect(await quarantine.read(it.context, name)).toBeUndefined();
+        for (let again = 0; again < 2; again++) await quarantine.keep(it.context, name, Secret.from(value), 3_600_000);
+        expect((await quarantine.read(it.context, name))?.reveal()).toBe(value);
+        for await (const entry of it.sink.entries(it.context)) expect(entry.secret.reveal()).not.toBe(value);
+        for (let again = 0; again < 2; again++) await quarantine.destroy(it.context, name);
+        expect(await quarantine.read(it.context, name)).toBeUndefined();
+      });
 
-    test("a rehearsal's entry takes a value by the ordinary way and leaves nothing behind", async (test) => {
-      const { sink, context, path } = start();
-      if (sink.scratch === undefined) return test.skip();
-      const place = { path: path(), field: "VALUE" };
-      for (let again = 0; again < 2; again++) await sink.scratch.create(context, place.path);
-      await sink.pend(context, place, "seed", { VALUE: Secret.from(fresh()) });
-      await sink.promote(context, place, "seed", (await sink.read(context, place))?.version ?? "0");
-      expect((await sink.read(context, place))?.fields["VALUE"]).toBeDefined();
-      await sink.drop(context, place, "seed");
-      for (let again = 0; again < 2; again++) await sink.scratch.remove(context, place.path);
-      expect(await sink.read(context, place)).toBeUndefined();
-    });
+    if (!without.includes("scratch"))
+      test("a rehearsal's entry takes a value by the ordinary way and leaves nothing behind", async () => {
+        const { sink, context, path } = start();
+        if (sink.scratch === undefined) throw new Error("no scratch");
+        const place = { path: path(), field: "VALUE" };
+        for (let again = 0; again < 2; again++) await sink.scratch.create(context, place.path);
+        await sink.pend(context, place, "seed", { VALUE: Secret.from(fresh()) });
+        await sink.promote(context, place, "seed", (await sink.read(context, place))?.version ?? "0");
+        expect((await sink.read(context, place))?.fields["VALUE"]).toBeDefined();
+        await sink.drop(context, place, "seed");
+        for (let again = 0; again < 2; again++) await sink.scratch.remove(context, place.path);
+        expect(await sink.read(context, place)).toBeUndefined();
+      });
 
     test("no value stands in an error", async () => {
       const it = await setUp();
