@@ -126,18 +126,21 @@ const buckets: readonly { label: string; from: number }[] = [
 ];
 
 function ages(open: readonly IncidentFacts[], now: string): AgeBucket[] {
+  const aged = open.map((incident) => ({ severity: incident.severity, age: ageOf(incident, now) }));
   return buckets.map(({ label, from }, index) => {
     const to = buckets[index + 1]?.from ?? Number.POSITIVE_INFINITY;
-    const inside = open.filter((incident) => ageOf(incident, now) >= from && ageOf(incident, now) < to);
+    const inside = aged.filter(({ age }) => age >= from && age < to);
     const bySeverity: Partial<Record<Severity, number>> = {};
     for (const { severity } of inside) bySeverity[severity] = (bySeverity[severity] ?? 0) + 1;
     return { label, from, count: inside.length, bySeverity };
   });
 }
 
+/** Moments in ISO 8601 UTC sort as text. */
 function byUrgency(a: IncidentFacts, b: IncidentFacts): number {
   const alive = Number(b.validity === "active") - Number(a.validity === "active");
-  return alive || Date.parse(a.clock.detected) - Date.parse(b.clock.detected) || (a.id < b.id ? -1 : 1);
+  const [first, second] = [a.clock.detected + a.id, b.clock.detected + b.id];
+  return alive || (first < second ? -1 : first > second ? 1 : 0);
 }
 
 /** Clocks of two machines may disagree by a little: never less than 0. */

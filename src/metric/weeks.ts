@@ -1,6 +1,6 @@
 import type { IncidentFacts } from "../incident/fold.ts";
 import { durationOf, isCounted } from "./summary.ts";
-import { kaplanMeier, quantile } from "./survival.ts";
+import { type Duration, kaplanMeier, quantile } from "./survival.ts";
 
 const day = 86_400_000;
 const week = 7 * day;
@@ -23,33 +23,37 @@ export interface Week {
   readonly preExistingOpenAtEnd: number;
 }
 
-/** The last `count` weeks up to the one of `now` (ISO 8601 UTC), oldest first. */
+/** The last `count` weeks up to the one of `now` (ISO 8601 UTC), oldest first. One pass, however many weeks there are. */
 export function weekly(incidents: readonly IncidentFacts[], now: string, count = 13): Week[] {
-  const last = mondayOf(Date.parse(now));
-  return Array.from({ length: count }, (_, index) => {
-    const start = last - (count - 1 - index) * week;
-    return weekOf(incidents, start, Math.min(start + week, Date.parse(now)), now);
+  const first = mondayOf(Date.parse(now)) - (count - 1) * week;
+  const weeks = Array.from({ length: count }, () => ({ leaks: [] as Duration[], closed: 0, open: 0, preExistingOpen: 0 }));
+  for (const incident of incidents) {
+    const { clock, preExisting } = incident;
+    const from = Math.floor((Date.parse(clock.detected) - first) / week);
+    const until = clock.closed === undefined ? count : Math.floor((Date.parse(clock.closed) - first) / week);
+    const ended = weeks[until];
+    if (ended !== undefined) ended.closed++;
+    const began = weeks[from];
+    if (began !== undefined && !preExisting && isCounted(incident)) began.leaks.push(durationOf(incident, clock.detected, now));
+    for (const one of weeks.slice(Math.max(0, from), Math.max(0, until))) {
+      one.open++;
+      if (preExisting) one.preExistingOpen++;
+    }
+  }
+  return weeks.map(({ leaks, closed, open, preExistingOpen }, index) => {
+    const survival = kaplanMeier(leaks);
+    const [median, p90] = [quantile(survival, 0.5), quantile(survival, 0.9)];
+    return {
+      monday: new Date(first + index * week).toISOString().slice(0, 10),
+      detected: leaks.length,
+      dead: survival.events,
+      ...(median === undefined ? {} : { median }),
+      ...(p90 === undefined ? {} : { p90 }),
+      closed,
+      openAtEnd: open,
+      preExistingOpenAtEnd: preExistingOpen,
+    };
   });
-}
-
-function weekOf(incidents: readonly IncidentFacts[], start: number, end: number, now: string): Week {
-  const within = (at: string | undefined) => at !== undefined && Date.parse(at) >= start && Date.parse(at) < end;
-  const leaked = incidents.filter((incident) => !incident.preExisting && isCounted(incident) && within(incident.clock.detected));
-  const survival = kaplanMeier(leaked.map((incident) => durationOf(incident, incident.clock.detected, now)));
-  const open = incidents.filter(
-    ({ clock }) => Date.parse(clock.detected) < end && (clock.closed === undefined || Date.parse(clock.closed) >= end),
-  );
-  const [median, p90] = [quantile(survival, 0.5), quantile(survival, 0.9)];
-  return {
-    monday: new Date(start).toISOString().slice(0, 10),
-    detected: leaked.length,
-    dead: survival.events,
-    ...(median === undefined ? {} : { median }),
-    ...(p90 === undefined ? {} : { p90 }),
-    closed: incidents.filter(({ clock }) => within(clock.closed)).length,
-    openAtEnd: open.length,
-    preExistingOpenAtEnd: open.filter(({ preExisting }) => preExisting).length,
-  };
 }
 
 /** 1970-01-01 was a Thursday. */
