@@ -10,24 +10,48 @@ export interface IncidentIndex {
 /** So many rows are read at a time: an answer of the database stays small however many incidents there are. */
 const batch = 2000;
 
+/** Events are written in the transaction of their incident; one that began long before the last look may still have committed after it. */
+const slack = 10 * 60_000;
+
 /**
  * All incidents in memory without their places and approvals (about 1 KB each), so that a page costs what has changed and not what
- * there is. It compares the numbers of the last events, which only grow: no write can be missed, in whatever order they commit.
+ * there is. Recent events say what may have changed; whether that was all is told by the numbers of the last events, which only grow:
+ * no write can be missed, in whatever order they commit.
  */
 export function incidentIndex(db: Kysely<Schema>, tenant?: string): IncidentIndex {
-  const rows = new Map<string, ListedIncident>();
-  let version = "";
+  const places = new Map<string, number>();
   let ordered: readonly ListedIncident[] = [];
+  let version: Version = { count: 0, seqs: 0 };
+  let looked = 0;
   let running: Promise<void> | undefined;
 
   async function refresh(): Promise<void> {
     const now = await versionOf(db, tenant);
-    if (now === version) return;
-    const changed = await changedSince(db, tenant, rows);
-    for (let at = 0; at < changed.length; at += batch)
-      for (const row of await readRows(db, changed.slice(at, at + batch))) rows.set(row.id, row);
-    ordered = [...rows.values()].toSorted(byDetection);
-    version = now;
+    if (same(now, version)) return;
+    const since = looked;
+    looked = Date.now();
+    if (since > 0) await take(await recentlyChanged(db, tenant, new Date(since - slack), known));
+    if (!same(now, version)) await take(await changed(db, tenant, known));
+  }
+
+  const known = (id: string) => ordered[places.get(id) ?? -1];
+
+  async function take(ids: readonly string[]): Promise<void> {
+    const rows: ListedIncident[] = [];
+    for (let at = 0; at < ids.length; at += batch) rows.push(...(await readRows(db, ids.slice(at, at + batch))));
+    const next = [...ordered];
+    for (const row of rows) {
+      const place = places.get(row.id);
+      if (place === undefined) next.push(row);
+      else next[place] = row;
+    }
+    // when something was detected never changes, so that only new ones need a place
+    if (next.length > ordered.length) {
+      next.sort(byDetection);
+      for (const [place, { id }] of next.entries()) places.set(id, place);
+    }
+    ordered = next;
+    version = { count: next.length, seqs: next.reduce((sum, { seq }) => sum + seq, 0) };
   }
 
   return {
@@ -41,18 +65,43 @@ export function incidentIndex(db: Kysely<Schema>, tenant?: string): IncidentInde
   };
 }
 
-async function versionOf(db: Kysely<Schema>, tenant: string | undefined): Promise<string> {
-  const ofTenant = tenant === undefined ? sql`` : sql`where tenant = ${tenant}`;
-  const { rows } = await sql<{
-    version: string;
-  }>`select count(*) || '/' || coalesce(sum(seq), 0) as version from incident ${ofTenant}`.execute(db);
-  return rows[0]?.version ?? "";
+interface Version {
+  readonly count: number;
+  readonly seqs: number;
 }
 
-async function changedSince(db: Kysely<Schema>, tenant: string | undefined, known: ReadonlyMap<string, ListedIncident>): Promise<string[]> {
+function same(a: Version, b: Version): boolean {
+  return a.count === b.count && a.seqs === b.seqs;
+}
+
+async function versionOf(db: Kysely<Schema>, tenant: string | undefined): Promise<Version> {
+  const ofTenant = tenant === undefined ? sql`` : sql`where tenant = ${tenant}`;
+  const { rows } = await sql<Version>`select count(*)::int as count, coalesce(sum(seq), 0)::int as seqs from incident ${ofTenant}`.execute(
+    db,
+  );
+  return rows[0] ?? { count: 0, seqs: 0 };
+}
+
+type Known = (id: string) => ListedIncident | undefined;
+
+async function recentlyChanged(db: Kysely<Schema>, tenant: string | undefined, since: Date, known: Known): Promise<string[]> {
+  const streams = await db
+    .selectFrom("event")
+    .select("stream")
+    .distinct()
+    .where("at", ">=", since)
+    .where("stream", "like", "RK-%")
+    .execute();
+  const ids = streams.map(({ stream }) => stream);
+  return ids.length === 0 ? [] : changed(db, tenant, known, ids);
+}
+
+/** Of these, or of all. */
+async function changed(db: Kysely<Schema>, tenant: string | undefined, known: Known, ids?: readonly string[]): Promise<string[]> {
   let query = db.selectFrom("incident").select(["id", "seq"]);
   if (tenant !== undefined) query = query.where("tenant", "=", tenant);
-  return (await query.execute()).filter(({ id, seq }) => known.get(id)?.seq !== seq).map(({ id }) => id);
+  if (ids !== undefined) query = query.where("id", "in", [...ids]);
+  return (await query.execute()).filter(({ id, seq }) => known(id)?.seq !== seq).map(({ id }) => id);
 }
 
 async function readRows(db: Kysely<Schema>, ids: readonly string[]): Promise<ListedIncident[]> {
