@@ -105,6 +105,8 @@ export interface Finding {
   readonly evidence: readonly Evidence[];
   /** Set where an inline `rekey:allow <reason>` stands on the line; the reporter filters, `explain` shows. */
   readonly allowed?: string;
+  /** Numbers of the detector's exceptions that hold where its path or commit is theirs (src/scan/exceptions.ts). */
+  readonly exceptions?: readonly number[];
   /** The how-manieth finding of this detector (and pointer) in its document, from 1: names values too weak to fingerprint. */
   readonly ordinal?: number;
 }

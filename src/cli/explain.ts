@@ -6,6 +6,7 @@ import { loadRepositoryConfig } from "../config/repository.ts";
 import { UsageError } from "../errors.ts";
 import type { Finding } from "../finding.ts";
 import { printable } from "../report/text.ts";
+import { placing } from "../scan/exceptions.ts";
 import { scan } from "../scan/scan.ts";
 import { type Suppressed, suppress } from "../scan/suppress.ts";
 import { pieceSize } from "../source/pieces.ts";
@@ -30,7 +31,9 @@ async function run(place: string, options: { baseline?: string; detectors: strin
   const ruleset = await loadRuleset({ folders: options.detectors });
   const name = prefixOf(path, repository.top) + basename(path);
   const findings = numbered(scan({ bytes: readFileSync(path), origin: { kind: "file", path: name } }, ruleset, repository.keyring));
-  process.stdout.write(explanation(`${path}:${line}`, line, suppress(findings, { ...repository, today: today() })));
+  process.stdout.write(
+    explanation(`${path}:${line}`, line, suppress(findings, { ...repository, today: today(), placed: placing(ruleset) })),
+  );
 }
 
 /** `PATH:LINE`, also `PATH:LINE:COLUMN` as reports print it. Throws UsageError. */
@@ -68,7 +71,12 @@ export function explanation(
   return `${printable(place)}\nNo detector sees a credential on this line.${elsewhere}\n`;
 }
 
-const rules = { inline: "rekey:allow on its line", "ignore-file": ".rekey/ignore.yml", baseline: "the baseline" } as const;
+const rules = {
+  detector: "an exception of its detector",
+  inline: "rekey:allow on its line",
+  "ignore-file": ".rekey/ignore.yml",
+  baseline: "the baseline",
+} as const;
 
 function details({ id, location, slot, evidence }: Finding): string[] {
   const decoded = location.decoded === undefined ? [] : [`  decoded     ${location.decoded.join(", ")}`];

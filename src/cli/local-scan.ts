@@ -61,7 +61,7 @@ async function scanHere(target: Target, ruleset: Ruleset): Promise<LocalScan> {
   const repository = loadRepositoryConfig(path === "-" ? "." : path, { baseline: target.baseline });
   const seen = aliasingScan(ruleset, repository.keyring);
   const { findings, stats, prefix } = await read(target, seen.scan, repository, ruleset);
-  const { kept, suppressed } = suppress(findings, { ...repository, today: today(), aliases: seen.aliases });
+  const { kept, suppressed } = suppress(findings, { ...repository, today: today(), aliases: seen.aliases, placed: seen.placed });
   const wanted = new Set(kept.flatMap(({ location }) => location.path ?? []));
   const files = kept.length === 0 || path === "-" ? [] : inventoryFiles(repository.top, wanted);
   return { kept, suppressed, stats, repository, prefix, files, versions: await textsOf(repository.top, kept) };
@@ -103,7 +103,7 @@ async function scanRemote(target: Target, ruleset: Ruleset): Promise<LocalScan> 
       workers,
     });
     const rules = { ...repository, baseline: target.baseline === undefined ? new Set<string>() : own.baseline };
-    const { kept, suppressed } = suppress(findings, { ...rules, today: today(), aliases: seen.aliases });
+    const { kept, suppressed } = suppress(findings, { ...rules, today: today(), aliases: seen.aliases, placed: seen.placed });
     const files = kept.length === 0 ? [] : await filesOfHead(cwd);
     return { kept, suppressed, stats, repository, prefix: "", files, versions: await textsOf(cwd, kept) };
   });

@@ -5,7 +5,7 @@ import { assignmentCheck, continuationCheck, Links, type Precheck, stretchCheck,
 import { type Anchor, type AnchorFilter, buildFilter } from "./prefilter.ts";
 import type { LinearRegex, RegexEngine } from "./regex.ts";
 import { lengthsOf, shapeOf } from "./regex-shape.ts";
-import type { Detector, DetectorFile, DetectorPart } from "./schema.ts";
+import type { Detector, DetectorException, DetectorFile, DetectorPart } from "./schema.ts";
 import { escapeRegex, parseTemplate, type TemplatePart, templateSource } from "./template.ts";
 
 type PatternSource = Pick<DetectorPart, "token" | "assign" | "regex" | "anchors">;
@@ -36,6 +36,14 @@ export interface CompiledDetector {
   /** Other names of the vendor or of its products. */
   readonly aliases: readonly string[];
   readonly patterns: readonly CompiledPattern[];
+  /** Only in files of such a path. */
+  readonly path?: LinearRegex;
+  readonly exceptions?: readonly CompiledException[];
+}
+
+export interface CompiledException extends Pick<DetectorException, "reason" | "condition" | "target" | "stopwords" | "commits"> {
+  readonly paths?: readonly LinearRegex[];
+  readonly regexes?: readonly LinearRegex[];
 }
 
 export interface Ruleset {
@@ -87,7 +95,8 @@ function anchorsOf(detectors: readonly CompiledDetector[]): Pick<Ruleset, "filte
   return { filter: buildFilter(anchors), users };
 }
 
-function compileOne(detector: Detector, { provider, aliases }: DetectorFile, engine: RegexEngine): CompiledDetector {
+function compileOne(detector: Detector, file: DetectorFile, engine: RegexEngine): CompiledDetector {
+  const { provider, aliases } = file;
   const fail = (problem: string): never => {
     throw new ConfigError(`'${detector.id}': ${problem}`, { file: `detectors/${provider}.yml` });
   };
@@ -97,7 +106,34 @@ function compileOne(detector: Detector, { provider, aliases }: DetectorFile, eng
   const sources: [string | undefined, PatternSource][] =
     detector.parts === undefined ? [[undefined, patternOf(detector)]] : Object.entries(detector.parts);
   const patterns = sources.flatMap(([part, source]) => patternsOf(source, detector, part, engine, fail));
-  return { detector, provider, aliases, patterns };
+  return { detector, provider, aliases, patterns, ...limitsOf(detector, file, engine, fail) };
+}
+
+/** What limits a detector beside its pattern; a built-in detector has hardly ever any. */
+function limitsOf(
+  { id, path, allow = [] }: Detector,
+  file: DetectorFile,
+  engine: RegexEngine,
+  fail: (problem: string) => never,
+): Pick<CompiledDetector, "path" | "exceptions"> {
+  const compile = (source: string) => {
+    try {
+      return engine.compile(source);
+    } catch (error) {
+      return fail(`'${source}' is not RE2 syntax: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  };
+  const own = [...allow, ...(file.allow ?? []).filter(({ detectors }) => detectors?.includes(id) ?? true)];
+  const exceptions = own.map(({ reason, condition, target, stopwords, commits, paths, regexes }) => ({
+    reason,
+    condition,
+    target,
+    ...(stopwords === undefined ? {} : { stopwords: stopwords.map((word) => word.toLowerCase()) }),
+    ...(commits === undefined ? {} : { commits: commits.map((commit) => commit.toLowerCase()) }),
+    ...(paths === undefined ? {} : { paths: paths.map(compile) }),
+    ...(regexes === undefined ? {} : { regexes: regexes.map(compile) }),
+  }));
+  return { ...(path === undefined ? {} : { path: compile(path) }), ...(exceptions.length === 0 ? {} : { exceptions }) };
 }
 
 function patternOf({ token, assign, regex, anchors }: Detector): PatternSource {

@@ -97,6 +97,30 @@ const declaredCheck = z
       issue("alive and dead have the same status: expected says.alive and says.dead");
   });
 
+const regexes = z.array(z.string().min(1)).min(1);
+
+/** What is no finding: any one field that fits is enough; with `condition: all`, every field that is given must fit. */
+const exception = z.strictObject({
+  /** One sentence for whoever asks why something is not reported. */
+  reason: z.string().min(3),
+  condition: z.enum(["any", "all"]).default("any"),
+  /** RE2 on the path from the top of the repository. */
+  paths: regexes.optional(),
+  /** Commit ids, in any case. */
+  commits: z
+    .array(z.string().regex(/^[0-9a-f]{7,64}$/i, "expected a commit id"))
+    .min(1)
+    .optional(),
+  /** RE2 on the `target`: the secret, the whole match, or the line (at most 2 KiB on each side). */
+  regexes: regexes.optional(),
+  target: z.enum(["secret", "match", "line"]).default("secret"),
+  /** Texts in the secret, in any case. */
+  stopwords: z.array(z.string().min(1)).min(1).optional(),
+});
+const isException = ({ paths, commits, regexes: on, stopwords }: z.output<typeof exception>) =>
+  [paths, commits, on, stopwords].some((field) => field !== undefined);
+const noField = "expected at least one of paths, commits, regexes and stopwords";
+
 const part = z.strictObject({ ...pattern, secret: z.boolean().default(true), subject: z.boolean().default(false) });
 
 const detector = z
@@ -109,6 +133,11 @@ const detector = z
     within: z.number().int().positive().max(50).default(5),
     /** One of these words within 120 bytes before or 60 after the match, case-insensitively. */
     near: words.optional(),
+    /** One of these words stands anywhere in the file, in any case. */
+    keywords: z.array(z.string().min(1)).min(1).optional(),
+    /** Only in files whose path this RE2 expression fits. */
+    path: z.string().min(1).optional(),
+    allow: z.array(exception.refine(isException, noField)).optional(),
     boundary: z.enum(["token", "none"]).default("token"),
     /** Bits per character of the secret, minimum (Shannon, over the secret's own characters). */
     entropy: z.number().min(0).max(8).default(2.5),
@@ -146,11 +175,14 @@ export const DetectorFile = z.strictObject({
   aliases: z.array(z.string().regex(/^[a-z0-9]+([_.-][a-z0-9]+)*$/, "expected a lower-case word")).default([]),
   references: z.array(z.url()).min(1),
   detectors: z.array(detector).min(1),
+  /** Exceptions of every detector of the file, or of those that are named. */
+  allow: z.array(exception.extend({ detectors: z.array(z.string()).min(1).optional() }).refine(isException, noField)).optional(),
 });
 
 export type DetectorFile = z.output<typeof DetectorFile>;
 export type Detector = z.output<typeof detector>;
 export type DeclaredCheck = z.output<typeof declaredCheck>;
+export type DetectorException = z.output<typeof exception>;
 export type DetectorPart = z.output<typeof part>;
 
 /** Throws ConfigError with file, line and what was expected. */

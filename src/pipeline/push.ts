@@ -150,7 +150,12 @@ export async function scanWhole(
     const { rules } = rulesOf(files, scope);
     const seen = aliasingScan(rekey.ruleset, keyringOf(rekey, repository.fullName, rules.salts));
     const { findings } = await scanHistory({ cwd: gitDir, repository: scope, scan: seen.scan });
-    const { kept } = suppress(findings, { ...rules, aliases: seen.aliases, today: new Date().toISOString().slice(0, 10) });
+    const { kept } = suppress(findings, {
+      ...rules,
+      aliases: seen.aliases,
+      placed: seen.placed,
+      today: new Date().toISOString().slice(0, 10),
+    });
     const graph = buildGraph({ scope, files, findings: kept, storeMatches: [] });
     for (const finding of kept.map((one) => identified(one, graph))) await keepHistoric(rekey, repository, finding, as);
   });

@@ -75,7 +75,7 @@ export async function judgeCode<T>(
       scan: seen.scan,
     });
 
-    const applied = { aliases: seen.aliases, today: new Date().toISOString().slice(0, 10) };
+    const applied = { aliases: seen.aliases, placed: seen.placed, today: new Date().toISOString().slice(0, 10) };
     const found = judged.added.map(({ finding }) => finding);
     const { kept } = suppress(found.map(withoutInline), { ...rules, ...applied });
     const asked = new Map(suppress(found, { ...headRules, ...applied }).suppressed.map(({ finding, by }) => [finding.id, by]));

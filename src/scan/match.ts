@@ -3,6 +3,7 @@ import type { CompiledDetector, CompiledPattern, Ruleset } from "../detector/com
 import { providersOpening } from "../detector/vendors.ts";
 import type { Confidence } from "../finding.ts";
 import { entropy, readsAsRandom } from "./entropy.ts";
+import { openExceptions } from "./exceptions.ts";
 import { issuerOf } from "./issuer.ts";
 import { isIdentifier, isPlaceholder } from "./placeholder.ts";
 import { Spans } from "./spans.ts";
@@ -18,6 +19,8 @@ export interface Match {
   readonly subject: string | undefined;
   readonly attributes: Readonly<Record<string, string>>;
   readonly candidates: readonly string[];
+  /** As of the finding. */
+  readonly exceptions?: readonly number[];
 }
 
 interface RawMatch {
@@ -28,6 +31,7 @@ interface RawMatch {
   readonly end: number;
   readonly secret: string;
   readonly groups: Readonly<Record<string, string | undefined>>;
+  readonly exceptions?: readonly number[];
 }
 
 /** Matches of one view, at most, before precedence: memory is bounded whatever a file holds. */
@@ -47,6 +51,7 @@ export function matchBytes(bytes: Uint8Array, ruleset: Ruleset, onTooMany?: () =
 function rawMatches(buffer: Buffer, ruleset: Ruleset, onTooMany: (() => void) | undefined): RawMatch[] {
   const found = new Set<string>();
   const kept: RawMatch[] = [];
+  const hasKeyword = keywordsOf(buffer);
   for (const { rule, pattern, from, to } of windows(buffer, ruleset)) {
     const text = buffer.toString("latin1", from, to);
     let at = 0;
@@ -58,7 +63,8 @@ function rawMatches(buffer: Buffer, ruleset: Ruleset, onTooMany: (() => void) | 
       if (found.has(key)) continue;
       found.add(key);
       const raw = { rule, pattern, part: pattern.part, start, end: start + secret.length, secret, groups: match.groups };
-      kept.push(...issued(raw, buffer, ruleset).filter((one) => plausible(one, buffer)));
+      const likely = issued(raw, buffer, ruleset).filter((one) => plausible(one, buffer) && hasKeyword(one.rule));
+      kept.push(...likely.flatMap((one) => unlessExcepted(one, match.text, buffer)));
       if (kept.length >= maxMatches) {
         onTooMany?.();
         return kept;
@@ -66,6 +72,35 @@ function rawMatches(buffer: Buffer, ruleset: Ruleset, onTooMany: (() => void) | 
     }
   }
   return kept;
+}
+
+/** Whether one of a detector's keywords stands in the bytes; each detector is asked once. */
+function keywordsOf(buffer: Buffer): (rule: CompiledDetector) => boolean {
+  let text: string | undefined;
+  const known = new Map<CompiledDetector, boolean>();
+  return (rule) => {
+    const { keywords } = rule.detector;
+    if (keywords === undefined) return true;
+    text ??= buffer.toString("latin1").toLowerCase();
+    const has = known.get(rule) ?? keywords.some((word) => text?.includes(word.toLowerCase()));
+    known.set(rule, has);
+    return has;
+  };
+}
+
+/** The match with what its detector's exceptions leave open, or nothing where one of them holds. */
+function unlessExcepted(one: RawMatch, match: string, buffer: Buffer): RawMatch[] {
+  if (one.rule.exceptions === undefined) return [one];
+  const exceptions = openExceptions(one.rule, { secret: one.secret, match, line: () => lineAt(buffer, one) });
+  return exceptions === undefined ? [] : [{ ...one, exceptions }];
+}
+
+function lineAt(buffer: Buffer, { start, end }: RawMatch): string {
+  const before = buffer.subarray(Math.max(0, start - 2048), start);
+  const after = buffer.subarray(end, end + 2048);
+  const stop = after.indexOf(10);
+  const head = before.toString("latin1", before.lastIndexOf(10) + 1);
+  return head + buffer.toString("latin1", start, end) + after.toString("latin1", 0, stop === -1 ? after.length : stop);
 }
 
 interface Window {
@@ -162,7 +197,7 @@ function hasNear(words: readonly string[], { start, end }: RawMatch, buffer: Buf
 }
 
 function complete(
-  { rule, start, end, secret, groups }: RawMatch,
+  { rule, start, end, secret, groups, exceptions = [] }: RawMatch,
   extra: { attributes?: Record<string, string>; subject?: string[] } = {},
 ): Match {
   const { detector } = rule;
@@ -181,6 +216,7 @@ function complete(
     subject: subject.replaceAll("/", "") === "" ? undefined : subject,
     attributes: { ...Object.fromEntries(named), ...extra.attributes },
     candidates: [],
+    ...(exceptions.length === 0 ? {} : { exceptions }),
   };
 }
 
@@ -205,7 +241,7 @@ function composites(raw: readonly RawMatch[], buffer: Buffer): Match[] {
       if (name === secret.part) continue;
       const nearest = nearestTo(secret, groups.get(`${secret.rule.detector.id}\0${name}`) ?? [], buffer);
       if (nearest === undefined) return [];
-      attributes[name] = nearest.secret;
+      if (!part.secret) attributes[name] = nearest.secret;
       if (part.subject) subject.push(nearest.secret);
     }
     return [complete(secret, { attributes, subject })];

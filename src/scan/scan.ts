@@ -263,6 +263,7 @@ function toFinding({ match, start, end, decode }: Placed, { document, index, key
     attributes: { ...selfDescription(match.secret, match.attributes["id"]), ...match.attributes },
     evidence: evidenceOf(match),
     ...(allowed === null ? {} : { allowed: allowed[1]?.trim() ?? "" }),
+    ...(match.exceptions === undefined ? {} : { exceptions: match.exceptions }),
   };
 }
 

@@ -4,6 +4,7 @@ import { z } from "zod";
 import { ConfigError } from "../errors.ts";
 import { type Finding, fingerprintableBits } from "../finding.ts";
 import { parseStrictYaml } from "../strict-yaml.ts";
+import type { Placed } from "./exceptions.ts";
 
 const reason = z.string().trim().min(3, "expected a reason that a colleague understands");
 /** Only for accepted risk: from this day on the entry silences nothing. */
@@ -80,21 +81,25 @@ export interface Rules {
   readonly today: string;
   /** Other committed fingerprints of the same value, by `finding.committed`, where there is more than one salt. */
   readonly aliases?: ReadonlyMap<string, readonly string[]>;
+  /** What the detectors say to a finding's place: `placing`. */
+  readonly placed?: (finding: Finding) => Placed | undefined;
 }
 
 export interface Suppressed {
   readonly finding: Finding;
   /** `inline` and `ignore-file` are only requests where a pull request adds them (contracts.md §6). */
-  readonly by: "inline" | "ignore-file" | "baseline";
+  readonly by: "detector" | "inline" | "ignore-file" | "baseline";
   readonly reason: string;
 }
 
-/** Splits findings into those that are reported and those that a rule silences. Paths count from the top of the repository. */
+/** Splits findings into those that are reported and those that a rule silences; what its detector leaves out is in neither. Paths count from the top of the repository. */
 export function suppress(findings: readonly Finding[], rules: Rules): { kept: Finding[]; suppressed: Suppressed[] } {
   const kept: Finding[] = [];
   const suppressed: Suppressed[] = [];
   for (const finding of findings) {
-    const silenced = silencedBy(finding, rules);
+    const placed = rules.placed?.(finding);
+    if (placed?.kind === "elsewhere") continue;
+    const silenced = placed === undefined ? silencedBy(finding, rules) : { by: "detector" as const, reason: placed.reason };
     if (silenced === undefined) kept.push(finding);
     else suppressed.push({ finding, ...silenced });
   }

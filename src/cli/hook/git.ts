@@ -27,7 +27,7 @@ export async function preCommit(): Promise<void> {
   const repository = loadRepositoryConfig(".");
   const seen = aliasingScan(await loadRuleset(), repository.keyring);
   const { findings, stats } = await scanStaged({ cwd: repository.top, scan: seen.scan, env: absolute(hookEnvironment()) });
-  const judged = { ...suppress(findings, { ...repository, today: today(), aliases: seen.aliases }), stats };
+  const judged = { ...suppress(findings, { ...repository, today: today(), aliases: seen.aliases, placed: seen.placed }), stats };
   await conclude("pre-commit", judged, { where: "what you are about to commit", again: 'REKEY_ALLOW="<reason>" git commit …' });
 }
 
@@ -44,7 +44,7 @@ export async function prePush(remote: string): Promise<void> {
     results.push(await scanPush({ cwd, env, scan: seen.scan, before, after: local, defaultBranch: await remoteHead(cwd, env, remote) }));
   }
   const { findings, stats } = together(results);
-  const judged = { ...suppress(findings, { ...repository, today: today(), aliases: seen.aliases }), stats };
+  const judged = { ...suppress(findings, { ...repository, today: today(), aliases: seen.aliases, placed: seen.placed }), stats };
   await conclude("pre-push", judged, { where: "the commits that you are about to push", again: 'REKEY_ALLOW="<reason>" git push …' });
 }
 
@@ -99,7 +99,7 @@ async function received(env: Record<string, string>, deadline: number): Promise<
     if (!isZero(after)) results.push(await scanPush({ cwd, env, scan, before, after, defaultBranch: head }));
   }
   const { findings, stats } = together(results);
-  return { ...suppress(findings, { ...rules, today: today(), aliases: seen.aliases }), stats };
+  return { ...suppress(findings, { ...rules, today: today(), aliases: seen.aliases, placed: seen.placed }), stats };
 }
 
 async function rulesAt(cwd: string, env: Record<string, string>, commit: string | undefined) {
