@@ -1,5 +1,6 @@
 import http from "node:http";
 import https from "node:https";
+import type { z } from "zod";
 import { HoldError, RefusedError, RetryError, UnknownOutcomeError } from "./errors.ts";
 
 /**
@@ -140,6 +141,14 @@ export function json(answer: HttpAnswer): unknown {
   } catch {
     return undefined;
   }
+}
+
+/** The two or three fields that we read of an answer (style.md 11); HoldError where they are missing, without the body. */
+export function shaped<Schema extends z.ZodType>(schema: Schema, body: unknown, what: string): z.output<Schema> {
+  const parsed = schema.safeParse(body);
+  if (parsed.success) return parsed.data;
+  const place = parsed.error.issues[0]?.path.join(".") ?? "";
+  throw new HoldError("unexpected-answer", `${what}: the answer lacks or misshapes '${place}'; the vendor's API may have changed`);
 }
 
 /** `Retry-After` in milliseconds, from seconds or a date; at most one hour. */

@@ -1,4 +1,3 @@
-import type { z } from "zod";
 import type { ProbeResult } from "../driver.ts";
 import { HoldError, RetryError, UnknownOutcomeError } from "../errors.ts";
 import type { HttpAnswer } from "../http.ts";
@@ -20,14 +19,6 @@ export async function probeAnswer(
     throw error;
   }
   return judge(answer) ?? { answer: "unknown", code: String(answer.status) };
-}
-
-/** The two or three fields that we read of an answer (style.md 11); HoldError where they are missing, without the body. */
-export function shaped<Schema extends z.ZodType>(schema: Schema, body: unknown, what: string): z.output<Schema> {
-  const parsed = schema.safeParse(body);
-  if (parsed.success) return parsed.data;
-  const place = parsed.error.issues[0]?.path.join(".") ?? "";
-  throw new HoldError("unexpected-answer", `${what}: the answer lacks or misshapes '${place}'; the vendor's API may have changed`);
 }
 
 /** The name of what a run makes. Anything else is not ours: refused before it can be looked for and deleted (rotation.md, I4). */

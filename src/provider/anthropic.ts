@@ -1,8 +1,8 @@
 import { z } from "zod";
 import type { Driver, DriverContext, KeyRecord, ProbeResult } from "../driver.ts";
-import { accept, type HttpAnswer, json } from "../http.ts";
+import { accept, type HttpAnswer, json, shaped } from "../http.ts";
 import type { Secret } from "../secret.ts";
-import { probeAnswer, shaped } from "./answer.ts";
+import { probeAnswer } from "./answer.ts";
 import { allPages, attributesOf, manifest, matchByHint, segment, send } from "./vendor.ts";
 
 /**

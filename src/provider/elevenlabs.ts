@@ -1,9 +1,9 @@
 import { z } from "zod";
 import type { Driver, DriverContext, KeyRecord, ProbeResult } from "../driver.ts";
 import { HoldError, UnknownOutcomeError } from "../errors.ts";
-import { accept, type HttpAnswer, json } from "../http.ts";
+import { accept, type HttpAnswer, json, shaped } from "../http.ts";
 import { Secret } from "../secret.ts";
-import { ownName, probeAnswer, shaped } from "./answer.ts";
+import { ownName, probeAnswer } from "./answer.ts";
 import { attributesOf, discardNamed, gone, hintedCharacters, isoOf, manifest, parsed, segment, send } from "./vendor.ts";
 
 /**

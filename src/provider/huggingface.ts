@@ -1,9 +1,9 @@
 import { z } from "zod";
 import type { Driver, DriverContext, ProbeResult } from "../driver.ts";
 import { HoldError } from "../errors.ts";
-import { accept, type HttpAnswer, json } from "../http.ts";
+import { accept, type HttpAnswer, json, shaped } from "../http.ts";
 import type { Secret } from "../secret.ts";
-import { probeAnswer, shaped } from "./answer.ts";
+import { probeAnswer } from "./answer.ts";
 import { attributesOf, bearer, manifest, send } from "./vendor.ts";
 
 /**

@@ -3,8 +3,9 @@ import { connectVault, type VaultAnswer, type VaultClient } from "../connection/
 import { checkVaultRights } from "../connection/vault-rights.ts";
 import type { Driver, DriverContext, KeyRecord } from "../driver.ts";
 import { HoldError, RetryError, UnknownOutcomeError } from "../errors.ts";
+import { shaped } from "../http.ts";
 import { Secret } from "../secret.ts";
-import { ownName, shaped } from "./answer.ts";
+import { ownName } from "./answer.ts";
 
 /**
  * Tokens of Vault and OpenBao, by accessor. A dead token answers 403 `permission denied`, as some live ones do, so a refusal never
