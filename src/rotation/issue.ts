@@ -117,8 +117,12 @@ async function stage(execution: Execution, key: string, value: Prepared): Promis
       const current = place.format === "url" ? await sink.read(context, place) : undefined;
       const fields = fieldsOf(place, value, current?.fields);
       await deps.journal.send(lease, key);
-      await sink.pend(context, place, run.id, fields);
-      wipe(current?.fields);
+      try {
+        await sink.pend(context, place, run.id, fields);
+      } finally {
+        wipe(fields);
+        wipe(current?.fields);
+      }
     });
   }
 }

@@ -7,11 +7,13 @@ type Fields = Readonly<Record<string, Secret>>;
 
 /**
  * How a new credential is written into a place of a secret manager: the secret in its field, each companion in the field that is
- * declared for it, or both inside the URL that stands there now (`current`, the fields of the current version).
+ * declared for it, or both inside the URL that stands there now (`current`, the fields of the current version). Copies: the caller wipes
+ * the credential and the fields each by itself.
  */
 export function fieldsOf(place: PlannedSink, { secret, companions }: Prepared, current: Fields | undefined): Record<string, Secret> {
   const field = place.field ?? "";
-  const value = place.format === "url" ? withPassword(place, current?.[field], secret, companions["username"]) : secret;
+  const value =
+    place.format === "url" ? withPassword(place, current?.[field], secret, companions["username"]) : Secret.from(secret.reveal());
   const beside = Object.entries(place.companions ?? {}).flatMap(([name, its]) => {
     const companion = companions[name];
     return companion === undefined ? [] : [[its, Secret.from(companion)] as const];
