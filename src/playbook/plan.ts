@@ -247,11 +247,23 @@ function approvals(steps: readonly PlanStep[], manifest: Manifest, facts: PlanFa
   const why = [
     `revokes in ${environment}`,
     ...(facts.consumers === "unknown" ? ["consumers unknown"] : []),
+    ...(steps.some(({ uses }) => uses === "sinks/promote@1") ? sinkRisks(facts.sinks) : []),
     ...(steps.some(({ uses }) => uses.endsWith("/roll@1")) ? [rollRisk(manifest, facts)] : []),
     ...(manifest.class === "two-slot" ? ["regenerates the other slot too, which its owner declares unused"] : []),
   ].join("; ");
   const owner: PlanApproval = { from: "identity-owner", why };
   return environment === "production" ? [owner, { from: "second-person", why: "an irreversible revoke in production" }] : [owner];
+}
+
+/** What people approve where a place cannot take a value back or see somebody else's write. */
+function sinkRisks(sinks: readonly PlannedSink[]): string[] {
+  return sinks.flatMap(({ connection, path, lacks = [] }) => {
+    const risks = [
+      ...(lacks.includes("undo") ? ["has no undo of its own"] : []),
+      ...(lacks.includes("cas") ? ["may overwrite what somebody writes at that moment"] : []),
+    ];
+    return risks.length === 0 ? [] : [`${connection}:${path} ${risks.join(" and ")}`];
+  });
 }
 
 function rollRisk(manifest: Manifest, { grace = 0 }: PlanFacts): string {

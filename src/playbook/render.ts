@@ -36,7 +36,7 @@ const lackText: Record<SinkAbility, string> = {
   pending: "written only when it becomes current",
   cas: "overwrites what somebody else wrote meanwhile",
   readBack: "cannot be read back",
-  undo: "cannot be put back",
+  undo: "undone only by writing the old value again, where it can still be read",
 };
 
 function stepLines(plan: Plan, step: PlanStep, index: number): string[] {

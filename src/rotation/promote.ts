@@ -7,7 +7,7 @@ import { fieldsOf, wipe } from "./stored-value.ts";
 
 /** Makes the new credential current in every place, one after the other. */
 export async function promote(execution: Execution): Promise<void> {
-  const { deps, plan, run } = execution;
+  const { deps, plan } = execution;
   for (const [index, place] of plan.facts.sinks.entries()) {
     const { sink, context } = await deps.sink(place);
     const key = `promote-${index}`;
@@ -18,21 +18,38 @@ export async function promote(execution: Execution): Promise<void> {
       send: async () => (await read(deps, "the secret manager", () => sink.read(context, place)))?.version ?? "0",
       observe: async () => ({ done: false }),
     });
-    await once(execution, {
-      key,
-      destroy: false,
-      send: async () => {
-        const fields = await fieldsToPromote(execution, place, sink);
-        try {
-          return await sink.promote(context, place, run.id, from, fields);
-        } finally {
-          wipe(fields);
-        }
-      },
-      // promote is idempotent by contract: what is already current gives its version
-      observe: async () => ({ done: false }),
-    });
+    await put(execution, place, { key, from, fields: () => fieldsToPromote(execution, place, sink) });
   }
+}
+
+/**
+ * Promotes as one effect of the journal. It is idempotent by contract: what is already current gives its version. A place that cannot be
+ * read back cannot say whose write it holds, so that after a lost answer the same value is put onto whatever stands there now.
+ */
+export async function put(
+  execution: Execution,
+  place: PlannedSink,
+  { key, from, fields }: { key: string; from: string; fields(): Promise<ReturnType<typeof fieldsOf> | undefined> },
+): Promise<{ version: string }> {
+  const { deps, run } = execution;
+  const { sink, context } = await deps.sink(place);
+  let base = from;
+  return once(execution, {
+    key,
+    destroy: false,
+    send: async () => {
+      const values = await fields();
+      try {
+        return await sink.promote(context, place, run.id, base, values);
+      } finally {
+        wipe(values);
+      }
+    },
+    observe: async () => {
+      if (!sink.manifest.readBack) base = (await sink.read(context, place))?.version ?? "0";
+      return { done: false };
+    },
+  });
 }
 
 /** The values once more, for a sink that had no pending place for them; and for a URL a look whether its host is still the staged one. */

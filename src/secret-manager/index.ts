@@ -1,11 +1,13 @@
 import { type Sink, sinkConnection } from "../driver.ts";
 import { awsSecretsManager } from "./aws-secrets-manager.ts";
+import { githubSecrets } from "./github-secrets.ts";
 import { vault } from "./vault.ts";
 
 /** Every secret manager, by the name that stands before the slash in a playbook's `uses: vault/pend@1`. */
 export const sinks: Readonly<Record<string, Sink>> = {
   vault,
   "aws-secrets-manager": awsSecretsManager,
+  "github-secrets": githubSecrets,
 };
 
 /** The sink of a connection's `type` in rekey.yml; undefined for a connection that stores nothing. */
