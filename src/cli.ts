@@ -23,6 +23,7 @@ const commands: Record<string, Entry> = {
   plan: { summary: "Show what a rotation would do, and who must agree", load: () => import("./cli/plan.ts") },
   rotate: { summary: "Approve a plan as the server's operator and start it", load: () => import("./cli/rotate.ts") },
   verify: { summary: "Look whether a leaked credential is dead", load: () => import("./cli/verify.ts") },
+  rollout: { summary: "Show how far Rekey goes in each repository, and take it further or back", load: () => import("./cli/rollout.ts") },
   pause: { summary: "Stop all rotations before their next change", load: () => import("./cli/pause.ts") },
   resume: { summary: "Let paused rotations go on", load: () => import("./cli/resume.ts") },
   playbook: { summary: "List, lint and run rotation playbooks", load: () => import("./cli/playbook.ts") },

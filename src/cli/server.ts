@@ -14,6 +14,7 @@ import { UsageError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import type { Rekey } from "../pipeline/context.ts";
 import { operatorRoutes } from "../pipeline/operator.ts";
+import { rolloutOverview } from "../pipeline/rollout.ts";
 import { storedReferences } from "../pipeline/stored-references.ts";
 import { redrawIncident } from "../pipeline/surfaces.ts";
 import { createPipeline } from "../pipeline.ts";
@@ -84,8 +85,10 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     };
     const pipeline = createPipeline(rekey, createApp);
     const readers = storeReaders(database.db);
+    const rollout = () => rolloutOverview(rekey);
     const web = createWeb({
       readers,
+      rollout,
       catalogue: {
         playbooks: rekey.playbooks,
         providers: drivers.map(({ manifest }) => manifest),
@@ -109,7 +112,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     const server = await listen(createServer(listener), config.listen);
     await pipeline.start();
     const housekeeping = startHousekeeping(database.db, { log, onReopened: (incident) => redrawIncident(rekey, incident) });
-    const socket = await ownSocket(database, options.dataDir, operatorRoutes(rekey).route("/", createWeb({ readers, log })));
+    const socket = await ownSocket(database, options.dataDir, operatorRoutes(rekey).route("/", createWeb({ readers, log, rollout })));
     const refreshing = setInterval(() => void stored.refresh(log), 300_000);
     refreshing.unref();
     const address = server.address();

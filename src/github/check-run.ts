@@ -22,6 +22,15 @@ const queued: CheckState = {
   actions: [],
 };
 
+/** What a check says where Rekey went back to observing. */
+export const observing: CheckState = {
+  status: "completed",
+  conclusion: "neutral",
+  title: "Rekey only observes here",
+  summary: "The rollout of Rekey stands at *observe* in this repository: nothing is judged in public and nobody is kept from merging.",
+  actions: [],
+};
+
 /** The truth about a pull request (design.md §10): green only when nothing is open, neutral where something is said but not proven. */
 export function checkOf(view: PullRequestView): CheckState {
   if (view.pending !== undefined) return pendingCheck(view.pending);
@@ -56,7 +65,7 @@ export function checkOf(view: PullRequestView): CheckState {
 
 /** "History not fully scanned" is a promise of contracts.md §6; a bad file in `.rekey` has its own place and line. */
 function incompleteTitle({ reason }: PullRequestView): string {
-  return reason?.startsWith(".rekey/") === true ? "Configuration not valid" : "History not fully scanned";
+  return reason !== undefined && /^\.(?:rekey|github)\//.test(reason) ? "Configuration not valid" : "History not fully scanned";
 }
 
 function pendingCheck({ overdue, block, reason }: NonNullable<PullRequestView["pending"]>): CheckState {

@@ -4,6 +4,7 @@ import { giveApproval } from "../store/evidence.ts";
 import { getIncident } from "../store/incidents.ts";
 import type { Rekey } from "./context.ts";
 import { keptPlan } from "./readiness.ts";
+import { policyFor } from "./rollout.ts";
 import { requestRotation } from "./start-rotation.ts";
 
 /** How often people must have approved exactly this playbook on this connection, and it never waited for one, before the policy may. */
@@ -14,10 +15,10 @@ export const trustedRuns = 5;
  * Rekey made itself and that leaked again: that would go round in circles.
  */
 export async function rotateByPolicy(rekey: Rekey, id: string): Promise<void> {
-  const { automatic, rollout } = rekey.config.policy;
-  if (automatic !== "on" || rollout !== "rotate") return;
   const [incident, plan] = [await getIncident(rekey.database.db, id), await keptPlan(rekey, id)];
   if (incident === undefined || plan === undefined || incident.state === "resolved" || incident.run !== undefined) return;
+  const { automatic, stage } = await policyFor(rekey, incident);
+  if (!automatic || stage !== "rotate") return;
   if (isProduction(plan.facts.identity?.environment) || plan.blockers.length > 0) return;
   if ((plan.record?.runs ?? 0) < trustedRuns || plan.record?.regression !== undefined) return;
   const approval = { incident: id, planHash: plan.hash, by: policyApprover, role: "automatic", source: `automatic-${id}-${plan.hash}` };

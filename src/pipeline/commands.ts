@@ -16,6 +16,7 @@ import { contain, release } from "./contain.ts";
 import { githubHost, type Rekey } from "./context.ts";
 import { notePullRequest } from "./judge.ts";
 import { keptPlan } from "./readiness.ts";
+import { notEnabled, policyOf } from "./rollout.ts";
 import { rotationDeps } from "./rotation.ts";
 import { approversOf, requestRotation } from "./start-rotation.ts";
 import { redraw } from "./surfaces.ts";
@@ -193,7 +194,7 @@ async function incidentOf(rekey: Rekey, { repository, number, command }: Request
 async function rotate(rekey: Rekey, request: Request, incident: Incident): Promise<Note> {
   const breakGlass = request.command.verb === "break-glass";
   const plan = await keptPlan(rekey, incident.id, { breakGlass });
-  if (rekey.config.policy.rollout !== "rotate") return { ok: false, text: "Rotation is not enabled here (policy.rollout in rekey.yml)." };
+  if ((await policyOf(rekey, request.repository.id))?.policy.stage !== "rotate") return { ok: false, text: notEnabled };
   if (incident.state === "resolved") return { ok: false, text: `${incident.id} is closed already.` };
   if (plan === undefined)
     return {

@@ -5,6 +5,7 @@ import type { Playbook } from "../playbook/schema.ts";
 import { startRun } from "../rotation/run.ts";
 import type { Rekey } from "./context.ts";
 import { keptPlan } from "./readiness.ts";
+import { notEnabled, policyFor } from "./rollout.ts";
 import { rotationDeps } from "./rotation.ts";
 import { approversOf } from "./start-rotation.ts";
 
@@ -15,7 +16,7 @@ interface Note {
 
 /** Disables the leaked credential and nothing else: reversible, so it needs no approval beyond write access (contracts.md §8). */
 export async function contain(rekey: Rekey, incident: Incident, by: string): Promise<Note> {
-  if (rekey.config.policy.rollout !== "rotate") return { ok: false, text: "Rotation is not enabled here (policy.rollout in rekey.yml)." };
+  if ((await policyFor(rekey, incident)).stage !== "rotate") return { ok: false, text: notEnabled };
   if (incident.state === "resolved") return { ok: false, text: `${incident.id} is closed already.` };
   const kept = await keptPlan(rekey, incident.id);
   const driver = rekey.drivers.find(({ manifest }) => manifest.type === kept?.driver);

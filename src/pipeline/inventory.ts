@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { policyPath } from "../config/github-policy.ts";
 import { readObjects } from "../git/cat-file.ts";
 import { gitText } from "../git.ts";
 import { call } from "../github/client.ts";
@@ -10,6 +11,7 @@ import { blobsAt } from "../source/commit-tree.ts";
 import { readInventory, saveInventory } from "../store/inventory.ts";
 import { clientOf, remoteOf, scopeOf } from "./code.ts";
 import { githubHost, type Rekey } from "./context.ts";
+import { takeFacts, takePolicyFile } from "./rollout.ts";
 
 interface Entry {
   readonly path: string;
@@ -17,7 +19,7 @@ interface Entry {
 }
 
 const Branch = z.object({ commit: z.object({ sha: z.string() }) });
-const ruleFiles: ReadonlySet<string> = new Set([".rekey/salt", ".rekey/ignore.yml", ".rekey/baseline"]);
+const ruleFiles: ReadonlySet<string> = new Set([".rekey/salt", ".rekey/ignore.yml", ".rekey/baseline", policyPath]);
 
 /**
  * Texts by blob id, in memory only: files of a default branch may hold credentials, and no value ever reaches the database
@@ -44,6 +46,7 @@ export async function defaultBranchFiles(
 /** Reads the default branch anew where it has moved: the job on install and on each push to it. */
 export async function refreshInventory(rekey: Rekey, repository: EventRepository): Promise<void> {
   const tip = await tipOf(rekey, repository);
+  await takeFacts(rekey, repository);
   if (tip !== undefined) await defaultBranchFiles(rekey, repository, await remoteOf(rekey, repository), tip);
 }
 
@@ -72,6 +75,7 @@ async function storeInventory(rekey: Rekey, repository: EventRepository, remote:
       { host: githubHost(rekey), repositoryId: repository.id },
       { commit: tip, files: entries, identities, edges },
     );
+    await takePolicyFile(rekey, repository, files);
     return entries;
   });
 }

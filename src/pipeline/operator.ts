@@ -6,12 +6,14 @@ import { operatorApprover } from "../incident/policy.ts";
 import { Secret } from "../secret.ts";
 import { giveApproval } from "../store/evidence.ts";
 import { getIncident } from "../store/incidents.ts";
+import { holdRollout, releaseRollout } from "../store/rollout.ts";
 import { pauseRotations, resumeRotations } from "../store/rotation-requests.ts";
 import type { Rekey } from "./context.ts";
 import { replan } from "./planning.ts";
 import { keptPlan } from "./readiness.ts";
 import { isLeaked } from "./recover.ts";
 import { rehearse } from "./rehearse.ts";
+import { confirmRules, notEnabled, policyFor, rolloutOverview, rolloutPlan } from "./rollout.ts";
 import { requestRotation, startDue } from "./start-rotation.ts";
 import { redrawIncident } from "./surfaces.ts";
 import { verifyDead } from "./verify.ts";
@@ -28,6 +30,7 @@ const bodies = {
     attributes: z.record(z.string().max(60), z.string().max(500)).default({}),
   }),
   pause: z.strictObject({ reason: z.string().min(1).max(500) }),
+  confirm: z.strictObject({ hash: z.string().max(64) }),
 };
 
 /** What the operator of this machine may do through the unix socket of the server (mode 0600), beside reading. */
@@ -85,6 +88,28 @@ export function operatorRoutes(rekey: Rekey): Hono {
       return { runs };
     }),
   );
+  app.get("/operator/rollout", async (context) => context.json(await rolloutOverview(rekey)));
+  app.get("/operator/rollout/plan", async (context) => context.json(await rolloutPlan(rekey)));
+  app.post(
+    "/operator/rollout/confirm",
+    order(bodies.confirm, async ({ hash }) => {
+      await confirmRules(rekey, hash, operatorApprover);
+      rekey.log.info({ hash }, "the rules of the rollout are confirmed");
+      return rolloutOverview(rekey);
+    }),
+  );
+  app.post(
+    "/operator/rollout/hold",
+    order(bodies.pause, async ({ reason }) => {
+      const done = await holdRollout(rekey.database.db, operatorApprover, reason);
+      rekey.log.warn({ reason }, "everything is held at observe");
+      return { done };
+    }),
+  );
+  app.post(
+    "/operator/rollout/release",
+    order(z.object({}), async () => ({ done: await releaseRollout(rekey.database.db) })),
+  );
   return app;
 }
 
@@ -98,8 +123,8 @@ async function openIncident(rekey: Rekey, id: string): Promise<Incident> {
 /** Production needs a second person, whom a machine's operator alone is not. */
 async function rotate(rekey: Rekey, id: string, hash: string): Promise<object> {
   const { db } = rekey.database;
-  if (rekey.config.policy.rollout !== "rotate") throw new RefusedError("rotation is not enabled (policy.rollout in rekey.yml)");
   const [incident, plan] = [await openIncident(rekey, id), await keptPlan(rekey, id)];
+  if ((await policyFor(rekey, incident)).stage !== "rotate") throw new RefusedError(notEnabled);
   if (plan === undefined) throw new RefusedError(`${id} has no plan: no playbook serves its type`);
   if (plan.hash !== hash) throw new RefusedError(`the plan has changed to ${plan.hash}; look at it with rekey plan ${id}`);
   if (plan.approvals.some(({ from }) => from === "second-person"))

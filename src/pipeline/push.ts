@@ -17,6 +17,7 @@ import { githubHost, type Rekey } from "./context.ts";
 import { defaultBranchFiles, refreshInventory } from "./inventory.ts";
 import { compare, notePullRequest, sentenceOf } from "./judge.ts";
 import { planFor } from "./planning.ts";
+import { policyOf } from "./rollout.ts";
 import { identified, judgeCode, openIncident, rulesOf } from "./scan-code.ts";
 import { incidentView } from "./surfaces.ts";
 import { observeValidity } from "./verify.ts";
@@ -91,19 +92,18 @@ export async function judgeMergeGroup(
     receivedAt,
   }: { repository: EventRepository; base: string; head: string; sender: string; receivedAt: string },
 ): Promise<void> {
-  const stage = rekey.config.policy.rollout;
-  if (stage === "observe") return;
+  const known = await policyOf(rekey, repository.id);
+  if (known === undefined || known.policy.stage === "observe") return;
+  const { stage, disclosure, onUnavailable } = known.policy;
   const client = await clientOf(rekey, repository);
   const write = async (view: { incidents: IncidentView[]; complete: boolean; commits: number; reason?: string; failed?: string }) => {
     const check = checkOf({
       number: 0,
       headSha: head,
-      disclosure: rekey.config.policy.disclosure ?? (repository.private ? "full" : "private"),
+      disclosure,
       requests: [],
       ...view,
-      ...(view.failed === undefined
-        ? {}
-        : { pending: { overdue: true, block: rekey.config.policy.on_unavailable === "block", reason: view.failed } }),
+      ...(view.failed === undefined ? {} : { pending: { overdue: true, block: onUnavailable === "block", reason: view.failed } }),
     });
     await publishCheck(client, { number: 0, headSha: head }, stage === "block" || stage === "rotate" ? check : withoutBlocking(check), {});
   };

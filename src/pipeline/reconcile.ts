@@ -4,6 +4,7 @@ import { listOccurrences } from "../store/incidents.ts";
 import { forgottenPullRequests, overduePullRequests, type PullRequestRow, savePullRequest } from "../store/pull-requests.ts";
 import { githubHost, type Rekey } from "./context.ts";
 import { askForJudgement } from "./judge.ts";
+import { followRollout } from "./rollout.ts";
 import { redraw } from "./surfaces.ts";
 import { observeValidity } from "./verify.ts";
 
@@ -15,6 +16,7 @@ export function startReconciling(rekey: Rekey): { stop(): Promise<void> } {
   const stops = [
     every(rekey, 5 * second, overdue),
     every(rekey, 15 * second, forgotten),
+    every(rekey, 15 * second, stages),
     every(rekey, 5 * minute, missedDeliveries),
     every(rekey, 10 * minute, probeAgain),
   ];
@@ -79,6 +81,12 @@ export async function forgotten(rekey: Rekey): Promise<void> {
       row.number,
     );
   }
+}
+
+/** The rollout has changed: what stands on GitHub follows within seconds. */
+async function stages(rekey: Rekey): Promise<void> {
+  const host = githubHost(rekey);
+  await followRollout(rekey, (repositoryId, number) => redraw(rekey, { host, repositoryId, number }));
 }
 
 /** A key that somebody revoked by hand turns its check green by itself: what was seen alive is looked at again, longest unseen first. */

@@ -1,3 +1,4 @@
+import { policyPath } from "../config/github-policy.ts";
 import { repositoryRules } from "../config/repository.ts";
 import { ConfigError } from "../errors.ts";
 import type { Finding } from "../finding.ts";
@@ -17,6 +18,7 @@ import type { SilenceRequest } from "../store/schema.ts";
 import { keyringOf, remoteOf, scopeOf } from "./code.ts";
 import { githubHost, type Rekey } from "./context.ts";
 import { changedPaths, defaultBranchFiles, filesAt } from "./inventory.ts";
+import { policyProblem } from "./rollout.ts";
 import { storeMatches } from "./store-match.ts";
 
 /** What is judged: everything that `head` has and `base` has not. */
@@ -61,8 +63,9 @@ export async function judgeCode<T>(
 
     const scope = scopeOf(rekey, repository.fullName);
     const { rules, problem } = rulesOf(files, scope);
-    const headFiles = await filesAt(gitDir, remote, sides.head, (path) => Object.values<string>(ruleFiles).includes(path));
+    const headFiles = await filesAt(gitDir, remote, sides.head, (path) => [...Object.values<string>(ruleFiles), policyPath].includes(path));
     const headRules = rulesOf(headFiles, scope).rules;
+    const wrong = problem ?? policyProblem(repository.fullName, headFiles);
     const known = new Set(rules.salts.map(({ kid }) => kid));
     const salts = [...rules.salts, ...headRules.salts.filter(({ kid }) => !known.has(kid))];
     const seen = aliasingScan(rekey.ruleset, keyringOf(rekey, repository.fullName, salts));
@@ -89,8 +92,8 @@ export async function judgeCode<T>(
       ),
       declared: graph.declared,
       environment: (finding) => declarationOf(finding.identities, finding.detector, graph.declared, finding.slot?.variable)?.environment,
-      complete: judged.complete && reached && problem === undefined,
-      reason: judged.reason ?? (reached ? problem : "history not fully scanned"),
+      complete: judged.complete && reached && wrong === undefined,
+      reason: judged.reason ?? (reached ? wrong : "history not fully scanned"),
       commits: judged.commits,
       requests: newEntries(rules, headRules, files, headFiles),
       contained: (commits) => containedIn(gitDir, sides.base, commits),

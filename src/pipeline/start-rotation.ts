@@ -11,6 +11,7 @@ import { delayRequest, dropRequest, dueRequests, nextRequest, type RotationReque
 import { clientOf, repositoryOf } from "./code.ts";
 import type { Rekey } from "./context.ts";
 import { keptPlan } from "./readiness.ts";
+import { notEnabled, policyFor } from "./rollout.ts";
 import { rotationDeps } from "./rotation.ts";
 import { redrawIncident } from "./surfaces.ts";
 
@@ -121,6 +122,10 @@ async function start(rekey: Rekey, request: RotationRequest): Promise<{ outcome:
   const [incident, plan] = [await getIncident(db, request.incident), await keptPlan(rekey, request.incident, request)];
   if (incident === undefined || plan === undefined || incident.state === "resolved")
     return refuse(`${request.incident} is closed already.`);
+  if ((await policyFor(rekey, incident)).stage !== "rotate") {
+    await delayRequest(db, incident.id, notEnabled, Date.now() + 60_000);
+    return { outcome: { state: "waits", sentence: notEnabled }, all: false };
+  }
   if (plan.hash !== request.planHash) return refuse(`The plan has changed to \`${plan.hash}\`; look at it and ask again.`);
   if (plan.blockers.length > 0) return refuse(`This plan cannot run by itself: ${plan.blockers.join("; ")}.`);
   const answer = await judge(rekey, incident, plan, request.requester, request.breakGlass);

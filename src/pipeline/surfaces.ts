@@ -1,5 +1,7 @@
+import { observing } from "../github/check-run.ts";
+import type { RepositoryClient } from "../github/client.ts";
 import { escapeMarkdown } from "../github/escape.ts";
-import { type Published, publish, publishReview } from "../github/publish.ts";
+import { type Published, publish, publishCheck, publishReview } from "../github/publish.ts";
 import type { IncidentState, IncidentView, PullRequestView } from "../github/view.ts";
 import type { Incident } from "../incident/fold.ts";
 import type { Plan } from "../playbook/plan.ts";
@@ -17,6 +19,7 @@ import { requestFor } from "../store/rotation-requests.ts";
 import { clientOf } from "./code.ts";
 import type { Rekey } from "./context.ts";
 import { keptPlan } from "./readiness.ts";
+import { policyOf, type RepositoryStage } from "./rollout.ts";
 
 /**
  * Says that check and comment of a pull request may differ from what they should be; a worker brings them there, and tries again while
@@ -44,11 +47,15 @@ export async function draw(rekey: Rekey, key: PullRequestKey): Promise<void> {
   const { db } = rekey.database;
   await savePullRequest(db, key, { surface_due: false });
   const row = await getPullRequest(db, key);
-  const stage = rekey.config.policy.rollout;
-  if (row === undefined || stage === "observe") return;
+  const known = await policyOf(rekey, key.repositoryId);
+  if (row === undefined || known === undefined) return;
+  const { stage } = known.policy;
+  if (stage === "observe" && row.check_run_id === null) return;
   try {
-    const view = await viewOf(rekey, key, row);
     const repository = await clientOf(rekey, { installation: row.installation_id, fullName: row.repository });
+    await savePullRequest(db, key, { stage });
+    if (stage === "observe") return await letGo(rekey, key, row, repository);
+    const view = await viewOf(rekey, key, row, known.policy);
     await publish(repository, view, knownOf(row), stage, (after) => save(rekey, key, after));
     if (row.review_id !== null || view.pending !== undefined || view.disclosure !== "full" || stage === "check" || row.state === "closed")
       return;
@@ -60,13 +67,20 @@ export async function draw(rekey: Rekey, key: PullRequestKey): Promise<void> {
   }
 }
 
-async function viewOf(rekey: Rekey, key: PullRequestKey, row: PullRequestRow): Promise<PullRequestView> {
+/** A check that stands from an earlier stage keeps nobody from merging, and promises nothing. */
+async function letGo(rekey: Rekey, key: PullRequestKey, row: PullRequestRow, repository: RepositoryClient): Promise<void> {
+  if (row.state === "closed" || row.check_sha === null) return;
+  const of = { number: key.number, headSha: row.check_sha };
+  await publishCheck(repository, of, observing, knownOf(row)).then((after) => save(rekey, key, after));
+}
+
+async function viewOf(rekey: Rekey, key: PullRequestKey, row: PullRequestRow, policy: RepositoryStage["policy"]): Promise<PullRequestView> {
   const shown = await incidentsOfPullRequest(rekey.database.db, key);
   const incidents = await Promise.all(shown.map((entry) => incidentView(rekey, entry)));
   return {
     number: key.number,
     headSha: row.head_sha,
-    disclosure: rekey.config.policy.disclosure ?? (row.private ? "full" : "private"),
+    disclosure: policy.disclosure,
     incidents,
     closed: row.state === "closed",
     complete: row.scan_complete ?? false,
@@ -76,7 +90,7 @@ async function viewOf(rekey: Rekey, key: PullRequestKey, row: PullRequestRow): P
       : {
           pending: {
             overdue: row.overdue,
-            block: rekey.config.policy.on_unavailable === "block",
+            block: policy.onUnavailable === "block",
             ...(row.failure === null ? {} : { reason: row.failure }),
           },
         }),

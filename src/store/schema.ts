@@ -34,6 +34,8 @@ export interface Schema {
   blob_scan: BlobScanTable;
   store_entry: StoreEntryTable;
   connection_use: ConnectionUseTable;
+  rollout_confirmation: RolloutConfirmationTable;
+  rollout_hold: RolloutHoldTable;
 }
 
 /** One link of a hash chain. Rows can only be added (a trigger refuses the rest). */
@@ -198,7 +200,31 @@ interface RepositoryTable {
   backfilled_at: NullableTime;
   /** When the default branch's inventory was last stored. */
   inventory_at: NullableTime;
+  topics: ColumnType<readonly string[], string | undefined, string>;
+  /** GitHub's custom properties of the repository. */
+  properties: ColumnType<Readonly<Record<string, string>>, string | undefined, string>;
+  /** The last good `.github/rekey.yml` of the default branch. */
+  policy: NullableJson;
+  /** What is wrong with the one that stands there now, with its line. */
+  policy_error: Nullable<string>;
   updated_at: DefaultTime;
+}
+
+/** The rules of an organisation's rollout that somebody has looked at and confirmed. */
+interface RolloutConfirmationTable {
+  host: string;
+  account: string;
+  rules: Json;
+  by: string;
+  at: DefaultTime;
+}
+
+/** One row: everything observes, whatever the rules say. */
+interface RolloutHoldTable {
+  only_row: Defaulted<boolean>;
+  by: string;
+  reason: string;
+  at: DefaultTime;
 }
 
 /** What is known about a pull request and what stands on it. */
@@ -245,6 +271,8 @@ interface PullRequestTable {
   note: Nullable<string>;
   /** Check and comment may differ from what they should be. */
   surface_due: Defaulted<boolean>;
+  /** The stage at which they were last written. */
+  stage: Nullable<string>;
   /** What the head would silence, if somebody with the right agreed. */
   requests: NullableJson<readonly SilenceRequest[]>;
   requests_confirmed_by: Nullable<string>;

@@ -9,10 +9,11 @@ import { address, parseFilter, select } from "./filter.ts";
 import { groupings } from "./groups.ts";
 import { openApi } from "./openapi.ts";
 import type { Readers } from "./readers.ts";
+import { type RolloutView, rolloutFor } from "./rollout.ts";
 import { sees, viewerOf } from "./viewer.ts";
 
 /** The JSON API under the pages (docs/api.md; described by /api/v1/openapi.json). It shows what the pages show, to the same people. */
-export function apiRoutes({ readers, now }: { readers: Readers; now: () => string }): Hono {
+export function apiRoutes({ readers, now, rollout }: { readers: Readers; now: () => string; rollout: () => Promise<RolloutView> }): Hono {
   const app = new Hono();
   const visible = async (context: Context) => (await readers.incidents()).filter((incident) => sees(viewerOf(context), incident));
 
@@ -40,6 +41,7 @@ export function apiRoutes({ readers, now }: { readers: Readers; now: () => strin
     const incidents = await visible(context);
     return context.json({ ...metricsJson(summarize(incidents, now())), weeks: weekly(incidents, now()) });
   });
+  app.get("/api/v1/rollout", etag(), async (context) => context.json({ version: 1, ...rolloutFor(viewerOf(context), await rollout()) }));
   app.get("/api/v1/groups/:by", etag(), async (context) => {
     const by = context.req.param("by");
     if (!Object.hasOwn(groupings, by)) return context.json({ error: `group by one of ${Object.keys(groupings).join(", ")}` }, 404);

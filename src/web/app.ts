@@ -10,6 +10,7 @@ import { messagePage } from "./layout.ts";
 import { pageRoutes } from "./pages.ts";
 import type { Catalogue } from "./playbooks.ts";
 import type { Readers } from "./readers.ts";
+import type { RolloutView } from "./rollout.ts";
 import { everything, setViewer } from "./viewer.ts";
 
 export interface WebOptions {
@@ -19,6 +20,8 @@ export interface WebOptions {
   readonly consumers?: ConsumerGate;
   /** Says who looks, before every page and API route that shows incidents. Absent: whoever reaches this server sees everything. */
   readonly guard?: MiddlewareHandler;
+  /** How far Rekey goes in each repository; absent: this server has no GitHub App. */
+  readonly rollout?: () => Promise<RolloutView>;
   /** Host names that requests may name, without port: against DNS rebinding. Absent = any. */
   readonly hosts?: readonly string[];
   /** ISO 8601 UTC. */
@@ -59,8 +62,9 @@ export function createWeb(options: WebOptions): Hono {
   if (options.consumers !== undefined) app.route("/", consumerRoutes(options.consumers, log));
 
   app.use(options.guard ?? openToAll);
-  app.route("/", apiRoutes({ readers, now }));
-  app.route("/", pageRoutes({ readers, now, catalogue }));
+  const rollout = options.rollout ?? (async () => ({ repositories: [] }));
+  app.route("/", apiRoutes({ readers, now, rollout }));
+  app.route("/", pageRoutes({ readers, now, catalogue, rollout }));
 
   app.notFound((context) => {
     if (context.req.path.startsWith("/api/")) return context.json({ error: "there is nothing at this address" }, 404);

@@ -10,6 +10,7 @@ const sections: readonly (readonly [path: string, title: string])[] = [
   ["/incidents", "Incidents"],
   ["/identities", "Identities"],
   ["/playbooks", "Playbooks"],
+  ["/rollout", "Rollout"],
   ["/audit", "Audit"],
 ];
 

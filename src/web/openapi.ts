@@ -98,6 +98,27 @@ export const Groups = z.object({
   ),
 });
 
+const stage = z.enum(["observe", "check", "comment", "block", "rotate"]);
+
+export const Rollout = z.object({
+  version: z.literal(1),
+  hold: z.object({ by: z.string(), reason: z.string(), at: moment }).optional().describe("everything is held at observe"),
+  repositories: z.array(
+    z.object({
+      fullName: z.string(),
+      policy: z.object({
+        stage,
+        because: z.string(),
+        waiting: stage.optional().describe("what the rules give and nobody has confirmed"),
+        disclosure: z.enum(["full", "minimal", "private"]),
+        onUnavailable: z.enum(["neutral", "block"]),
+        automatic: z.boolean(),
+      }),
+      error: z.string().optional().describe("what is wrong with its .github/rekey.yml; the last good one counts"),
+    }),
+  ),
+});
+
 const schemaOf = (schema: z.ZodType) => {
   const { $schema: _, ...rest } = z.toJSONSchema(schema, { io: "output", unrepresentable: "any" });
   return rest;
@@ -143,6 +164,9 @@ export const openApi = {
     },
     "/api/v1/metrics": {
       get: { summary: "Time to remediate and what is open", responses: answer(Metrics, "the numbers of the first page") },
+    },
+    "/api/v1/rollout": {
+      get: { summary: "How far Rekey goes in each repository, and why", responses: answer(Rollout, "the stages") },
     },
     "/api/v1/groups/{by}": {
       get: {

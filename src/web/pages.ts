@@ -11,12 +11,23 @@ import { incidentsPage } from "./incidents.ts";
 import { messagePage } from "./layout.ts";
 import { type Catalogue, playbooksPage } from "./playbooks.ts";
 import type { Readers } from "./readers.ts";
+import { type RolloutView, rolloutFor, rolloutPage } from "./rollout.ts";
 import { sees, viewerOf } from "./viewer.ts";
 
 const eventsPerPage = 100;
 
 /** The pages for people. Each shows only what its viewer may see. */
-export function pageRoutes({ readers, now, catalogue }: { readers: Readers; now: () => string; catalogue: Catalogue }): Hono {
+export function pageRoutes({
+  readers,
+  now,
+  catalogue,
+  rollout,
+}: {
+  readers: Readers;
+  now: () => string;
+  catalogue: Catalogue;
+  rollout: () => Promise<RolloutView>;
+}): Hono {
   const app = new Hono();
   const visible = async (context: Context) => (await readers.incidents()).filter((incident) => sees(viewerOf(context), incident));
 
@@ -51,6 +62,7 @@ export function pageRoutes({ readers, now, catalogue }: { readers: Readers; now:
   });
   for (const [by, { path }] of Object.entries(groupings) as [keyof typeof groupings, { path: string }][])
     app.get(path, async (context) => context.html(groupsPage(by, groupBy(await visible(context), by, now()), now())));
+  app.get("/rollout", async (context) => context.html(rolloutPage(rolloutFor(viewerOf(context), await rollout()))));
   app.get("/playbooks", (context) => context.html(playbooksPage(catalogue)));
   app.get("/audit", async (context) => {
     const { before } = context.req.query();

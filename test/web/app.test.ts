@@ -6,7 +6,7 @@ import { accessToken } from "../../src/web/access.ts";
 import { createWeb } from "../../src/web/app.ts";
 import type { ConsumerGate } from "../../src/web/consumers.ts";
 import { loopbackHosts } from "../../src/web/headers.ts";
-import { Groups, IncidentDetail, IncidentList, Metrics } from "../../src/web/openapi.ts";
+import { Groups, IncidentDetail, IncidentList, Metrics, Rollout } from "../../src/web/openapi.ts";
 import { setViewer } from "../../src/web/viewer.ts";
 import { incident, opened, recorded } from "../incident/build.ts";
 import { alive, dead, mixed, now, readersOf, triage } from "./sample.ts";
@@ -330,9 +330,16 @@ test("who may see one repository sees its incidents and nothing of the others, a
       ...all,
       events: async () => [theirs, nobodys].flatMap(({ id }) => recorded(id, ["10:01", opened])).map((event) => ({ ...event, hash: "cd" })),
     },
+    rollout: async () => ({
+      repositories: ["acme/secret-plans", "github.com/acme/agents"].map((fullName) => ({
+        fullName,
+        policy: { stage: "check", because: "the rules", disclosure: "full", onUnavailable: "neutral", automatic: false },
+      })),
+    }),
     guard,
     now: () => now,
   });
+  expect(await (await app.request("/rollout")).text()).toContain("github.com/acme/agents");
   const paths = app.routes.filter(({ method }) => method === "GET").map(({ path }) => path.replace(":by", "repository"));
   expect(paths.length).toBeGreaterThan(15);
   for (const id of [theirs.id, nobodys.id]) {
@@ -348,7 +355,13 @@ test("who may see one repository sees its incidents and nothing of the others, a
 
 test("every answer of the API has the shape that its description gives", async () => {
   const app = web(mixed(24));
-  const shapes = { incidents: IncidentList, "incidents/RK-7F3K": IncidentDetail, metrics: Metrics, "groups/owner": Groups };
+  const shapes = {
+    incidents: IncidentList,
+    "incidents/RK-7F3K": IncidentDetail,
+    metrics: Metrics,
+    "groups/owner": Groups,
+    rollout: Rollout,
+  };
   for (const [path, shape] of Object.entries(shapes)) shape.parse(await (await app.request(`/api/v1/${path}`)).json());
   const description = (await (await app.request("/api/v1/openapi.json")).json()) as { paths: object };
   const routes = app.routes.filter(({ path }) => path.startsWith("/api/v1/") && !path.endsWith("openapi.json"));

@@ -111,6 +111,8 @@ export async function startGitHub(options: { folder: string; port?: number }): P
         defaultBranch: "main",
         path,
         roles: new Map(Object.entries(roles)),
+        topics: [],
+        properties: {},
       };
       state.repositories.set(repository.id, repository);
       return repository;
@@ -145,6 +147,7 @@ export async function startGitHub(options: { folder: string; port?: number }): P
       const { defaultBranch, private: isPrivate } = origin;
       const made: Repository = {
         ...{ id: state.id(), owner: owner.login, name: origin.name, private: isPrivate, defaultBranch, path, parent: origin.id },
+        ...{ topics: [], properties: {} },
         roles: new Map([[owner.login, "admin"]]),
       };
       state.repositories.set(made.id, made);
@@ -211,6 +214,8 @@ export async function startGitHub(options: { folder: string; port?: number }): P
       clone_url: `${url}/${repository.owner}/${repository.name}.git`,
       html_url: `${url}/${repository.owner}/${repository.name}`,
       owner: { login: repository.owner, id: 1, type: "Organization" },
+      topics: repository.topics,
+      custom_properties: repository.properties,
     };
   }
 

@@ -22,6 +22,8 @@ export interface Repository {
   /** Path of the bare repository. */
   readonly path: string;
   readonly roles: Map<string, Role>;
+  topics: string[];
+  properties: Record<string, string>;
 }
 
 export interface PullRequest {

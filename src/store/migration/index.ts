@@ -4,6 +4,7 @@ import { rotation } from "./010-rotation.ts";
 import { github } from "./020-github.ts";
 import { rotationControl } from "./020-rotation-control.ts";
 import { incidentIndex } from "./030-incident-index.ts";
+import { rollout } from "./040-rollout.ts";
 
 /** Every migration, by the name that the database remembers. Add a file and a line; never change one that was released. */
 export const migrations: Readonly<Record<string, Migration>> = {
@@ -12,4 +13,5 @@ export const migrations: Readonly<Record<string, Migration>> = {
   "020-rotation-control": rotationControl,
   "030-incident-index": incidentIndex,
   "020-github": github,
+  "040-rollout": rollout,
 };
