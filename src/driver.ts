@@ -230,6 +230,8 @@ export interface SinkManifest {
   readonly cas: boolean;
   readonly readBack: boolean;
   readonly undo: boolean;
+  /** It holds no value: promoting makes it copy another place's again. So it comes after all others, also when a run is taken back. */
+  readonly refresh?: true;
   /** As a driver's `rights`. `<path>` stands for the mount and path of the place (for AWS the secret's ARN). */
   readonly rights?: readonly string[];
   readonly testedAgainst: "real server" | "contract stand-in";

@@ -20,6 +20,8 @@ export interface HttpRequest {
   readonly pins: Pins;
   /** Milliseconds for the whole call. */
   readonly timeout: number;
+  /** Certificate authority in PEM, instead of the system's. */
+  readonly ca?: string;
   /** A longer answer is an error, not cut. Bytes, 1 MiB unless given. */
   readonly maxBytes?: number;
   /** Whether the call changes nothing, so that a lost answer may simply be asked for again. GET, HEAD and OPTIONS by themselves. */
@@ -50,7 +52,7 @@ export function request(call: HttpRequest): Promise<HttpAnswer> {
       method: call.method,
       headers: { "user-agent": "rekey", ...call.headers, ...contentLength(call.body) },
       agent: false, // a fresh connection: a kept one can be closed under a request that may or may not have arrived
-      ...(url.protocol === "https:" ? { rejectUnauthorized: true } : {}), // whatever NODE_TLS_REJECT_UNAUTHORIZED says
+      ...(url.protocol === "https:" ? { rejectUnauthorized: true, ...(call.ca === undefined ? {} : { ca: call.ca }) } : {}), // whatever NODE_TLS_REJECT_UNAUTHORIZED says
     });
     const timer = setTimeout(() => fail(`no answer within ${call.timeout} ms`), call.timeout);
     const abort = () => fail("cancelled");

@@ -114,7 +114,9 @@ function identityFacts(
   const declaration = declarationOf(finding.identities, incident.credential.detector, declared, finding.slot?.variable);
   const identity = declaration?.link ?? incident.identities[0];
   if (identity === undefined) return { sinks: [], consumers: "unknown" };
-  const sinks = (declaration?.sinks ?? []).flatMap((place) => plannedSink(rekey, place));
+  const sinks = (declaration?.sinks ?? [])
+    .flatMap((place) => plannedSink(rekey, place))
+    .toSorted((a, b) => Number(a.refresh === true) - Number(b.refresh === true));
   const consumers = declaration?.consumers ?? { kind: "unknown" as const };
   return {
     identity: {
@@ -155,6 +157,7 @@ function plannedSink(rekey: Rekey, { connection, path, field, companions, format
       ...(companions === undefined ? {} : { companions }),
       ...(format === undefined ? {} : { format }),
       ...(lacks.length === 0 ? {} : { lacks }),
+      ...(manifest.refresh === undefined ? {} : { refresh: manifest.refresh }),
     },
   ];
 }

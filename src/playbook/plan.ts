@@ -18,6 +18,8 @@ export interface PlannedSink {
   readonly format?: "url";
   /** What this kind of secret manager cannot do; absent = it can do everything. */
   readonly lacks?: readonly SinkAbility[];
+  /** It only copies what another place holds. */
+  readonly refresh?: true;
 }
 
 export type SinkAbility = "pending" | "cas" | "readBack" | "undo";
@@ -304,7 +306,7 @@ function sinkBlockers(manifest: Manifest, sinks: readonly PlannedSink[]): string
     found.push(
       "no place that stores this credential can hold a new value back until it is tested; declare one in Vault KV v2 or AWS Secrets Manager too",
     );
-  for (const sink of sinks) {
+  for (const sink of sinks.filter(({ refresh }) => refresh !== true)) {
     const missing = (manifest.companions ?? []).filter(
       (name) => sink.companions?.[name] === undefined && !(sink.format === "url" && name === "username"),
     );

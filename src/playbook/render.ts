@@ -25,7 +25,8 @@ export function renderPlan(plan: Plan): string {
   return `${lines.join("\n")}\n`;
 }
 
-function sinkText({ connection, path, field, companions = {}, format, lacks = [] }: PlannedSink): string {
+function sinkText({ connection, path, field, companions = {}, format, lacks = [], refresh }: PlannedSink): string {
+  if (refresh === true) return printable(`${connection}:${path} (copied again from its source)`);
   const also = Object.entries(companions).map(([name, its]) => `${name} in ${its}`);
   const notes = [...(format === "url" ? ["the password of its URL"] : []), ...also, ...lacks.map((ability) => lackText[ability])];
   return printable(`${connection}:${path}${field === undefined ? "" : `#${field}`}${notes.length === 0 ? "" : ` (${notes.join("; ")})`}`);

@@ -55,6 +55,7 @@ export async function put(
 /** The values once more, for a sink that had no pending place for them; and for a URL a look whether its host is still the staged one. */
 async function fieldsToPromote(execution: Execution, place: PlannedSink, sink: Sink): Promise<ReturnType<typeof fieldsOf> | undefined> {
   const { deps, run } = execution;
+  if (place.refresh === true) return undefined;
   const pending = place.lacks?.includes("pending") !== true;
   if (pending && place.format !== "url") return undefined;
   const { context } = await deps.sink(place);

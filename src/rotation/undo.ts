@@ -14,10 +14,15 @@ import { fieldsOf, valueIn } from "./stored-value.ts";
  */
 export async function undo(execution: Execution): Promise<void> {
   await enable(execution);
-  for (const [index, place] of [...execution.plan.facts.sinks.entries()].reverse()) await restore(execution, index, place);
+  for (const [index, place] of inUndoOrder(execution.plan.facts.sinks)) await restore(execution, index, place);
   await leaveNew(execution);
   await discard(execution);
   await dropStaged(execution);
+}
+
+/** The last that was written comes first; what copies another place comes after all others. */
+function inUndoOrder(sinks: readonly PlannedSink[]): [number, PlannedSink][] {
+  return [...sinks.entries()].reverse().toSorted(([, a], [, b]) => Number(a.refresh === true) - Number(b.refresh === true));
 }
 
 /** Also where the answer of disabling was lost: enabling what is enabled changes nothing. */

@@ -1,6 +1,8 @@
 import { type Sink, sinkConnection } from "../driver.ts";
 import { awsSecretsManager } from "./aws-secrets-manager.ts";
+import { externalSecrets } from "./external-secrets.ts";
 import { githubSecrets } from "./github-secrets.ts";
+import { kubernetes } from "./kubernetes.ts";
 import { vault } from "./vault.ts";
 
 /** Every secret manager, by the name that stands before the slash in a playbook's `uses: vault/pend@1`. */
@@ -8,6 +10,8 @@ export const sinks: Readonly<Record<string, Sink>> = {
   vault,
   "aws-secrets-manager": awsSecretsManager,
   "github-secrets": githubSecrets,
+  kubernetes,
+  "external-secrets": externalSecrets,
 };
 
 /** The sink of a connection's `type` in rekey.yml; undefined for a connection that stores nothing. */
