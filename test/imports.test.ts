@@ -10,7 +10,7 @@ import { expect, test } from "vitest";
 const layers: (string | string[])[][] = [
   ["errors", "log", "strict-yaml"],
   ["secret", "document", "finding"],
-  ["decode", "detector", "agent-config", "transcript"],
+  ["decode", "detector", "agent-config", "transcript", "rule-import"],
   ["scan", "identity", "incident"],
   ["driver", "playbook", "governance", "metric", "report"],
   ["config"],

@@ -3,11 +3,11 @@ import { Command, Option } from "commander";
 import { z } from "zod";
 import { builtInDetectors, loadRuleset, readDetectorFolder } from "../config/detectors.ts";
 import { loadPlaybooks } from "../config/playbooks.ts";
-import { type Claims, checkExamples, checkRawText } from "../detector/check.ts";
+import { checkExamples, checkRawText } from "../detector/check.ts";
 import { DetectorFile, parseDetectorFile } from "../detector/schema.ts";
-import { ConfigError } from "../errors.ts";
+import { ConfigError, UsageError } from "../errors.ts";
 import { drivers } from "../provider/index.ts";
-import { matchBytes } from "../scan/match.ts";
+import { claimsOf, importFile } from "./check/import.ts";
 
 export function command(): Command {
   return new Command()
@@ -17,16 +17,34 @@ export function command(): Command {
     .argument("[path...]", "detector files or folders; without one, the built-in detectors")
     .addOption(new Option("--format <format>", "output").choices(["text", "json"]).default("text"))
     .addOption(new Option("--print-schema <name>", "print a JSON Schema and stop").choices(["detectors"]))
-    .action(async (paths: string[], options: { format: string; printSchema?: string }) => {
+    .option("--import <file>", "make detectors of the rules of a gitleaks or betterleaks TOML file, and prove them")
+    .option("--write <folder>", "with --import: write them to a file in this folder")
+    .option("--name <name>", "with --import: what stands before their ids (default: the file's name)")
+    .addHelpText("after", "\nExit codes: 0 all proven or imported, 1 problems, or rules that were not imported, 2 wrong usage or failure.")
+    .action(async (paths: string[], options: Options) => {
       if (options.printSchema !== undefined) {
         process.stdout.write(`${JSON.stringify(z.toJSONSchema(DetectorFile, { io: "input" }), null, 2)}\n`);
         return;
       }
+      if (options.import !== undefined) {
+        if (paths.length > 0) throw new UsageError("expected either --import or paths to check");
+        process.exitCode = await importFile({ file: options.import, write: options.write, name: options.name, format: options.format });
+        return;
+      }
+      if (options.write !== undefined || options.name !== undefined) throw new UsageError("--write and --name go with --import");
       const { problems, detectors, files } = await check(paths);
       if (options.format === "json") process.stdout.write(`${JSON.stringify({ version: 1, files, detectors, problems }, null, 2)}\n`);
       else process.stdout.write(`${[...problems, `${detectors} detectors in ${files} files, ${problems.length} problems`].join("\n")}\n`);
       process.exitCode = problems.length === 0 ? 0 : 1;
     });
+}
+
+interface Options {
+  readonly format: string;
+  readonly printSchema?: string;
+  readonly import?: string;
+  readonly write?: string;
+  readonly name?: string;
 }
 
 async function check(paths: readonly string[]): Promise<{ problems: string[]; detectors: number; files: number }> {
@@ -45,12 +63,7 @@ async function check(paths: readonly string[]): Promise<{ problems: string[]; de
   if (paths.length === 0) problems.push(...playbookProblems());
   if (problems.length > 0) return { problems, detectors: 0, files: files.length };
   const ruleset = await loadRuleset({ folders: own, prove: true });
-  const claims: Claims = (text) =>
-    matchBytes(Buffer.from(text), ruleset).map(({ rule, candidates, secret }) => ({
-      detector: rule.detector.id,
-      candidates,
-      secret: Buffer.from(secret, "latin1").toString(),
-    }));
+  const claims = claimsOf(ruleset);
   for (const { path, text, file } of parsed) problems.push(...checkExamples(file, claims), ...checkRawText(path, text, claims));
   return { problems, detectors: parsed.reduce((sum, { file }) => sum + file.detectors.length, 0), files: files.length };
 }

@@ -31,7 +31,7 @@ export async function loadRuleset(
   const engine = await loadRegexEngine(options.engine);
   // a broken pattern of a user's own is an error now, not in the middle of a scan
   if (own.length > 0) await compileDetectors(own, engine);
-  return compileDetectors([...builtIn(), ...own], options.prove === true ? engine : lazily(engine));
+  return compileDetectors([...builtInFiles(), ...own], options.prove === true ? engine : lazily(engine));
 }
 
 export function readDetectorFolder(folder: string): { path: string; text: string }[] {
@@ -48,7 +48,7 @@ export function readDetectorFolder(folder: string): { path: string; text: string
 }
 
 /** Parsing hundreds of YAML files costs a third of a second; the parsed form is kept under the hash of their text. */
-function builtIn(): DetectorFile[] {
+export function builtInFiles(): DetectorFile[] {
   const files = readDetectorFolder(builtInDetectors);
   const hash = createHash("sha256")
     .update(JSON.stringify(files.map(({ text }) => text)))

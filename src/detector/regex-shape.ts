@@ -1,16 +1,16 @@
 /**
  * What a pattern in RE2 syntax can match, as far as the scanner needs it to skip text: sets of bytes in sequence. The text is
- * latin1, so a set has 256 entries. Only ever used to say "this cannot match here"; where it is in doubt it says "it may".
+ * latin1, so a set has 256 entries. A named group is a sequence with a name. Only ever used to say "this cannot match here"; where it is in doubt it says "it may".
  */
 export type Shape =
   | { readonly kind: "set"; readonly bytes: Uint8Array }
-  | { readonly kind: "sequence"; readonly items: readonly Shape[] }
+  | { readonly kind: "sequence"; readonly items: readonly Shape[]; readonly name?: string }
   | { readonly kind: "choice"; readonly options: readonly Shape[] }
   | { readonly kind: "repeat"; readonly item: Shape; readonly min: number; readonly max: number };
 
 /** Undefined where the syntax is not known here: RE2 may still know it. */
 export function shapeOf(source: string): Shape | undefined {
-  const reader: Reader = { source, at: 0, caseless: false };
+  const reader: Reader = { source, at: 0, caseless: false, dotAll: false };
   try {
     const shape = choice(reader);
     return reader.at === source.length ? shape : undefined;
@@ -64,16 +64,17 @@ interface Reader {
   readonly source: string;
   at: number;
   caseless: boolean;
+  dotAll: boolean;
 }
 
 function choice(reader: Reader): Shape {
-  const { caseless } = reader;
+  const { caseless, dotAll } = reader;
   const options = [sequence(reader)];
   while (reader.source[reader.at] === "|") {
     reader.at++;
     options.push(sequence(reader));
   }
-  reader.caseless = caseless;
+  Object.assign(reader, { caseless, dotAll });
   const [only] = options;
   return options.length === 1 && only !== undefined ? only : { kind: "choice", options };
 }
@@ -93,7 +94,7 @@ function atom(reader: Reader): Shape | undefined {
   if (next === "(") return group(reader);
   if (next === "[") return { kind: "set", bytes: bracket(reader) };
   if (next === "^" || next === "$") return undefined;
-  if (next === ".") return { kind: "set", bytes: complement(setOf("\n")) };
+  if (next === ".") return { kind: "set", bytes: complement(setOf(reader.dotAll ? "" : "\n")) };
   if (next === "\\") {
     if ("bBAz".includes(reader.source[reader.at] ?? "?")) {
       reader.at++;
@@ -105,19 +106,20 @@ function atom(reader: Reader): Shape | undefined {
 }
 
 function group(reader: Reader): Shape | undefined {
-  const outer = reader.caseless;
+  const { caseless, dotAll } = reader;
   const rest = reader.source.slice(reader.at, reader.at + 80);
-  const [name] = /^\?P?<[A-Za-z_]\w*>/.exec(rest) ?? [];
-  const [head, flags, end] = /^\?([a-z]*)([:)])/.exec(rest) ?? [];
-  if ((rest.startsWith("?") && name === undefined && head === undefined) || !["", "i", undefined].includes(flags))
-    throw new UnknownSyntax();
-  reader.at += (name ?? head ?? "").length;
-  if (flags === "i") reader.caseless = true;
+  const [opening, name] = /^\?P?<([A-Za-z_]\w*)>/.exec(rest) ?? [];
+  // m and U change what ^ and $ match, and which match is preferred: not what bytes it has
+  const [head, on = "", off = "", end] = /^\?([imsU]*)(?:-([imsU]+))?([:)])/.exec(rest) ?? [];
+  if (rest.startsWith("?") && opening === undefined && head === undefined) throw new UnknownSyntax();
+  reader.at += (opening ?? head ?? "").length;
+  reader.caseless = (caseless || on.includes("i")) && !off.includes("i");
+  reader.dotAll = (dotAll || on.includes("s")) && !off.includes("s");
   if (end === ")") return undefined; // for the rest of the group around it
   const inner = choice(reader);
   if (reader.source[reader.at++] !== ")") throw new UnknownSyntax();
-  reader.caseless = outer;
-  return inner;
+  Object.assign(reader, { caseless, dotAll });
+  return name === undefined ? inner : { kind: "sequence", items: [inner], name };
 }
 
 function repeated(item: Shape, reader: Reader): Shape {
@@ -154,8 +156,18 @@ function bracket(reader: Reader): Uint8Array {
 
 function member(reader: Reader): Uint8Array {
   const next = reader.source[reader.at++];
-  if (next === undefined || (next === "[" && reader.source[reader.at] === ":")) throw new UnknownSyntax();
+  if (next === undefined) throw new UnknownSyntax();
+  if (next === "[" && reader.source[reader.at] === ":") return namedClass(reader);
   return next === "\\" ? escaped(reader) : setOf(single(next));
+}
+
+/** `[:alpha:]`, `[:^space:]`, inside of brackets. */
+function namedClass(reader: Reader): Uint8Array {
+  const [text = "", negative, name = ""] = /^:(\^?)([a-z]+):\]/.exec(reader.source.slice(reader.at, reader.at + 16)) ?? [];
+  const set = Object.hasOwn(posix, name) ? posix[name] : undefined;
+  if (set === undefined) throw new UnknownSyntax();
+  reader.at += text.length;
+  return negative === "" ? set : complement(set);
 }
 
 /** What follows a backslash. */
@@ -180,6 +192,25 @@ const classes: Readonly<Record<string, Uint8Array>> = {
   d: setOf(digit),
   w: setOf(`${digit}${lower}${lower.toUpperCase()}_`),
   s: setOf("\t\n\f\r "),
+};
+const range = (from: number, to: number) => new Uint8Array(256).fill(1, from, to + 1);
+const [alpha, digits] = [setOf(lower + lower.toUpperCase()), setOf(digit)];
+const alnum = union([alpha, digits]);
+const posix: Readonly<Record<string, Uint8Array>> = {
+  alpha,
+  digit: digits,
+  alnum,
+  lower: setOf(lower),
+  upper: setOf(lower.toUpperCase()),
+  word: union([alnum, setOf("_")]),
+  xdigit: setOf(`${digit}abcdefABCDEF`),
+  space: setOf("\t\n\v\f\r "),
+  blank: setOf("\t "),
+  punct: union([range(33, 47), range(58, 64), range(91, 96), range(123, 126)]),
+  print: range(32, 126),
+  graph: range(33, 126),
+  cntrl: union([range(0, 31), range(127, 127)]),
+  ascii: range(0, 127),
 };
 const controls: Readonly<Record<string, string>> = { n: "\n", r: "\r", t: "\t", f: "\f", v: "\v", a: "\x07" };
 

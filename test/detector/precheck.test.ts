@@ -2,7 +2,8 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { automaton } from "../../src/detector/automaton.ts";
 import { continuationCheck, stretchCheck, templateCheck, valueCheck } from "../../src/detector/precheck.ts";
-import { lengthsOf, type Shape, shapeOf } from "../../src/detector/regex-shape.ts";
+import { loadRegexEngine } from "../../src/detector/regex.ts";
+import { bytesOf, lengthsOf, type Shape, shapeOf } from "../../src/detector/regex-shape.ts";
 import { expandTemplate, seededRandom } from "../../src/detector/template.ts";
 
 const random = seededRandom("precheck");
@@ -33,7 +34,7 @@ describe("the shape of a regular expression", () => {
     expect(lengthsOf(shapeOf(source) as Shape)).toEqual({ min, max });
   });
 
-  test.each(["\\pL", "[[:alpha:]]", "(?s:.)", "a\\Qb\\E", "(", "(?=a)"])("%s is left to the engine", (source) => {
+  test.each(["\\pL", "[[:letter:]]", "(?x: a)", "a\\Qb\\E", "(", "(?=a)"])("%s is left to the engine", (source) => {
     expect(shapeOf(source)).toBeUndefined();
   });
 
@@ -44,6 +45,26 @@ describe("the shape of a regular expression", () => {
   ])("what it makes of %s is what the expression matches", (source) => {
     const whole = new RegExp(`^(?:${source.replaceAll("(?P<", "(?<")})$`);
     for (let run = 0; run < 100; run++) expect(example(shapeOf(source) as Shape)).toMatch(whole);
+  });
+
+  test.each([
+    "[[:alpha:]]",
+    "[[:^space:]]",
+    "[^[:punct:]x]",
+    "[[:word:]-]",
+    "[[:cntrl:][:blank:]]",
+    "(?i:[[:lower:]])",
+    "(?s:.)",
+    "(?s).",
+    "(?s)(?-s:.)",
+    "(?i)(?-i)k",
+    "(?is-U:[J-L.])",
+  ])("the bytes of %s are those of the expression", async (source) => {
+    const { compile } = await loadRegexEngine();
+    const [set, regex] = [bytesOf(shapeOf(source) as Shape), compile(`\\A(?:${source})\\z`)];
+    // outside of ASCII a caseless set may be too large
+    for (let byte = 0; byte < 128; byte++)
+      expect([byte, set[byte] === 1]).toEqual([byte, regex.exec(String.fromCharCode(byte)) !== undefined]);
   });
 });
 
