@@ -16,6 +16,8 @@ export type SlotRole =
   | "value"
   /** The name of an environment variable, by this client's schema; also a list of names. */
   | "name"
+  /** The name of an entry of the platform's own store, such as a Kubernetes secret. */
+  | "entry-name"
   /** `name=value`, also a list of them. */
   | "assignment"
   /** A command whose output is the credential: an edge, nothing to leak. */
@@ -61,6 +63,8 @@ export interface Surface {
   readonly server?: readonly Place[];
   /** Credential slots outside of servers. */
   readonly slots?: readonly Place[];
+  /** Pointer of the name that the file gives to its agent. */
+  readonly agentName?: string;
   /** Only files whose top-level map has one of these keys. */
   readonly onlyWith?: readonly string[];
 }

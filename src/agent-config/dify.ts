@@ -9,7 +9,8 @@ export const dify: Client = {
     {
       paths: ["**/*dify*/**/*.{yaml,yml}", "**/*dify*.{yaml,yml}", "**/*.dsl.{yaml,yml}"],
       grammar: noReferences,
-      onlyWith: ["workflow"],
+      onlyWith: ["workflow", "model_config"],
+      agentName: "/app/name",
       slots: [
         { at: "/workflow/environment_variables/*/value", as: "variable", named: "name" },
         {

@@ -16,7 +16,7 @@ import { cursor } from "./cursor.ts";
 import { dify } from "./dify.ts";
 import { envoyAiGateway } from "./envoy-ai-gateway.ts";
 import { type FileFormat, readTree } from "./format/read.ts";
-import { field, type Tree } from "./format/tree.ts";
+import { field, select, type Tree } from "./format/tree.ts";
 import { geminiCli } from "./gemini-cli.ts";
 import { goose } from "./goose.ts";
 import { junie } from "./junie.ts";
@@ -34,6 +34,7 @@ import { promptfoo } from "./promptfoo.ts";
 import { prompty } from "./prompty.ts";
 import { rooCode } from "./roo-code.ts";
 import { semanticKernel } from "./semantic-kernel.ts";
+import { withoutValues } from "./slot/mask.ts";
 import { placesOf } from "./slot/places.ts";
 import { walk } from "./slot/walk.ts";
 import { vsCode } from "./vs-code.ts";
@@ -122,6 +123,8 @@ function read(client: Client, surfaces: readonly Surface[], path: string, text: 
     return root !== undefined || noted.length === 0 ? undefined : { ...who, servers: [], slots: [], problems: noted };
   }
   if (root === undefined) return undefined;
+  const named = surface.agentName === undefined ? undefined : select(root, surface.agentName)[0]?.node;
+  if (named?.kind === "text" && named.value !== "") who.agent = withoutValues(named.value.slice(0, 200));
   const { servers, slots, truncated } = walk(root, surface, { client: client.id, text, places });
   if (truncated) noted.push({ message: "the file has more credential slots than are read", line: 1 });
   return { ...who, servers, slots, problems: noted };

@@ -12,7 +12,7 @@ export const kagent: Client = {
       slots: ["", "/*"].flatMap((document) => [
         { at: `${document}/spec/defaultHeaders/*`, as: "header" as const },
         { at: `${document}/spec/headersFrom/*/value`, as: "header" as const, named: "name" },
-        { at: `${document}/spec/apiKeySecret`, as: "name" as const },
+        { at: `${document}/spec/apiKeySecret`, as: "entry-name" as const },
         { at: `${document}/spec/url`, as: "url" as const },
         { at: `${document}/spec/deployment/env/*/value`, as: "variable" as const, named: "name" },
         { at: `${document}/spec/declarative/deployment/env/*/value`, as: "variable" as const, named: "name" },

@@ -10,6 +10,7 @@ export const n8n: Client = {
       paths: ["**/*n8n*/**/*.json", "**/*n8n*.json", "**/workflows/**/*.json"],
       grammar: [n8nExpression],
       onlyWith: ["nodes"],
+      agentName: "/name",
       slots: [
         { at: "/nodes/*/parameters/headerParameters/parameters/*/value", as: "header", named: "name" },
         { at: "/nodes/*/parameters/queryParameters/parameters/*/value", as: "value", named: "name" },

@@ -5,11 +5,20 @@ import { codeownersPaths } from "./codeowners.ts";
 import { type DeclaredIdentities, declaredPath, parseIdentitiesFile } from "./declared.ts";
 import type { Contribution, GraphEdge, GraphIdentity, GraphInput, GraphNode, Technique, View } from "./model.ts";
 import { catalogInfo, isCatalogInfo } from "./technique/catalog-info.ts";
+import { codeAgent } from "./technique/code-agent.ts";
+import { codeClient } from "./technique/code-client.ts";
 import { codeowners } from "./technique/codeowners.ts";
 import { commitAuthor } from "./technique/commit-author.ts";
 import { configSlot } from "./technique/config-slot.ts";
+import { crewAi } from "./technique/crewai.ts";
 import { declared } from "./technique/declared.ts";
+import { dify } from "./technique/dify.ts";
 import { environmentReference } from "./technique/environment-reference.ts";
+import { kagent } from "./technique/kagent.ts";
+import { langGraph } from "./technique/langgraph.ts";
+import { modelList } from "./technique/model-list.ts";
+import { n8n } from "./technique/n8n.ts";
+import { retrievalStore } from "./technique/retrieval-store.ts";
 import { selfDescribing } from "./technique/self-describing.ts";
 import { session } from "./technique/session.ts";
 import { storeMatch } from "./technique/store-match.ts";
@@ -25,6 +34,15 @@ const techniques: readonly Technique[] = [
   storeMatch,
   selfDescribing,
   environmentReference,
+  codeClient,
+  codeAgent,
+  retrievalStore,
+  langGraph,
+  crewAi,
+  kagent,
+  n8n,
+  dify,
+  modelList,
   workloadIdentity,
   session,
   commitAuthor,
@@ -93,6 +111,7 @@ function viewOf(input: GraphInput): { view: View; problems: Graph["problems"][nu
     configs,
     declared: undefined,
     textOf: new Map(files.map(({ path, text }) => [path, text])),
+    mentions: remembered((word) => files.some(({ text }) => text.includes(word))),
     matchesOf: ({ bits, fingerprint }) => (bits < joinableBits ? [] : (matches.get(fingerprint) ?? [])),
   };
   const text = view.textOf.get(declaredPath);
@@ -103,6 +122,15 @@ function viewOf(input: GraphInput): { view: View; problems: Graph["problems"][nu
     problems.push({ path: declaredPath, line: error.line ?? 1, message: error.message });
     return { view, problems };
   }
+}
+
+function remembered(ask: (word: string) => boolean): (word: string) => boolean {
+  const known = new Map<string, boolean>();
+  return (word) => {
+    const answer = known.get(word) ?? ask(word);
+    known.set(word, answer);
+    return answer;
+  };
 }
 
 /** The same id is the same identity: what an earlier technique says of its name and kind stands, places are added. */

@@ -65,6 +65,8 @@ export interface View extends GraphInput {
   readonly matchesOf: (finding: Finding) => readonly StoreMatch[];
   readonly configs: readonly { readonly path: string; readonly config: AgentConfig }[];
   readonly declared: DeclaredIdentities | undefined;
+  /** Whether any file of the inventory has this word. */
+  readonly mentions: (word: string) => boolean;
 }
 
 /** What one technique adds. Nodes that an edge names are made by whoever names them. */

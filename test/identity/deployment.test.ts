@@ -50,6 +50,7 @@ test("a Helm template is read as far as it is plain, its values by the chart", (
   const template = (secret: string) =>
     deployment(`      containers:\n        - image: "{{ .Values.image }}"\n          env:\n${env(secret)}`);
   expect(edges([file("chart/templates/app.yaml", template("plain"))])).toEqual([
+    "store-entry:kubernetes/ai/plain#a used_by workload:h/o/r#chart/templates/app.yaml#Deployment/bot strong",
     "variable:h/o/r#A_KEY stored_in store-entry:kubernetes/ai/plain#a strong",
     "variable:h/o/r#A_KEY used_by workload:h/o/r#chart/templates/app.yaml#Deployment/bot moderate",
   ]);
@@ -78,6 +79,8 @@ eval:
     - run --key $DEPLOY_TOKEN --job $CI_JOB_TOKEN --in $FOLDER
 `;
   expect(edges([file(".gitlab-ci.yml", text)])).toEqual([
+    "store-entry:aws-secrets-manager/prod/b#key used_by ci-job:h/o/r#.gitlab-ci.yml#eval strong",
+    "store-entry:vault/ops/ai/eval#api_key used_by ci-job:h/o/r#.gitlab-ci.yml#eval strong",
     "variable:h/o/r#B_KEY stored_in store-entry:aws-secrets-manager/prod/b#key strong",
     "variable:h/o/r#B_KEY used_by ci-job:h/o/r#.gitlab-ci.yml#eval moderate",
     "variable:h/o/r#DEPLOY_TOKEN used_by ci-job:h/o/r#.gitlab-ci.yml#eval moderate",
@@ -106,6 +109,8 @@ Resources:
             - { Name: C_KEY, ValueFrom: !Ref Other }
 `;
   expect(edges([file("template.yaml", text)])).toEqual([
+    "store-entry:aws-secrets-manager/prod/bot#api_key used_by workload:h/o/r#template.yaml#Bot strong",
+    "store-entry:aws-secrets-manager/prod/task#key used_by workload:h/o/r#template.yaml#Task strong",
     "variable:h/o/r#A_KEY stored_in store-entry:aws-secrets-manager/prod/bot#api_key strong",
     "variable:h/o/r#A_KEY used_by workload:h/o/r#template.yaml#Bot moderate",
     "variable:h/o/r#B_KEY stored_in store-entry:aws-secrets-manager/prod/task#key strong",

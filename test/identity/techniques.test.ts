@@ -25,6 +25,8 @@ test.each<[string, SourceFile[], string[]]>([
       ),
     ],
     [
+      "store-entry:github-actions/h/o/r#B used_by ci-job:h/o/r#.github/workflows/ci.yml#other strong",
+      "store-entry:github-actions/h/o/r#PROD_KEY used_by ci-job:h/o/r#.github/workflows/ci.yml#build strong",
       "variable:h/o/r#API_KEY stored_in store-entry:github-actions/h/o/r#PROD_KEY strong",
       "variable:h/o/r#API_KEY used_by ci-job:h/o/r#.github/workflows/ci.yml#build moderate",
       "variable:h/o/r#B stored_in store-entry:github-actions/h/o/r#B strong",
@@ -72,6 +74,8 @@ test.each<[string, SourceFile[], string[]]>([
       ),
     ],
     [
+      "store-entry:kubernetes/default/other#b used_by workload:h/o/r#deploy/app.yaml#Deployment/app strong",
+      "store-entry:vault/secret/app#A used_by workload:h/o/r#deploy/app.yaml#Deployment/app strong",
       "variable:h/o/r#A_KEY stored_in store-entry:vault/secret/app#A strong",
       "variable:h/o/r#A_KEY used_by workload:h/o/r#deploy/app.yaml#Deployment/app moderate",
       "variable:h/o/r#B_KEY stored_in store-entry:kubernetes/default/other#b strong",
@@ -95,6 +99,7 @@ test.each<[string, SourceFile[], string[]]>([
       ),
     ],
     [
+      "store-entry:aws-secrets-manager/prod/key# used_by workload:h/o/r#main.tf#aws_lambda_function.bot strong",
       "variable:h/o/r#A_KEY stored_in store-entry:aws-secrets-manager/prod/key# strong",
       "variable:h/o/r#A_KEY used_by workload:h/o/r#main.tf#aws_lambda_function.bot moderate",
       "variable:h/o/r#B_KEY used_by workload:h/o/r#main.tf#aws_lambda_function.bot moderate",

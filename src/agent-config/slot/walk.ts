@@ -144,6 +144,10 @@ function slotsOf(node: Tree, path: readonly string[], role: SlotRole, context: C
       return ofUrl(node, path, context, true);
     case "name":
       return [toSlot(node, path, { name: key }, classifyName(node.value), context)];
+    case "entry-name": {
+      const { variable: _variable, reference: _reference, ...reading } = classifyName(node.value);
+      return [toSlot(node, path, { name: key }, reading, context)];
+    }
     case "helper":
       return [
         toSlot(node, path, { name: key, reference: `command:${key}` }, { kind: "reference", start: 0, end: node.value.length }, context),

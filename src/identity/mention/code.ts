@@ -1,8 +1,6 @@
+import { blank } from "../code/blank.ts";
+import { environmentReads } from "../code/expression.ts";
 import { lineCounter, type Mention, type MentionReader, mostMentions } from "./mention.ts";
-
-/** How programs read a variable of the environment, whatever the language. */
-const reads =
-  /(?:process\.env|import\.meta\.env|Bun\.env)(?:\.|\[["'])([A-Z_][A-Z0-9_]{1,127})|(?:os\.environ|ENV)\[\s{0,4}["']([A-Z_][A-Z0-9_]{1,127})["']|(?:os\.environ\.get|os\.getenv|os\.Getenv|os\.LookupEnv|System\.getenv|Deno\.env\.get|env::var|ENV\.fetch|Environment\.GetEnvironmentVariable|(?<![\w.])getenv)\(\s{0,4}["']([A-Z_][A-Z0-9_]{1,127})["']/g;
 
 /** Names that every program reads and that hold no credential. */
 const ordinary = new Set([
@@ -28,10 +26,15 @@ const ordinary = new Set([
 export const code: MentionReader = {
   takes: (path) =>
     /\.(?:[cm]?[jt]sx?|py|go|rb|rs|java|kt|cs|php|ipynb)$/i.test(path) && !/(?:^|\/)(?:node_modules|dist|vendor)\//.test(path),
-  read(_path, text) {
+  read(path, text) {
     const lineOf = lineCounter(text);
     const found = new Map<string, Mention>();
-    for (const match of text.matchAll(reads)) {
+    // Most files of a repository read none: they need not be taken apart.
+    if (text.search(environmentReads) === -1) return [];
+    // The code of a notebook is strings of JSON.
+    const { code: plain, bare } = /\.ipynb$/i.test(path) ? { code: text, bare: text } : blank(path, text);
+    for (const match of plain.matchAll(environmentReads)) {
+      if (bare[match.index] !== plain[match.index]) continue;
       const variable = match[1] ?? match[2] ?? match[3] ?? "";
       if (found.size >= mostMentions) break;
       if (ordinary.has(variable) || found.has(variable)) continue;

@@ -10,10 +10,10 @@ const podSpecs = ["/spec", "/spec/template/spec", "/spec/jobTemplate/spec/templa
 /** A workload of Kubernetes uses the variables of its containers; a `secretKeyRef` says which entry holds the value. */
 export const kubernetes: MentionReader = {
   takes: isKubernetesPath,
-  read(path, text, { copies }) {
+  read(path, text, context) {
     const lineOf = lineCounter(text);
     return resourcesOf(path, text)
-      .flatMap((resource) => ofResource(resource, copies, lineOf))
+      .flatMap((resource) => ofResource(resource, context, lineOf))
       .slice(0, mostMentions);
   },
 };
@@ -40,7 +40,7 @@ export function resourceName(resource: Tree): { kind: string; name: string; name
   return { kind, name, namespace: namespace === undefined || isOpen(namespace) ? "default" : namespace };
 }
 
-function ofResource(resource: Tree, copies: MentionContext["copies"], lineOf: (offset: number) => number): Mention[] {
+function ofResource(resource: Tree, { copies, mounts }: MentionContext, lineOf: (offset: number) => number): Mention[] {
   const named = resourceName(resource);
   if (named === undefined) return [];
   const { kind, name, namespace } = named;
@@ -56,6 +56,11 @@ function ofResource(resource: Tree, copies: MentionContext["copies"], lineOf: (o
       const from = copies.get(`${namespace}/${secret}#`) ?? storeEntryNode("kubernetes", `${namespace}/${secret}`);
       return [{ line: lineOf(node.start), verb: "is given", by, from }];
     });
+  const mounted = podSpecs
+    .flatMap((spec) => select(resource, `${spec}/volumes/*/csi/volumeAttributes/secretProviderClass`))
+    .flatMap(({ node }): Mention[] =>
+      (mounts.get(`${namespace}/${textOf(node) ?? ""}`) ?? []).map((from) => ({ line: lineOf(node.start), verb: "mounts", by, from })),
+    );
   const single = podSpecs
     .flatMap((spec) => ["containers", "initContainers"].flatMap((list) => select(resource, `${spec}/${list}/*/env/*`)))
     .flatMap(({ node }): Mention[] => {
@@ -69,7 +74,7 @@ function ofResource(resource: Tree, copies: MentionContext["copies"], lineOf: (o
           : (copies.get(`${namespace}/${secret}#${key}`) ?? storeEntryNode("kubernetes", `${namespace}/${secret}`, key));
       return [{ variable, line: lineOf(node.start), verb: "passes", by, ...(from === undefined ? {} : { from }) }];
     });
-  return [...single, ...whole];
+  return [...single, ...whole, ...mounted];
 }
 
 /** External Secrets Operator: the Kubernetes secret is a copy of an entry in a secret manager, wherever its manifest stands. */

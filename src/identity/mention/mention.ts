@@ -20,6 +20,8 @@ export interface MentionContext {
   readonly scope: string;
   /** External Secrets: `<namespace>/<secret>#<key>` of Kubernetes, or `<namespace>/<secret>#` for all of it → the entry that it copies. */
   readonly copies: ReadonlyMap<string, GraphNode>;
+  /** Secrets Store CSI: `<namespace>/<class>` → the entries that a pod which mounts it is given. */
+  readonly mounts: ReadonlyMap<string, readonly GraphNode[]>;
 }
 
 /** A kind of file that names variables: one file in this folder, one line in the technique. Never throws. */

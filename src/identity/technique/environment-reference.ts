@@ -9,6 +9,7 @@ import { gitlabCi } from "../mention/gitlab-ci.ts";
 import { helmValues } from "../mention/helm-values.ts";
 import { externalSecrets, kubernetes } from "../mention/kubernetes.ts";
 import type { Mention, MentionContext, MentionReader } from "../mention/mention.ts";
+import { secretProviderClasses } from "../mention/secret-provider-class.ts";
 import { terraform } from "../mention/terraform.ts";
 import { workflow } from "../mention/workflow.ts";
 import {
@@ -49,7 +50,7 @@ const readers: readonly MentionReader[] = [
 export const environmentReference: Technique = {
   method,
   find(view) {
-    const context: MentionContext = { scope: view.scope, copies: externalSecrets(view.files) };
+    const context: MentionContext = { scope: view.scope, ...copiesAndMounts(view) };
     const parts = [...view.files.map((file) => ofFile(file, view, context)), ...view.findings.map((finding) => ofFinding(finding, view))];
     return {
       identities: parts.flatMap(({ identities = [] }) => identities),
@@ -58,6 +59,12 @@ export const environmentReference: Technique = {
     };
   },
 };
+
+/** What operators of the cluster copy from secret managers, wherever their manifests stand. */
+function copiesAndMounts({ files }: View): Pick<MentionContext, "copies" | "mounts"> {
+  const { copies, mounts } = secretProviderClasses(files);
+  return { copies: new Map([...externalSecrets(files), ...copies]), mounts };
+}
 
 /** Whether a file of this path can name variables. */
 export function namesVariables(path: string): boolean {
@@ -107,23 +114,29 @@ function edgesOf(
         : `${path}, a part of ${user.kind} ${user.name}, ${verb} ${variable}.`;
     edges.push(edge(node.id, user.id, "used_by", "moderate", text, where));
   }
-  if (from !== undefined)
+  if (from !== undefined) {
     edges.push(edge(node.id, from.id, "stored_in", "strong", `${variable} takes its value from ${from.name}.`, where));
+    if (user !== undefined)
+      edges.push(edge(from.id, user.id, "used_by", "strong", `${user.kind} ${user.name} is given ${from.name} as ${variable}.`, where));
+  }
   return edges;
 }
 
-/** A value that stands behind a variable's name is that variable's. */
+/** Where a value stands; and one that stands behind a variable's name is that variable's. */
 function ofFinding(finding: Finding, view: View): Contribution {
   const { path, startLine } = finding.location;
+  if (path === undefined) return {};
   const variable = variableOf(finding, view);
-  if (path === undefined || variable === undefined) return {};
-  const [credential, node, file] = [credentialNode(finding), variableNode(view.scope, variable), fileNode(view.scope, path)];
+  const [credential, file] = [credentialNode(finding), fileNode(view.scope, path)];
+  const node = variable === undefined ? undefined : variableNode(view.scope, variable);
   const where = { path, line: startLine };
   return {
-    nodes: [credential, node, file],
+    nodes: [credential, file, ...(node === undefined ? [] : [node])],
     edges: [
-      edge(credential.id, node.id, "stored_in", "moderate", `The value is assigned to ${variable}.`, where),
       edge(credential.id, file.id, "stored_in", "strong", `The value stands in ${path}.`, where),
+      ...(node === undefined
+        ? []
+        : [edge(credential.id, node.id, "stored_in", "moderate", `The value is assigned to ${node.name}.`, where)]),
     ],
   };
 }
