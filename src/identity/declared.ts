@@ -66,7 +66,18 @@ const identity = z.strictObject({
   credentials: z.array(credential).max(100).default([]),
 });
 
-const IdentitiesFile = z.strictObject({ version: z.literal(1), identities: z.array(identity).max(2000) });
+/** Bait without an identity of its own: by value (as `rekey scan --format json` shows it), by the AWS account that issues it, by its server. */
+const honeytoken = z.union([
+  z.strictObject({ fingerprint: z.string().regex(/^(fp1|rs1):[0-9a-f]{8}:[\w-]{43}$/, "expected a fingerprint, fp1:… or rs1:…") }),
+  z.strictObject({ aws_account: z.string().regex(/^\d{12}$/, "expected the 12 digits of an AWS account") }),
+  z.strictObject({ host: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9.-]{0,252}$/, "expected a host name without port") }),
+]);
+
+const IdentitiesFile = z.strictObject({
+  version: z.literal(1),
+  identities: z.array(identity).max(2000).default([]),
+  honeytokens: z.array(honeytoken).max(1000).default([]),
+});
 
 export type DeclaredPlace = z.output<typeof place>;
 export type DeclaredConsumer = z.output<typeof consumer>;
@@ -79,11 +90,12 @@ export interface DeclaredIdentity extends z.output<typeof identity> {
 export interface DeclaredIdentities {
   readonly path: string;
   readonly identities: readonly DeclaredIdentity[];
+  readonly honeytokens: readonly z.output<typeof honeytoken>[];
 }
 
 /** Reads `.rekey/identities.yml` (contracts.md §8). Throws ConfigError with file, line and column; two identities of one kind and name too. */
 export function parseIdentitiesFile(text: string, path: string): DeclaredIdentities {
-  const { identities } = parseStrictYaml(
+  const { identities, honeytokens } = parseStrictYaml(
     text,
     path,
     IdentitiesFile.superRefine(({ identities: all }, context) => {
@@ -101,7 +113,7 @@ export function parseIdentitiesFile(text: string, path: string): DeclaredIdentit
     }),
   );
   const lines = linesOf(text);
-  return { path, identities: identities.map((entry, index) => ({ ...entry, line: lines[index] ?? 1 })) };
+  return { path, identities: identities.map((entry, index) => ({ ...entry, line: lines[index] ?? 1 })), honeytokens };
 }
 
 /** Who must have moved to the new version before the old one may die. `none` and `unknown` are different answers (contracts.md §8). */
