@@ -1,5 +1,7 @@
+import { lookup as resolve } from "node:dns";
 import http from "node:http";
 import https from "node:https";
+import { BlockList, isIPv6, type LookupFunction } from "node:net";
 import type { z } from "zod";
 import { HoldError, RefusedError, RetryError, UnknownOutcomeError } from "./errors.ts";
 
@@ -27,6 +29,8 @@ export interface HttpRequest {
   /** Whether the call changes nothing, so that a lost answer may simply be asked for again. GET, HEAD and OPTIONS by themselves. */
   readonly safe?: boolean;
   readonly signal?: AbortSignal;
+  /** HoldError("private-address") where a name leads into a private network, as behind a captive portal. */
+  readonly publicOnly?: boolean | undefined;
 }
 
 export interface HttpAnswer {
@@ -45,7 +49,7 @@ export function request(call: HttpRequest): Promise<HttpAnswer> {
   const safe = call.safe ?? ["GET", "HEAD", "OPTIONS"].includes(call.method);
   const maxBytes = call.maxBytes ?? 1 << 20;
 
-  return new Promise((resolve, reject) => {
+  return new Promise((done, reject) => {
     let sent = false;
     let settled = false;
     const outgoing = (url.protocol === "https:" ? https : http).request(url, {
@@ -53,6 +57,7 @@ export function request(call: HttpRequest): Promise<HttpAnswer> {
       headers: { "user-agent": "rekey", ...call.headers, ...contentLength(call.body) },
       agent: false, // a fresh connection: a kept one can be closed under a request that may or may not have arrived
       ...(url.protocol === "https:" ? { rejectUnauthorized: true, ...(call.ca === undefined ? {} : { ca: call.ca }) } : {}), // whatever NODE_TLS_REJECT_UNAUTHORIZED says
+      ...(call.publicOnly === true ? { lookup: publicLookup } : {}),
     });
     const timer = setTimeout(() => fail(`no answer within ${call.timeout} ms`), call.timeout);
     const abort = () => fail("cancelled");
@@ -75,14 +80,17 @@ export function request(call: HttpRequest): Promise<HttpAnswer> {
       reject(error);
     };
 
-    if (call.signal?.aborted) return fail("cancelled");
-    call.signal?.addEventListener("abort", abort, { once: true });
     outgoing.once("socket", (socket) => {
       socket.once(url.protocol === "https:" ? "secureConnect" : "connect", () => {
         sent = true;
       });
     });
-    outgoing.on("error", (error) => fail(codeOf(error)));
+    outgoing.on("error", (error) => {
+      if (codeOf(error) !== privateAddress) return fail(codeOf(error));
+      stop(new HoldError("private-address", `${call.method} ${url.host}: the name leads into a private network, so it was not called`));
+    });
+    if (call.signal?.aborted) return fail("cancelled");
+    call.signal?.addEventListener("abort", abort, { once: true });
     outgoing.once("response", (incoming) => {
       const status = incoming.statusCode ?? 0;
       if ([301, 302, 303, 307, 308].includes(status)) {
@@ -103,7 +111,7 @@ export function request(call: HttpRequest): Promise<HttpAnswer> {
         if (settled) return;
         if (!incoming.complete) return fail("the answer broke off");
         settle();
-        resolve({ status, headers: flat(incoming.headers), body: Buffer.concat(chunks) });
+        done({ status, headers: flat(incoming.headers), body: Buffer.concat(chunks) });
       });
     });
     outgoing.end(call.body);
@@ -201,6 +209,46 @@ function pinned(given: string | URL, pins: Pins): URL {
   if (url.username !== "" || url.password !== "")
     throw new RefusedError(`${url.host}: a URL with a user or password in it is never called`);
   return url;
+}
+
+const privateAddress = "EPRIVATE";
+
+/** As the system resolves, but a name that leads into a private network leads nowhere. */
+const publicLookup: LookupFunction = (hostname, options, callback) => {
+  resolve(hostname, { ...options, all: true }, (error, addresses) => {
+    if (error !== null) return callback(error, []);
+    const [first] = addresses;
+    if (first === undefined || addresses.some(({ address }) => isPrivate(address)))
+      return callback(Object.assign(new Error("private address"), { code: privateAddress }), []);
+    if (options.all === true) callback(null, addresses);
+    else callback(null, first.address, first.family);
+  });
+};
+
+/** IANA's special-purpose registries (RFC 6890): this network, private, shared, loopback, link-local, benchmarks, multicast, reserved. */
+const unroutable = new BlockList();
+for (const range of [
+  "0.0.0.0/8",
+  "10.0.0.0/8",
+  "100.64.0.0/10",
+  "127.0.0.0/8",
+  "169.254.0.0/16",
+  "172.16.0.0/12",
+  "192.0.0.0/24",
+  "192.168.0.0/16",
+  "198.18.0.0/15",
+  "224.0.0.0/3",
+  "::/127",
+  "fc00::/7",
+  "fe80::/10",
+  "ff00::/8",
+]) {
+  const [network = "", bits] = range.split("/");
+  unroutable.addSubnet(network, Number(bits), isIPv6(network) ? "ipv6" : "ipv4");
+}
+
+function isPrivate(address: string): boolean {
+  return unroutable.check(address, isIPv6(address) ? "ipv6" : "ipv4");
 }
 
 export function isLoopback(hostname: string): boolean {

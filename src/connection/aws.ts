@@ -19,6 +19,7 @@ export interface AwsConnection {
   /** Milliseconds per call. */
   readonly timeout: number;
   readonly signal?: AbortSignal | undefined;
+  readonly publicOnly?: boolean | undefined;
 }
 
 export function connectIam(connection: AwsConnection): IAMClient {
@@ -96,7 +97,7 @@ function configured(connection: AwsConnection, awsHost: string) {
       ...(connection.key.sessionToken === undefined ? {} : { sessionToken: connection.key.sessionToken }),
     },
     maxAttempts: 1, // a repeated CreateAccessKey is a second key: the engine decides what is asked again
-    requestHandler: new PinnedHandler(pins, connection.timeout, connection.signal),
+    requestHandler: new PinnedHandler(pins, connection),
   };
 }
 
@@ -115,13 +116,11 @@ interface SignedRequest {
 class PinnedHandler {
   readonly metadata = { handlerProtocol: "http/1.1" };
   readonly #pins: Pins;
-  readonly #timeout: number;
-  readonly #signal: AbortSignal | undefined;
+  readonly #limits: Pick<AwsConnection, "timeout" | "signal" | "publicOnly">;
 
-  constructor(pins: Pins, timeout: number, signal: AbortSignal | undefined) {
+  constructor(pins: Pins, { timeout, signal, publicOnly }: AwsConnection) {
     this.#pins = pins;
-    this.#timeout = timeout;
-    this.#signal = signal;
+    this.#limits = { timeout, signal, publicOnly };
   }
 
   async handle(signed: SignedRequest): Promise<{ response: { statusCode: number; headers: Record<string, string>; body: Buffer } }> {
@@ -135,9 +134,10 @@ class PinnedHandler {
       headers: Object.fromEntries(Object.entries(signed.headers).filter(([name]) => name.toLowerCase() !== "content-length")),
       ...(body === undefined || body === null ? {} : { body }),
       pins: this.#pins,
-      timeout: this.#timeout,
+      timeout: this.#limits.timeout,
       maxBytes: 4 << 20,
-      ...(this.#signal === undefined ? {} : { signal: this.#signal }),
+      publicOnly: this.#limits.publicOnly,
+      ...(this.#limits.signal === undefined ? {} : { signal: this.#limits.signal }),
     });
     if (answer.status === 429) throw new RetryError("AWS asks to slow down (429)", { afterMs: retryAfter(answer) });
     if (/^\s*<(!doctype html|html)\b/i.test(answer.body.subarray(0, 200).toString("latin1")))

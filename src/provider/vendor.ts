@@ -60,6 +60,7 @@ export function send(context: DriverContext, { method, path, headers, body, safe
     ...(body === undefined ? {} : { body: typeof body === "string" ? body : JSON.stringify(body) }),
     pins: [pinOf(context.host)],
     timeout: context.timeout,
+    publicOnly: context.publicOnly,
     ...(safe === true ? { safe } : {}),
     ...(context.signal === undefined ? {} : { signal: context.signal }),
   });
