@@ -54,12 +54,18 @@ export interface Manifest {
   /** Grace-roll only: how long the old value may stay valid beside the new one, milliseconds. */
   readonly grace?: { readonly min: number; readonly max: number };
   readonly killByPossession: boolean;
+  /** What `probe` sends, for people: method and path, `GET /api/v1/key`. */
+  readonly probeCall?: string;
+  /** What the probe's answer tells of a live value: names of `Verification.tells`. */
+  readonly tells?: readonly string[];
   /** Public hosts to which a value of this type may ever be sent, `host` or `host:port`. Connections and targets add theirs. */
   readonly hosts: readonly string[];
   /** What proves death: probes with a control, the control plane (the key id is gone from a complete list), or both together. */
   readonly proof: "probe" | "control-plane" | "both";
   /** What an answer "invalid" of the probe means where there is no control; false = it may also mean something else. */
   readonly invalidMeansDead: boolean;
+  /** Servers of other people issue the same kind of value: a refusal by `hosts` says nothing of one that is not known to be theirs. */
+  readonly issuedElsewhere?: true;
   /** Manual steps: the exact page for what the API cannot do. */
   readonly pages: { readonly revoke: string; readonly issue?: string };
   /** What would end this kind of leak for good, for people: a sentence with the page. */
@@ -98,6 +104,10 @@ export interface ProbeResult {
   readonly answer: "alive" | "invalid" | "disabled" | "unknown";
   /** Status and body code as words for the receipt ("401 invalid_api_key", "28P01"). Never a body. */
   readonly code: string;
+  /** What the answer told of a live credential, under the names of `Verification.tells` (finding.ts). Never a secret. */
+  readonly tells?: Readonly<Record<string, string>>;
+  /** The vendor asks to wait, milliseconds. */
+  readonly afterMs?: number;
 }
 
 /** One credential as the vendor's control plane knows it. */
@@ -146,6 +156,8 @@ export interface DriverContext {
   /** Per-call timeout, milliseconds. */
   readonly timeout: number;
   readonly signal?: AbortSignal;
+  /** Not to an address of a private network, whatever a name leads to. */
+  readonly publicOnly?: boolean;
   /**
    * Every `host:port` (or host) to which a value of this type may be sent: the manifest's, the connections' and `targets` of rekey.yml.
    * A driver whose credentials name their own host (a database URL) answers `unknown` to a probe of any other (contracts.md §4).

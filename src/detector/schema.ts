@@ -56,6 +56,29 @@ const pattern = {
   anchors: words.optional(),
 };
 
+/** What a check's answer can tell of a live credential; one word a fact, whatever the vendor calls it. No e-mail address. */
+const facts = [
+  "user",
+  "user_id",
+  "account",
+  "account_id",
+  "organization",
+  "organization_id",
+  "team",
+  "team_id",
+  "project",
+  "project_id",
+  "token",
+  "token_id",
+  "role",
+  "scopes",
+  "plan",
+  "environment",
+  "created",
+  "expires",
+  "last_used",
+] as const;
+
 /**
  * One read-only call that tells a live value from a refused one (src/provider/declared-check.ts). `{secret}` stands for the value,
  * `{name}` for an attribute of the finding, never in the host.
@@ -86,6 +109,15 @@ const declaredCheck = z
     says: z.strictObject({ alive: z.string().min(2).optional(), dead: z.string().min(2).optional() }).optional(),
     /** The refusal means nothing but revoked, expired or never made, by the vendor's documentation. */
     invalid_means_dead: z.boolean().optional(),
+    /** Where the answer says whose the credential is and what it may: `data.user.login`, `teams.0.id`, `scopes.*`, `header:x-scopes`. */
+    tells: z
+      .partialRecord(
+        z.enum(facts),
+        z.string().regex(/^(header:[a-z0-9-]+|[\w*-]+(\.[\w*-]+)*)$/, "expected a path such as data.user.login"),
+      )
+      .optional(),
+    /** Other servers issue the same kind of value (an own installation, another region): a refusal by this one says nothing. */
+    issued_elsewhere: z.literal(true).optional(),
   })
   .superRefine(({ url, header, basic, alive, dead, says }, context) => {
     const issue = (message: string) => context.addIssue({ code: "custom", message });

@@ -5,6 +5,8 @@ import type { Secret } from "../secret.ts";
 import { probeAnswer } from "./answer.ts";
 import { allPages, attributesOf, manifest, matchByHint, segment, send } from "./vendor.ts";
 
+const tells = { organization_id: "header:anthropic-organization-id" };
+
 /**
  * Anthropic API keys by an admin key (https://platform.claude.com/docs/en/api/admin/api_keys): list, and set a key inactive, active or
  * archived. Keys are made in the console only; workloads that can prove who they are need none (workload identity federation).
@@ -18,6 +20,8 @@ export const anthropic: Driver = {
     verbs: ["list", "disable", "enable", "revoke", "probe"],
     // Undocumented (November 2026): a margin over the caches in front of the API.
     propagation: { create: 5_000, revoke: 30_000 },
+    probeCall: "GET /v1/models",
+    tells: Object.keys(tells),
     hosts: ["api.anthropic.com"],
     proof: "both", // an inactive key gets the same 401 as an archived one, so the list must say archived too
     invalidMeansDead: false,
@@ -72,7 +76,7 @@ async function setStatus(context: DriverContext, { id }: KeyRecord, status: stri
 }
 
 function probe(context: DriverContext, secret: Secret): Promise<ProbeResult> {
-  return probeAnswer(() => call(context, secret, "GET", "/v1/models?limit=1"), judge);
+  return probeAnswer(() => call(context, secret, "GET", "/v1/models?limit=1"), judge, { secret, paths: tells });
 }
 
 function judge(answer: HttpAnswer): ProbeResult | undefined {

@@ -17,6 +17,7 @@ import type { Driver, DriverContext, KeyRecord, Target } from "../driver.ts";
 import { HoldError, RetryError, UnknownOutcomeError } from "../errors.ts";
 import { Secret } from "../secret.ts";
 import { ownName } from "./answer.ts";
+import { attributesOf } from "./vendor.ts";
 
 /**
  * Access keys of IAM users, by their id. A user has at most two, and they carry no name: before a run makes one it notes in a tag
@@ -47,6 +48,8 @@ export const awsIam: Driver = {
     valueChosenByUs: false,
     companions: ["access_key_id"],
     killByPossession: false,
+    probeCall: "POST /?Action=GetCallerIdentity",
+    tells: ["user", "account_id"],
     hosts: ["sts.amazonaws.com"],
     // STS says InvalidClientTokenId of a deleted and of a deactivated key
     proof: "both",
@@ -150,8 +153,8 @@ export const awsIam: Driver = {
 
   async probe(context, target) {
     try {
-      await callerOf(context, target);
-      return { answer: "alive", code: "200" };
+      const { Arn: user, Account: account_id } = await callerOf(context, target);
+      return { answer: "alive", code: "200", tells: attributesOf({ user, account_id }) };
     } catch (error) {
       const name = awsErrorName(error);
       if (name === "InvalidClientTokenId") return { answer: "invalid", code: `403 ${name}` };
@@ -186,9 +189,9 @@ function iam({ host, credential, timeout, signal }: DriverContext): IAMClient {
   return connectIam({ host, key: awsKeyOf(credential), timeout, signal });
 }
 
-async function callerOf({ host, timeout, signal }: DriverContext, { attributes, secret }: Target & { secret: Secret }) {
+async function callerOf({ host, timeout, signal, publicOnly }: DriverContext, { attributes, secret }: Target & { secret: Secret }) {
   const id = attributes["access_key_id"] ?? attributes["id"] ?? "";
-  return connectSts({ host, key: { id, secret: secret.reveal() }, timeout, signal }).send(new GetCallerIdentityCommand({}));
+  return connectSts({ host, key: { id, secret: secret.reveal() }, timeout, signal, publicOnly }).send(new GetCallerIdentityCommand({}));
 }
 
 /** The IAM user of a key of this account; undefined where AWS knows none. */

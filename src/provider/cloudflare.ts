@@ -6,6 +6,8 @@ import { Secret } from "../secret.ts";
 import { ownName, probeAnswer } from "./answer.ts";
 import { allPages, attributesOf, bearer, discardNamed, gone, manifest, parsed, segment, send } from "./vendor.ts";
 
+const tells = { token_id: "result.id", expires: "result.expires_on" };
+
 /**
  * Cloudflare user API tokens by a token that may edit tokens (https://developers.cloudflare.com/api/resources/user/subresources/tokens):
  * list, create with the same policies, disable, enable, delete. A token's own `verify` gives its id. Rolling would end the old value at
@@ -20,6 +22,8 @@ export const cloudflare: Driver = {
     verbs: ["list", "issue", "disable", "enable", "revoke", "probe", "whoami"],
     // Undocumented (November 2026): a margin over the time that an edge takes.
     propagation: { create: 5_000, revoke: 60_000 },
+    probeCall: "GET /client/v4/user/tokens/verify",
+    tells: Object.keys(tells),
     hosts: ["api.cloudflare.com"],
     invalidMeansDead: true, // "Invalid API Token" is deleted or never made; a disabled one is answered as disabled
     pages: { revoke: "https://dash.cloudflare.com/profile/api-tokens", issue: "https://dash.cloudflare.com/profile/api-tokens" },
@@ -66,7 +70,7 @@ export const cloudflare: Driver = {
   disable: (context, record) => setStatus(context, record, "disabled"),
   enable: (context, record) => setStatus(context, record, "active"),
   revoke: (context, record) => remove(context, record),
-  probe: (context, { secret }) => probeAnswer(() => verify(context, secret), judge),
+  probe: (context, { secret }) => probeAnswer(() => verify(context, secret), judge, { secret, paths: tells }),
 
   async whoami(context, { secret }) {
     const what = "asking Cloudflare which token this is";

@@ -12,12 +12,16 @@ export interface CheckHttp {
   /** Base URL of a connection or target of rekey.yml instead of the check's own host; never from a finding. */
   readonly host?: string;
   readonly signal?: AbortSignal;
+  readonly publicOnly?: boolean;
 }
 
 export interface Validity {
   readonly validity: "active" | "inactive" | "unknown";
   /** Status and the vendor's words for a receipt. Never a body. */
   readonly code: string;
+  readonly tells?: Readonly<Record<string, string>>;
+  /** The vendor asks to wait, milliseconds. */
+  readonly afterMs?: number;
 }
 
 /** A vendor's answer to a check is short, or not the one that we asked for. Bytes. */
@@ -34,12 +38,13 @@ export async function checkValidity(
   attributes: Readonly<Record<string, string>>,
   http: CheckHttp,
 ): Promise<Validity> {
-  const { answer, code } = await ask(check, secret, attributes, http);
+  const { answer, code, tells, afterMs } = await ask(check, secret, attributes, http);
   if (answer === "invalid") return { validity: "inactive", code };
-  if (answer !== "alive") return { validity: "unknown", code };
+  if (answer !== "alive") return { validity: "unknown", code, ...(afterMs === undefined ? {} : { afterMs }) };
   const control = await refusesMadeUp(check, secret, attributes, http);
   if (control === "accepted") return { validity: "unknown", code: `${code}, but a made-up value gets it too` };
-  return control === "unclear" ? { validity: "unknown", code: `${code}, but no answer to a made-up value` } : { validity: "active", code };
+  if (control === "unclear") return { validity: "unknown", code: `${code}, but no answer to a made-up value` };
+  return { validity: "active", code, ...(tells === undefined ? {} : { tells }) };
 }
 
 const refusing = new Set<string>();
@@ -85,9 +90,11 @@ async function ask(
         pins: [pinOf(http.host ?? own)],
         timeout: http.timeout,
         maxBytes,
+        publicOnly: http.publicOnly,
         ...(http.signal === undefined ? {} : { signal: http.signal }),
       }),
     (answer) => judge(check, answer),
+    check.tells === undefined ? undefined : { secret, paths: check.tells },
   );
 }
 

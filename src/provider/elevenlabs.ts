@@ -6,6 +6,8 @@ import { Secret } from "../secret.ts";
 import { ownName, probeAnswer } from "./answer.ts";
 import { attributesOf, discardNamed, gone, hintedCharacters, isoOf, manifest, parsed, segment, send } from "./vendor.ts";
 
+const tells = { user_id: "user_id", user: "first_name", plan: "subscription.tier" };
+
 /**
  * Keys of ElevenLabs service accounts by a workspace admin's key (https://elevenlabs.io/docs/api-reference/service-accounts): list, create,
  * enable, disable, delete. Keys of people are made and ended in the app.
@@ -19,6 +21,8 @@ export const elevenlabs: Driver = {
     verbs: ["list", "issue", "disable", "enable", "revoke", "probe", "whoami"],
     // Undocumented (November 2026): a margin over the caches in front of the API.
     propagation: { create: 5_000, revoke: 30_000 },
+    probeCall: "GET /v1/user",
+    tells: Object.keys(tells),
     hosts: ["api.elevenlabs.io"],
     invalidMeansDead: false, // a disabled key may get the same answer
     pages: { revoke: "https://elevenlabs.io/app/settings/api-keys", issue: "https://elevenlabs.io/app/developers/service-accounts" },
@@ -64,7 +68,7 @@ export const elevenlabs: Driver = {
   disable: (context, record) => setEnabled(context, record, false),
   enable: (context, record) => setEnabled(context, record, true),
   revoke: (context, record) => remove(context, record),
-  probe: (context, { secret }) => probeAnswer(() => user(context, secret), judge),
+  probe: (context, { secret }) => probeAnswer(() => user(context, secret), judge, { secret, paths: tells }),
 
   async whoami(context, { secret }) {
     const what = "asking ElevenLabs whose key this is";

@@ -6,6 +6,8 @@ import type { Secret } from "../secret.ts";
 import { probeAnswer } from "./answer.ts";
 import { bearer, manifest, send, type VendorCall } from "./vendor.ts";
 
+const tells = { user: "login", user_id: "id", scopes: "header:x-oauth-scopes", expires: "header:github-authentication-token-expiration" };
+
 /**
  * GitHub tokens, killed by whoever holds them: `POST /credentials/revoke` asks for no authentication and refuses one
  * (https://docs.github.com/rest/credentials/revoke). It answers 202 whatever it did, so only a probe proves the death. The owner is
@@ -21,6 +23,8 @@ export const github: Driver = {
     // Undocumented (November 2026); revocation is queued behind the 202, so a minute passes before a refusal counts as the last word.
     propagation: { create: 0, revoke: 60_000 },
     killByPossession: true,
+    probeCall: "GET /user",
+    tells: Object.keys(tells),
     hosts: ["api.github.com"],
     invalidMeansDead: true, // "Bad credentials" is revoked, expired or never made
     pages: { revoke: "https://github.com/settings/tokens", issue: "https://github.com/settings/tokens" },
@@ -44,7 +48,7 @@ export const github: Driver = {
     accept(answer, [202], "revoking a GitHub token", true);
   },
 
-  probe: (context, target) => probeAnswer(() => user(context, target.secret), judge),
+  probe: (context, target) => probeAnswer(() => user(context, target.secret), judge, { secret: target.secret, paths: tells }),
 
   async whoami(context, target) {
     const what = "asking GitHub whose token this is";

@@ -6,6 +6,16 @@ import { Secret } from "../secret.ts";
 import { ownName, probeAnswer } from "./answer.ts";
 import { allPages, attributesOf, discardNamed, gone, manifest, parsed, segment, send } from "./vendor.ts";
 
+const tells = {
+  user_id: "user_id",
+  token: "name",
+  token_id: "id",
+  scopes: "scopes.*",
+  created: "created_at",
+  expires: "expires_at",
+  last_used: "last_used_at",
+};
+
 /**
  * GitLab personal access tokens by an administrator's token (https://docs.gitlab.com/api/personal_access_tokens/): create and delete.
  * Never `rotate`: a second rotation of the same token revokes the new one and its whole family (gitlab-org/gitlab#524639). On gitlab.com
@@ -20,7 +30,10 @@ export const gitlab: Driver = {
     verbs: ["list", "issue", "revoke", "probe", "whoami"],
     // Undocumented (November 2026): tokens are looked up in the database, replicas may lag by seconds.
     propagation: { create: 5_000, revoke: 30_000 },
+    probeCall: "GET /api/v4/personal_access_tokens/self",
+    tells: Object.keys(tells),
     hosts: ["gitlab.com"],
+    issuedElsewhere: true,
     proof: "both", // a blocked user's token gets a 401 or 403 too, so the list must say revoked
     invalidMeansDead: false,
     pages: {
@@ -53,7 +66,7 @@ export const gitlab: Driver = {
   discard: async (context, { name, like }) =>
     discardNamed(await listed(context, like.principal), name, (record) => remove(context, record)),
   revoke: (context, record) => remove(context, record),
-  probe: (context, { secret }) => probeAnswer(() => self(context, secret), judge),
+  probe: (context, { secret }) => probeAnswer(() => self(context, secret), judge, { secret, paths: tells }),
 
   async whoami(context, { secret }) {
     const what = "asking GitLab whose token this is";

@@ -22,21 +22,26 @@ export function guidedDriver({ id, name, revoke, check }: Detector): Driver {
       propagation: { create: 0, revoke: 120_000 },
       valueChosenByUs: false,
       killByPossession: false,
+      ...(declared === undefined
+        ? {}
+        : { probeCall: `${declared.method} ${new URL(declared.url).pathname}`, tells: Object.keys(declared.tells ?? {}) }),
       hosts: host === undefined ? [] : [host],
       proof: "probe",
       invalidMeansDead: declared?.invalid_means_dead ?? false,
+      ...(declared?.issued_elsewhere === undefined ? {} : { issuedElsewhere: true }),
       pages: { revoke: revoke.replace(/^none: /, "") },
       testedAgainst: "contract stand-in",
     },
 
-    async probe({ host: base, timeout, signal }, { secret, attributes }) {
+    async probe({ host: base, timeout, signal, publicOnly }, { secret, attributes }) {
       if (declared === undefined) return { answer: "unknown", code: "no safe probe" };
-      const { validity, code } = await checkValidity(declared, secret, attributes, {
+      const { validity, ...said } = await checkValidity(declared, secret, attributes, {
         timeout,
         host: base,
         ...(signal === undefined ? {} : { signal }),
+        ...(publicOnly === undefined ? {} : { publicOnly }),
       });
-      return { answer: validity === "active" ? "alive" : validity === "inactive" ? "invalid" : "unknown", code };
+      return { answer: validity === "active" ? "alive" : validity === "inactive" ? "invalid" : "unknown", ...said };
     },
   };
 }

@@ -6,6 +6,14 @@ import type { Secret } from "../secret.ts";
 import { probeAnswer } from "./answer.ts";
 import { attributesOf, bearer, manifest, send } from "./vendor.ts";
 
+const tells = {
+  user: "name",
+  organization: "orgs.*.name",
+  token: "auth.accessToken.displayName",
+  role: "auth.accessToken.role",
+  created: "auth.accessToken.createdAt",
+};
+
 /**
  * Hugging Face tokens, killed by whoever holds them: `POST /api/credentials/revoke` asks for no authentication and always answers 202,
  * so only a probe proves the death (https://huggingface.co/docs/hub/security-tokens). The owner is told by mail; a new token is made by a
@@ -21,6 +29,8 @@ export const huggingface: Driver = {
     // Undocumented (November 2026): the answer 202 says that it is done later.
     propagation: { create: 0, revoke: 60_000 },
     killByPossession: true,
+    probeCall: "GET /api/whoami-v2",
+    tells: Object.keys(tells),
     hosts: ["huggingface.co"],
     invalidMeansDead: true, // "Invalid credentials" is revoked, expired or never made
     pages: { revoke: "https://huggingface.co/settings/tokens", issue: "https://huggingface.co/settings/tokens" },
@@ -41,7 +51,7 @@ export const huggingface: Driver = {
     );
   },
 
-  probe: (context, { secret }) => probeAnswer(() => whoami(context, secret), judge),
+  probe: (context, { secret }) => probeAnswer(() => whoami(context, secret), judge, { secret, paths: tells }),
 
   async whoami(context, { secret }) {
     const what = "asking Hugging Face whose token this is";

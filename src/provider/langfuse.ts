@@ -22,6 +22,8 @@ export const langfuse: Driver = {
     propagation: { create: 1_000, revoke: 30_000 },
     valueChosenByUs: true,
     companions: ["public_key"],
+    probeCall: "GET /api/public/projects",
+    tells: ["project", "project_id"],
     hosts: ["cloud.langfuse.com", "us.cloud.langfuse.com"],
     proof: "control-plane", // the public key need not stand beside the secret, and without it no call can be made
     invalidMeansDead: true,
@@ -116,7 +118,10 @@ async function remove(context: DriverContext, { id, attributes }: KeyRecord): Pr
 
 async function probe(context: DriverContext, publicKey: string | undefined, secret: Secret): Promise<ProbeResult> {
   if (publicKey === undefined) return { answer: "unknown", code: "the public key is not known" };
-  return probeAnswer(() => ownProject(context, publicKey, secret), judge);
+  return probeAnswer(() => ownProject(context, publicKey, secret), judge, {
+    secret,
+    paths: { project: "data.*.name", project_id: "data.*.id" },
+  });
 }
 
 function ownProject(context: DriverContext, publicKey: string, secret: Secret): Promise<HttpAnswer> {

@@ -6,6 +6,8 @@ import { Secret } from "../secret.ts";
 import { ownName, probeAnswer } from "./answer.ts";
 import { attributesOf, discardNamed, gone, manifest, matchByHint, parsed, segment, send } from "./vendor.ts";
 
+const tells = { organization: "display_name", organization_id: "id" };
+
 /**
  * Service keys of a LangSmith organization by a key of an organization admin
  * (https://docs.langchain.com/langsmith/smith-api/orgs/list-org-service-keys): list, create, delete.
@@ -19,6 +21,8 @@ export const langsmith: Driver = {
     verbs: ["list", "issue", "revoke", "probe"],
     // Undocumented (November 2026): a margin over caches of a minute.
     propagation: { create: 5_000, revoke: 60_000 },
+    probeCall: "GET /api/v1/orgs/current",
+    tells: Object.keys(tells),
     hosts: ["api.smith.langchain.com", "eu.api.smith.langchain.com"],
     proof: "both", // a 401 also answers a key of a suspended organization
     invalidMeansDead: false,
@@ -103,7 +107,7 @@ function ownOrganization(context: DriverContext, key: Secret | undefined): Promi
 }
 
 function probe(context: DriverContext, secret: Secret): Promise<ProbeResult> {
-  return probeAnswer(() => ownOrganization(context, secret), judge);
+  return probeAnswer(() => ownOrganization(context, secret), judge, { secret, paths: tells });
 }
 
 function judge(answer: HttpAnswer): ProbeResult | undefined {

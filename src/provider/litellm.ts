@@ -7,6 +7,14 @@ import { Secret } from "../secret.ts";
 import { ownName, probeAnswer } from "./answer.ts";
 import { allPages, attributesOf, bearer, discardNamed, gone, manifest, parsed, send } from "./vendor.ts";
 
+const tells = {
+  token: "info.key_alias",
+  user_id: "info.user_id",
+  team_id: "info.team_id",
+  scopes: "info.models.*",
+  expires: "info.expires",
+};
+
 /**
  * Virtual keys of a LiteLLM proxy by its master key (https://docs.litellm.ai/docs/proxy/virtual_keys): the value may be chosen by the
  * caller, keys are blocked and unblocked, and a key's id is the SHA-256 of its text.
@@ -21,6 +29,8 @@ export const litellm: Driver = {
     // The proxy keeps keys in a cache of its own, 60 s unless its configuration says otherwise (user_api_key_cache_ttl).
     propagation: { create: 1_000, revoke: 60_000 },
     valueChosenByUs: true,
+    probeCall: "GET /key/info",
+    tells: Object.keys(tells),
     hosts: [], // a proxy is somebody's own: only connections and targets name one
     invalidMeansDead: true, // blocked and expired keys have codes of their own
     pages: { revoke: "https://docs.litellm.ai/docs/proxy/virtual_keys" },
@@ -73,7 +83,7 @@ export const litellm: Driver = {
   disable: (context, record) => block(context, record, "/key/block", "blocking a LiteLLM key"),
   enable: (context, record) => block(context, record, "/key/unblock", "unblocking a LiteLLM key"),
   revoke: (context, record) => remove(context, record),
-  probe: (context, { secret }) => probeAnswer(() => ownInfo(context, secret), judge),
+  probe: (context, { secret }) => probeAnswer(() => ownInfo(context, secret), judge, { secret, paths: tells }),
 
   async whoami(context, { secret }) {
     const what = "asking LiteLLM whose key this is";

@@ -35,6 +35,7 @@ export const mysql: Driver = {
     valueChosenByUs: true,
     companions: ["username"],
     killByPossession: false,
+    probeCall: "log-in",
     hosts: [],
     proof: "both",
     invalidMeansDead: false,

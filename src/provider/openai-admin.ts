@@ -6,6 +6,8 @@ import { Secret } from "../secret.ts";
 import { ownName, probeAnswer } from "./answer.ts";
 import { allPages, attributesOf, bearer, discardNamed, gone, isoOf, manifest, matchByHint, segment, send } from "./vendor.ts";
 
+const tells = { organization: "header:openai-organization" };
+
 /**
  * OpenAI admin keys by another admin key (https://developers.openai.com/api/reference/resources/organization/subresources/admin_api_keys):
  * list, create, delete. Each has the whole power of an organization's owner.
@@ -19,6 +21,8 @@ export const openaiAdmin: Driver = {
     verbs: ["list", "issue", "revoke", "probe"],
     // Undocumented (November 2026): as for the other keys of this vendor.
     propagation: { create: 5_000, revoke: 30_000 },
+    probeCall: "GET /v1/organization/admin_api_keys",
+    tells: Object.keys(tells),
     hosts: ["api.openai.com"],
     invalidMeansDead: true, // the API knows no disabled keys: `invalid_api_key` is deleted or never made
     pages: {
@@ -76,7 +80,7 @@ async function remove(context: DriverContext, { id }: KeyRecord): Promise<void> 
 }
 
 function probe(context: DriverContext, secret: Secret): Promise<ProbeResult> {
-  return probeAnswer(() => call({ ...context, credential: secret }, "GET", "?limit=1"), judge);
+  return probeAnswer(() => call({ ...context, credential: secret }, "GET", "?limit=1"), judge, { secret, paths: tells });
 }
 
 function judge(answer: HttpAnswer): ProbeResult | undefined {

@@ -6,6 +6,8 @@ import { Secret } from "../secret.ts";
 import { ownName, probeAnswer } from "./answer.ts";
 import { bearer, gone, isoOf, manifest, matchByHint, segment, send } from "./vendor.ts";
 
+const tells = { organization: "header:openai-organization" };
+
 /**
  * OpenAI project service accounts by an admin key (https://platform.openai.com/docs/api-reference/administration). The API can make
  * a key of a service account but not delete it alone: so a rotation makes a new service account and deletes the leaked one, after
@@ -20,6 +22,8 @@ export const openai: Driver = {
     verbs: ["list", "issue", "revoke", "probe"],
     // Undocumented (November 2026); key checks are cached in front of the models, so half a minute before a refusal counts as the last word.
     propagation: { create: 5_000, revoke: 30_000 },
+    probeCall: "GET /v1/models",
+    tells: Object.keys(tells),
     hosts: ["api.openai.com"],
     invalidMeansDead: true, // the API knows no disabled keys: `invalid_api_key` is deleted or never made
     pages: {
@@ -149,7 +153,7 @@ async function removeAccount(context: DriverContext, project: string, account: s
 }
 
 function probe(context: DriverContext, secret: Secret): Promise<ProbeResult> {
-  return probeAnswer(() => call({ ...context, credential: secret }, "GET", "/models"), judge);
+  return probeAnswer(() => call({ ...context, credential: secret }, "GET", "/models"), judge, { secret, paths: tells });
 }
 
 function judge(answer: HttpAnswer): ProbeResult | undefined {

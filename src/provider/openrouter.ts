@@ -7,6 +7,8 @@ import { Secret } from "../secret.ts";
 import { ownName, probeAnswer } from "./answer.ts";
 import { attributesOf, bearer, discardNamed, gone, manifest, send } from "./vendor.ts";
 
+const tells = { token: "data.label", user_id: "data.creator_user_id", expires: "data.expires_at" };
+
 /**
  * OpenRouter API keys by a management key (https://openrouter.ai/docs/api/api-reference/api-keys): create, disable, enable and
  * delete by hash. The hash is the SHA-256 of the key's text, so a leaked key names its own record.
@@ -20,6 +22,8 @@ export const openrouter: Driver = {
     verbs: ["list", "issue", "disable", "enable", "revoke", "probe", "whoami"],
     // The vendor documents no propagation times (November 2026): 10 s is a margin over the seconds that key caches at an edge take.
     propagation: { create: 2_000, revoke: 10_000 },
+    probeCall: "GET /api/v1/key",
+    tells: Object.keys(tells),
     hosts: ["openrouter.ai"],
     invalidMeansDead: false, // a disabled or expired key gets the same 401
     pages: { revoke: "https://openrouter.ai/settings/keys", issue: "https://openrouter.ai/settings/keys" },
@@ -66,7 +70,7 @@ export const openrouter: Driver = {
 
   revoke: (context, record) => remove(context, record),
 
-  probe: (context, target) => probeAnswer(() => current(context, target.secret), judge),
+  probe: (context, target) => probeAnswer(() => current(context, target.secret), judge, { secret: target.secret, paths: tells }),
 
   async whoami(context, target) {
     const what = "asking OpenRouter whose key this is";

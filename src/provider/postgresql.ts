@@ -47,6 +47,7 @@ export const postgresql: Driver = {
     valueChosenByUs: true,
     companions: ["username"],
     killByPossession: false,
+    probeCall: "log-in",
     hosts: [],
     proof: "both",
     invalidMeansDead: false,

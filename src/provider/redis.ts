@@ -29,6 +29,7 @@ export const redis: Driver = {
     propagation: { create: 1_000, revoke: 2_000 },
     valueChosenByUs: true,
     killByPossession: false,
+    probeCall: "log-in",
     hosts: [],
     // WRONGPASS is also said of a user that is off
     proof: "both",

@@ -6,6 +6,8 @@ import type { Secret } from "../secret.ts";
 import { probeAnswer } from "./answer.ts";
 import { attributesOf, bearer, manifest, send } from "./vendor.ts";
 
+const tells = { team: "team", team_id: "team_id", user: "user", user_id: "user_id", scopes: "header:x-oauth-scopes" };
+
 /**
  * Slack bot and user tokens, killed by whoever holds them: `auth.revoke` (https://docs.slack.dev/reference/methods/auth.revoke). Slack
  * answers 200 to everything and says in the body what it means; a new token is made by installing the app again.
@@ -20,6 +22,8 @@ export const slack: Driver = {
     // Undocumented (November 2026): a margin.
     propagation: { create: 0, revoke: 30_000 },
     killByPossession: true,
+    probeCall: "POST /api/auth.test",
+    tells: Object.keys(tells),
     hosts: ["slack.com"],
     invalidMeansDead: true, // accounts and teams that are only inactive have error codes of their own
     pages: { revoke: "https://api.slack.com/apps", issue: "https://api.slack.com/apps" },
@@ -38,7 +42,7 @@ export const slack: Driver = {
       throw new HoldError("provider-refused", `${what}: Slack answered ${word(error)}; revoke it by hand`);
   },
 
-  probe: (context, { secret }) => probeAnswer(() => test(context, secret), judge),
+  probe: (context, { secret }) => probeAnswer(() => test(context, secret), judge, { secret, paths: tells }),
 
   async whoami(context, { secret }) {
     const what = "asking Slack whose token this is";

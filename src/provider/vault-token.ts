@@ -6,6 +6,7 @@ import { HoldError, RetryError, UnknownOutcomeError } from "../errors.ts";
 import { shaped } from "../http.ts";
 import { Secret } from "../secret.ts";
 import { ownName } from "./answer.ts";
+import { attributesOf } from "./vendor.ts";
 
 /**
  * Tokens of Vault and OpenBao, by accessor. A dead token answers 403 `permission denied`, as some live ones do, so a refusal never
@@ -31,6 +32,8 @@ export const vaultToken: Driver = {
     propagation: { create: 1_000, revoke: 5_000 },
     valueChosenByUs: false,
     killByPossession: false,
+    probeCall: "GET /v1/auth/token/lookup-self",
+    tells: ["token", "token_id", "scopes", "expires"],
     hosts: [],
     proof: "both",
     invalidMeansDead: false,
@@ -94,10 +97,13 @@ export const vaultToken: Driver = {
 
   async probe(context, { secret }) {
     try {
-      const { code } = await connectVault({ host: context.host, token: secret, timeout: context.timeout, signal: context.signal }).read(
-        "auth/token/lookup-self",
-      );
-      if (code === "ok") return { answer: "alive", code: "200" };
+      const { code, body } = await connectVault({
+        host: context.host,
+        token: secret,
+        timeout: context.timeout,
+        signal: context.signal,
+      }).read("auth/token/lookup-self");
+      if (code === "ok") return { answer: "alive", code: "200", tells: tellsOf(Lookup.safeParse(body).data?.data) };
       if (code === "dead-token") return { answer: "invalid", code: "403 permission denied" };
       return { answer: "unknown", code };
     } catch (error) {
@@ -124,6 +130,7 @@ const Token = z.object({
   /** Seconds that it lived from when it was made; 0 = for ever. */
   creation_ttl: z.number().nullish(),
   entity_id: z.string().nullish(),
+  expire_time: z.string().nullish(),
   num_uses: z.number().nullish(),
   path: z.string().nullish(),
   type: z.string().nullish(),
@@ -138,6 +145,15 @@ const Capabilities = z.object({
   ),
 });
 const Accessors = z.object({ data: z.object({ keys: z.array(z.string()) }) });
+
+function tellsOf(token: z.output<typeof Token> | undefined): Record<string, string> {
+  return attributesOf({
+    token: token?.display_name,
+    token_id: token?.accessor,
+    scopes: token?.policies.join(", "),
+    expires: token?.expire_time,
+  });
+}
 
 function connect({ host, credential, timeout, signal }: DriverContext): VaultClient {
   return connectVault({ host, token: credential, timeout, signal });
