@@ -37,6 +37,18 @@ export interface Slot {
   readonly variable?: string;
 }
 
+/** How a validity was found out, or why it was not. Never holds a value. */
+export interface Verification {
+  /** ISO 8601 UTC. */
+  readonly at: string;
+  /** What was sent and where, `GET openrouter.ai/api/v1/key`; absent = nothing was sent. */
+  readonly call?: string;
+  /** Status and the vendor's own code (`401 invalid_api_key`), or in words why there is no answer. */
+  readonly answer: string;
+  /** What the same answer told of the credential: `user`, `organization`, `scopes`, `expires`, … */
+  readonly tells?: Readonly<Record<string, string>>;
+}
+
 export interface Evidence {
   /** `checksum`, `entropy`, `config-slot`, `store-match`, `codeowners`, … : kebab-case, stable. */
   readonly method: string;
@@ -95,6 +107,7 @@ export interface Finding {
   readonly revoke: string;
   readonly identity?: IdentityKind;
   readonly validity?: Validity;
+  readonly verification?: Verification;
   readonly location: Location;
   readonly locator: Locator;
   readonly occurrences: number;

@@ -4,6 +4,7 @@ import { loadRuleset } from "../config/detectors.ts";
 import { hookEnvironment } from "../config/git-environment.ts";
 import { loadRepositoryConfig, type RepositoryConfig, scopeOfAddress } from "../config/repository.ts";
 import type { Ruleset } from "../detector/compile.ts";
+import type { Document } from "../document.ts";
 import { UsageError } from "../errors.ts";
 import type { Finding } from "../finding.ts";
 import { readObjects } from "../git/cat-file.ts";
@@ -12,6 +13,7 @@ import type { SourceFile } from "../identity/graph.ts";
 import { inventoryPaths, largestInventoryFile } from "../identity/inventory.ts";
 import { aliasingScan } from "../scan/aliases.ts";
 import { type Suppressed, suppress } from "../scan/suppress.ts";
+import type { Secret } from "../secret.ts";
 import { blobsAt, scanCommitTree } from "../source/commit-tree.ts";
 import { scanHistory } from "../source/history.ts";
 import { resolveRange, scanPush } from "../source/range.ts";
@@ -33,6 +35,8 @@ export interface Target {
   readonly detectors?: readonly string[] | undefined;
   readonly baseline?: string | undefined;
   readonly progress?: Progress | undefined;
+  /** Called once with the rules before anything is read; what it gives sees each value while it is in memory. */
+  readonly valuesFor?: ((ruleset: Ruleset) => (finding: Finding, secret: Secret, document: Document) => void) | undefined;
 }
 
 export interface LocalScan {
@@ -40,6 +44,7 @@ export interface LocalScan {
   readonly kept: readonly Finding[];
   readonly suppressed: readonly Suppressed[];
   readonly stats: Stats;
+  readonly ruleset: Ruleset;
   readonly repository: RepositoryConfig;
   /** Where the scanned folder lies in its repository: `apps/web/`, or nothing. */
   readonly prefix: string;
@@ -59,12 +64,12 @@ export async function localScan(target: Target): Promise<LocalScan> {
 async function scanHere(target: Target, ruleset: Ruleset): Promise<LocalScan> {
   const { path } = target;
   const repository = loadRepositoryConfig(path === "-" ? "." : path, { baseline: target.baseline });
-  const seen = aliasingScan(ruleset, repository.keyring);
+  const seen = aliasingScan(ruleset, repository.keyring, target.valuesFor?.(ruleset));
   const { findings, stats, prefix } = await read(target, seen.scan, repository, ruleset);
   const { kept, suppressed } = suppress(findings, { ...repository, today: today(), aliases: seen.aliases, placed: seen.placed });
   const wanted = new Set(kept.flatMap(({ location }) => location.path ?? []));
   const files = kept.length === 0 || path === "-" ? [] : inventoryFiles(repository.top, wanted);
-  return { kept, suppressed, stats, repository, prefix, files, versions: await textsOf(repository.top, kept) };
+  return { kept, suppressed, stats, ruleset, repository, prefix, files, versions: await textsOf(repository.top, kept) };
 }
 
 async function read(
@@ -92,7 +97,7 @@ async function read(
 async function scanRemote(target: Target, ruleset: Ruleset): Promise<LocalScan> {
   const own = loadRepositoryConfig(".", { baseline: target.baseline });
   const repository = { ...own, scope: scopeOfAddress(target.path), ignore: [] };
-  const seen = aliasingScan(ruleset, repository.keyring);
+  const seen = aliasingScan(ruleset, repository.keyring, target.valuesFor?.(ruleset));
   return withClone(target.path, async (cwd) => {
     const workers = () => new WorkerPool(ruleset);
     const { findings, stats } = await scanHistory({
@@ -105,7 +110,7 @@ async function scanRemote(target: Target, ruleset: Ruleset): Promise<LocalScan> 
     const rules = { ...repository, baseline: target.baseline === undefined ? new Set<string>() : own.baseline };
     const { kept, suppressed } = suppress(findings, { ...rules, today: today(), aliases: seen.aliases, placed: seen.placed });
     const files = kept.length === 0 ? [] : await filesOfHead(cwd);
-    return { kept, suppressed, stats, repository, prefix: "", files, versions: await textsOf(cwd, kept) };
+    return { kept, suppressed, stats, ruleset, repository, prefix: "", files, versions: await textsOf(cwd, kept) };
   });
 }
 

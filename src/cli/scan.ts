@@ -1,5 +1,6 @@
 import { statSync, writeFileSync } from "node:fs";
 import { Command, Option } from "commander";
+import type { Ruleset } from "../detector/compile.ts";
 import { UsageError } from "../errors.ts";
 import type { Evidence, Finding } from "../finding.ts";
 import { findingsCsv } from "../report/findings-csv.ts";
@@ -13,6 +14,7 @@ import { printable, textReport } from "../report/text.ts";
 import type { Progress } from "../source/scanner.ts";
 import { identified } from "./identify.ts";
 import { type LocalScan, localScan } from "./local-scan.ts";
+import { parseAllowedHosts, SeenValues, verifiedFindings } from "./verify-findings.ts";
 
 const formats = ["text", "json", "sarif", "gitlab", "junit", "csv", "ocsf", "markdown"] as const;
 type Format = (typeof formats)[number];
@@ -26,6 +28,9 @@ interface Options {
   readonly output?: string;
   readonly detectors: string[];
   readonly progress: boolean;
+  readonly verify?: true;
+  readonly verifyHost: string[];
+  readonly onlyActive?: true;
 }
 
 export function command(): Command {
@@ -38,7 +43,18 @@ export function command(): Command {
     .addOption(new Option("--format <format>", "output").choices(formats).default("text"))
     .option("--baseline <file>", "silence what this file lists (default: .rekey/baseline)")
     .option("--output <file>", "write the report to a file")
-    .option("--detectors <folder>", "add the detectors of a folder (repeatable)", (folder: string, all: string[]) => [...all, folder], [])
+    .option("--detectors <folder>", "add the detectors of a folder (repeatable)", repeated, [])
+    .option(
+      "--verify",
+      "ask the vendor of each credential whether it lives: one read-only call, to the vendor's own host only (docs/verify.md)",
+    )
+    .option(
+      "--verify-host <provider=host>",
+      "with --verify, allow a server that stands beside the value, such as vault=vault.corp:8200 (repeatable)",
+      repeated,
+      [],
+    )
+    .option("--only-active", "with --verify, report only what its vendor accepts")
     .option("--no-progress", "do not show progress on a terminal")
     .addHelpText(
       "after",
@@ -50,18 +66,44 @@ Exit codes: 0 clean, 1 credentials found, 2 wrong usage, failure, or a scan that
     .action(run);
 }
 
+function repeated(one: string, all: readonly string[]): string[] {
+  return [...all, one];
+}
+
 async function run(path: string, options: Options): Promise<void> {
+  if (options.verify !== true && (options.onlyActive === true || options.verifyHost.length > 0))
+    throw new UsageError("--only-active and --verify-host say how to verify; add --verify");
   const started = new Date().toISOString();
-  const progress = options.progress && process.stderr.isTTY ? showProgress() : undefined;
-  const scanned = await localScan({ ...options, path, progress: progress?.show });
+  const live = options.progress && process.stderr.isTTY;
+  const progress = live ? showProgress() : undefined;
+  let values: SeenValues | undefined;
+  const valuesFor = (ruleset: Ruleset) => {
+    values = new SeenValues(parseAllowedHosts(options.verifyHost, ruleset));
+    return values.add;
+  };
+  const scanned = await localScan({ ...options, path, progress: progress?.show, ...(options.verify === true ? { valuesFor } : {}) });
   progress?.clear();
   for (const warning of scanned.repository.warnings) process.stderr.write(`rekey scan: ${printable(warning)}\n`);
 
-  const findings = await identified(scanned.kept, { ...scanned, scope: scanned.repository.scope });
+  const known = await identified(scanned.kept, { ...scanned, scope: scanned.repository.scope });
+  const { ruleset } = scanned;
+  const verified =
+    values === undefined ? known : await verifiedFindings(known, { values, ruleset, top: scanned.repository.top, progress: live });
+  values?.wipe();
+  const findings = options.onlyActive === true ? activeOf(verified) : verified;
   const report = await render(findings, scanned, { path, started, format: options.format });
   if (options.output === undefined) process.stdout.write(report);
   else writeReport(options.output, report);
   process.exitCode = findings.length > 0 ? 1 : scanned.stats.complete ? 0 : 2;
+}
+
+/** What is left out is counted aloud: nobody shall take an unknown for a dead one. */
+function activeOf(findings: readonly Finding[]): Finding[] {
+  const active = findings.filter(({ validity }) => validity === "active");
+  const count = (of: Finding["validity"]) => findings.filter(({ validity }) => validity === of).length;
+  if (active.length < findings.length)
+    process.stderr.write(`rekey scan: not shown: ${count("inactive")} inactive, ${count("unknown")} unknown\n`);
+  return active;
 }
 
 async function render(

@@ -22,6 +22,16 @@ const columns: readonly (readonly [name: string, value: (finding: Finding) => Ce
   ["identity", ({ identities }) => identities[0]?.name],
   ["owner", ({ identities }) => identities[0]?.owner],
   ["revoke", ({ revoke }) => revoke],
+  ["verified_at", ({ verification }) => verification?.at],
+  ["verified_by", ({ verification }) => verification?.call],
+  ["answer", ({ verification }) => verification?.answer],
+  [
+    "tells",
+    ({ verification }) =>
+      Object.entries(verification?.tells ?? {})
+        .map(([fact, text]) => `${fact}=${text}`)
+        .join("; "),
+  ],
 ];
 
 /** One line a finding, for spreadsheets. Columns are only ever added at the end. Never holds a value. */

@@ -1,7 +1,7 @@
 import type { Finding, Severity } from "../finding.ts";
 import type { ReportStats } from "./json.ts";
 import { ordered } from "./order.ts";
-import { advice, whose } from "./words.ts";
+import { advice, alive, validityOf, whose } from "./words.ts";
 
 export interface ReportTool {
   /** Version of Rekey. */
@@ -42,7 +42,8 @@ function vulnerability(finding: Finding): object {
   return {
     id: finding.id,
     name: finding.title,
-    description: [`A leaked ${finding.title}.`, whose(finding)].filter(Boolean).join(" "),
+    description: [`A leaked ${finding.title}.`, whose(finding), alive(finding)].filter(Boolean).join(" "),
+    ...(finding.validity === undefined ? {} : { details: { validity: { type: "text", name: "Validity", value: validityOf(finding) } } }),
     severity: severities[finding.severity],
     solution: `Revoke it: ${advice(finding)}`,
     location: {

@@ -23,7 +23,7 @@ export function jsonReport(findings: readonly Finding[], stats: ReportStats): st
 
 /** A finding as others may see it: no locator, no salted twin, no estimate. The order of the keys is part of the format. */
 export function publicFinding(finding: Finding): Record<string, unknown> {
-  const { location, slot } = finding;
+  const { location, slot, verification } = finding;
   return present({
     id: finding.id,
     detector: finding.detector,
@@ -35,6 +35,10 @@ export function publicFinding(finding: Finding): Record<string, unknown> {
     subject: finding.subject,
     revoke: finding.revoke,
     validity: finding.validity,
+    verification:
+      verification === undefined
+        ? undefined
+        : present({ at: verification.at, call: verification.call, answer: verification.answer, tells: verification.tells }),
     location: present({
       kind: location.kind,
       path: location.path,

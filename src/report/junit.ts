@@ -1,7 +1,7 @@
 import type { Finding } from "../finding.ts";
 import type { ReportStats } from "./json.ts";
 import { ordered } from "./order.ts";
-import { advice, placeOf, whose } from "./words.ts";
+import { advice, placeOf, validityOf, whose } from "./words.ts";
 
 /** JUnit XML, as CI servers read it: every finding is a failed test, a scan that is not complete an error, a clean scan one passed test. */
 export function junitReport(findings: readonly Finding[], stats: ReportStats): string {
@@ -26,6 +26,7 @@ function failure(finding: Finding): string {
   const text = [
     `${finding.severity} severity, ${finding.confidence} confidence.`,
     whose(finding),
+    finding.validity === undefined ? "" : `Validity: ${validityOf(finding)}`,
     `Revoke it: ${advice(finding)}`,
     `Id: ${finding.id}`,
   ].filter(Boolean);

@@ -1,7 +1,7 @@
 import type { Confidence, Finding, Severity } from "../finding.ts";
 import type { ReportTool } from "./gitlab.ts";
 import { ordered } from "./order.ts";
-import { advice, placeOf, whose } from "./words.ts";
+import { advice, alive, placeOf, whose } from "./words.ts";
 
 /**
  * OCSF 1.4 Detection Finding (class 2004, activity Create), one JSON object a line, for SIEMs and data lakes. `finding_info.uid` is
@@ -30,7 +30,7 @@ function event(finding: Finding, version: string, time: number): object {
     confidence: confidences[finding.confidence][1],
     status_id: 1,
     status: "New",
-    message: [`${finding.title} in ${placeOf(finding)}.`, whose(finding)].filter(Boolean).join(" "),
+    message: [`${finding.title} in ${placeOf(finding)}.`, whose(finding), alive(finding)].filter(Boolean).join(" "),
     metadata: { version: "1.4.0", product: { name: "Rekey", vendor_name: "Rekey", version } },
     finding_info: {
       uid: finding.id,
@@ -52,8 +52,14 @@ function event(finding: Finding, version: string, time: number): object {
       desc: `Revoke it: ${advice(finding)}`,
       ...(finding.revoke.startsWith("https://") ? { references: [finding.revoke] } : {}),
     },
-    ...(location.commit === undefined ? {} : { unmapped: { commit: location.commit } }),
+    ...unmapped(finding),
   };
+}
+
+/** What OCSF has no attribute for. */
+function unmapped({ location, validity, verification }: Finding): object {
+  const all = { commit: location.commit, validity, verification };
+  return Object.values(all).some((value) => value !== undefined) ? { unmapped: all } : {};
 }
 
 /** Ids and captions of OCSF's own enumerations. */

@@ -1,7 +1,7 @@
 import { type Finding, fingerprintableBits, type Severity } from "../finding.ts";
 import type { ReportStats } from "./json.ts";
 import { ordered } from "./order.ts";
-import { advice, whose } from "./words.ts";
+import { advice, alive, whose } from "./words.ts";
 
 /**
  * SARIF 2.1.0 (OASIS) for code scanning. Paths count from the repository's top. No snippets: they would hold the value. Alerts stay
@@ -76,14 +76,21 @@ function result(finding: Finding, ruleIndex: number): object {
     ruleId: finding.detector,
     ruleIndex,
     level: level(finding.severity),
-    message: { text: `${[`${finding.title}.`, whose(finding), `Revoke it: ${advice(finding)}`].filter(Boolean).join(" ")}` },
+    message: {
+      text: `${[`${finding.title}.`, whose(finding), alive(finding), `Revoke it: ${advice(finding)}`].filter(Boolean).join(" ")}`,
+    },
     locations: [place],
     partialFingerprints: {
       "rekeyFinding/v1": finding.id,
       // a weak value could be guessed from its fingerprint, since the salt is public
       ...(finding.bits >= fingerprintableBits ? { "rekeyCredential/v1": finding.committed } : {}),
     },
-    properties: { confidence: finding.confidence, ...(location.commit === undefined ? {} : { commit: location.commit }) },
+    properties: {
+      confidence: finding.confidence,
+      ...(finding.validity === undefined ? {} : { validity: finding.validity }),
+      ...(finding.verification === undefined ? {} : { verification: finding.verification }),
+      ...(location.commit === undefined ? {} : { commit: location.commit }),
+    },
   };
 }
 

@@ -1,6 +1,7 @@
 import type { Finding } from "../finding.ts";
 import type { ReportStats } from "./json.ts";
 import { ordered } from "./order.ts";
+import { validityOf } from "./words.ts";
 
 export interface TextOptions {
   /** Number of findings that a rule silences. */
@@ -38,7 +39,7 @@ function findingLines(finding: Finding, prefix: string): string[] {
   const fields: [name: string, text: string][] = [
     ...(finding.candidates === undefined ? [] : [["could be", finding.candidates.join(", ")] as [string, string]]),
     ...identityFields(finding),
-    ...(finding.validity === undefined ? [] : [["validity", finding.validity] as [string, string]]),
+    ...(finding.validity === undefined ? [] : [["validity", printable(validityOf(finding))] as [string, string]]),
     ...finding.evidence.slice(0, 4).map((evidence): [string, string] => ["because", printable(evidence.text)]),
     ["revoke", finding.revoke.replace(/^none: /, "")],
     ...(finding.allowed === "" ? [["allow", "rekey:allow needs a reason behind it to count"] as [string, string]] : []),

@@ -13,6 +13,20 @@ export function whose({ identities: [first] }: Finding): string {
   return `${relation} ${first.kind} ${first.name}${owner} (${first.grade}).`;
 }
 
+/** "It is active." for a sentence; nothing where nobody asked. */
+export function alive({ validity }: Pick<Finding, "validity">): string {
+  if (validity === undefined) return "";
+  return validity === "unknown" ? "Whether it is active is not known." : `It is ${validity}.`;
+}
+
+/** "active (GET openrouter.ai/api/v1/key: 200; user 7, scopes read)"; nothing where nobody asked. */
+export function validityOf({ validity, verification }: Pick<Finding, "validity" | "verification">): string {
+  if (validity === undefined || verification === undefined) return validity ?? "";
+  const { call, answer, tells = {} } = verification;
+  const facts = Object.entries(tells).map(([fact, text]) => `${fact.replaceAll("_", " ")} ${text}`);
+  return `${validity} (${[call === undefined ? answer : `${call}: ${answer}`, facts.join(", ")].filter(Boolean).join("; ")})`;
+}
+
 /** `src/a.env:3`, or the kind of place where there is no file: `commit message`. */
 export function placeOf({ location }: Finding): string {
   return location.path === undefined ? location.kind.replace("-", " ") : `${location.path}:${location.startLine}`;

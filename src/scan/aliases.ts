@@ -1,7 +1,7 @@
 import type { Ruleset } from "../detector/compile.ts";
 import type { Document } from "../document.ts";
 import type { Finding } from "../finding.ts";
-import { allFingerprints, type Keyring } from "../secret.ts";
+import { allFingerprints, type Keyring, type Secret } from "../secret.ts";
 import { type Placed, placing } from "./exceptions.ts";
 import { scan } from "./scan.ts";
 
@@ -14,17 +14,24 @@ export interface AliasingScan {
   readonly placed: (finding: Finding) => Placed | undefined;
 }
 
-export function aliasingScan(ruleset: Ruleset, keyring: Keyring): AliasingScan {
+/** `onValue` sees each value while it is in memory, as `scan` says. */
+export function aliasingScan(
+  ruleset: Ruleset,
+  keyring: Keyring,
+  onValue?: (finding: Finding, secret: Secret, document: Document) => void,
+): AliasingScan {
   const aliases = new Map<string, readonly string[]>();
   const placed = placing(ruleset);
-  if (keyring.salts.length < 2) return { scan: (document) => scan(document, ruleset, keyring), aliases, placed };
+  if (keyring.salts.length < 2 && onValue === undefined) return { scan: (document) => scan(document, ruleset, keyring), aliases, placed };
   return {
     aliases,
     placed,
     scan: (document) =>
-      scan(document, ruleset, keyring, ({ committed }, secret) => {
+      scan(document, ruleset, keyring, (finding, secret) => {
+        onValue?.(finding, secret, document);
+        if (keyring.salts.length < 2) return;
         aliases.set(
-          committed,
+          finding.committed,
           allFingerprints(secret, keyring).filter((form) => form.startsWith("rs1:")),
         );
       }),
