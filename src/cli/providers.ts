@@ -1,14 +1,22 @@
 import { Command, Option } from "commander";
 import { loadRuleset } from "../config/detectors.ts";
+import { UsageError } from "../errors.ts";
 import { guidedDriver } from "../provider/guided.ts";
 import { driverFor, drivers } from "../provider/index.ts";
 import { sinks } from "../secret-manager/index.ts";
+import { verifiableTypes } from "./verifiable-types.ts";
 
 export function command(): Command {
   return new Command()
     .description("Lists what Rekey can do with each provider's credentials and each secret manager, and against what that was tested.")
-    .addOption(new Option("--format <format>", "output").choices(["text", "json"]).default("text"))
-    .action(async ({ format }: { format: "text" | "json" }) => {
+    .addOption(new Option("--format <format>", "output").choices(["text", "json", "markdown"]).default("text"))
+    .option("--verify", "list which types rekey scan --verify can ask about, what it sends and what the vendor tells")
+    .action(async ({ format, verify }: { format: "text" | "json" | "markdown"; verify?: true }) => {
+      if (verify === true) {
+        process.stdout.write(verifiableTypes(await loadRuleset(), format));
+        return;
+      }
+      if (format === "markdown") throw new UsageError("--format markdown is for --verify");
       const providers = drivers.map(({ manifest }) => manifest);
       const { detectors } = await loadRuleset();
       const guided = detectors.flatMap(({ detector }) => (driverFor(detector.id) === undefined ? [guidedDriver(detector).manifest] : []));
