@@ -22,7 +22,8 @@ export async function probeAnswer(
     throw error;
   }
   const result = judge(answer) ?? { answer: "unknown", code: String(answer.status) };
-  if (result.answer === "alive" && telling !== undefined) return { ...result, tells: told(answer, telling) };
+  const tells = result.answer === "alive" && telling !== undefined ? told(answer, telling) : {};
+  if (Object.keys(tells).length > 0) return { ...result, tells };
   const afterMs = answer.status === 429 || answer.status === 503 ? (retryAfter(answer) ?? 2_000) : undefined;
   return afterMs === undefined ? result : { ...result, afterMs };
 }

@@ -189,6 +189,5 @@ function judged({ driver, named }: Call, { answer, code, tells }: ProbeResult, s
   const call = [driver.manifest.probeCall?.split(" ")[0], server + (driver.manifest.probeCall?.split(" ")[1] ?? "")]
     .filter(Boolean)
     .join(" ");
-  const told = tells !== undefined && Object.keys(tells).length > 0 ? { tells } : {};
-  return { validity, verification: { at: now(), call, answer: why, ...told } };
+  return { validity, verification: { at: now(), call, answer: why, ...(tells === undefined ? {} : { tells }) } };
 }
