@@ -13,7 +13,8 @@ import {
 import { awsErrorName, awsFailure, awsKeyOf, connectSecretsManager } from "../connection/aws.ts";
 import type { DriverContext, Sink, SinkPlace } from "../driver.ts";
 import { HoldError } from "../errors.ts";
-import { Secret } from "../secret.ts";
+import type { Secret } from "../secret.ts";
+import { revealed, secretsOf } from "./fields.ts";
 import { uuid5 } from "./uuid5.ts";
 
 /**
@@ -301,16 +302,6 @@ function textOf(data: Record<string, unknown>): string {
     );
   }
   return typeof text === "string" ? text : JSON.stringify(fields);
-}
-
-function revealed(fields: Readonly<Record<string, Secret>>): Record<string, string> {
-  return Object.fromEntries(Object.entries(fields).map(([name, secret]) => [name, secret.reveal()]));
-}
-
-function secretsOf(data: Data): Record<string, Secret> {
-  return Object.fromEntries(
-    Object.entries(data).map(([name, value]) => [name, Secret.from(typeof value === "string" ? value : JSON.stringify(value))]),
-  );
 }
 
 function conflict(place: SinkPlace, from: string, found: string | undefined): HoldError {

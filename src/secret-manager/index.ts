@@ -4,10 +4,12 @@ import { externalSecrets } from "./external-secrets.ts";
 import { githubSecrets } from "./github-secrets.ts";
 import { kubernetes } from "./kubernetes.ts";
 import { vault } from "./vault.ts";
+import { vaultKv1 } from "./vault-kv1.ts";
 
 /** Every secret manager, by the name that stands before the slash in a playbook's `uses: vault/pend@1`. */
 export const sinks: Readonly<Record<string, Sink>> = {
   vault,
+  "vault-kv1": vaultKv1,
   "aws-secrets-manager": awsSecretsManager,
   "github-secrets": githubSecrets,
   kubernetes,

@@ -1,6 +1,7 @@
 import type { Sink, SinkPlace } from "../driver.ts";
 import { HoldError } from "../errors.ts";
 import { Secret } from "../secret.ts";
+import { revealed, secretsOf } from "./fields.ts";
 
 type Fields = Readonly<Record<string, string>>;
 
@@ -39,7 +40,7 @@ export function createMemorySink(): MemorySink {
     },
 
     async pend(_context, place, run, fields) {
-      const wanted = Object.fromEntries(Object.entries(fields).map(([name, secret]) => [name, secret.reveal()]));
+      const wanted = revealed(fields);
       const present = pending.get(keyOf(place, run));
       if (present !== undefined && !same(present, wanted)) {
         throw new HoldError("sink-conflict", `${place.path}: the pending entry of this run holds other values`);
@@ -112,8 +113,4 @@ function keyOf(place: SinkPlace, run: string): string {
 
 function same(a: Fields, b: Fields): boolean {
   return Object.keys(a).length === Object.keys(b).length && Object.entries(a).every(([name, value]) => b[name] === value);
-}
-
-function secretsOf(fields: Fields): Record<string, Secret> {
-  return Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, Secret.from(value)]));
 }

@@ -4,6 +4,7 @@ import { checkVaultRights } from "../connection/vault-rights.ts";
 import type { DriverContext, Sink, SinkPlace } from "../driver.ts";
 import { HoldError, UnknownOutcomeError } from "../errors.ts";
 import { Secret } from "../secret.ts";
+import { revealed, secretsOf } from "./fields.ts";
 
 /**
  * Vault and OpenBao KV v2. A put is current at once, so the pending value has a path of its own,
@@ -47,7 +48,7 @@ export const vault: Sink = {
     );
     const put = await client.write(`${pending.mount}/data/${pending.path}`, {
       options: { cas: 0 },
-      data: Object.fromEntries(Object.entries(fields).map(([name, secret]) => [name, secret.reveal()])),
+      data: revealed(fields),
     });
     if (put.code === "cas-mismatch") return samePending(await readEntry(client, pending), fields);
     check(put, "writing the pending entry");
@@ -248,7 +249,7 @@ async function* fieldsOf(client: VaultClient, entry: EntryPath): ReturnType<Sink
 }
 
 function samePending(present: Entry, fields: Readonly<Record<string, Secret>>): { version: string } {
-  const wanted = Object.fromEntries(Object.entries(fields).map(([name, secret]) => [name, secret.reveal()]));
+  const wanted = revealed(fields);
   if (present.data !== undefined && same(present.data, wanted)) return { version: present.version };
   throw new HoldError("sink-conflict", "the pending entry of this run holds other values; drop it first if they are of no use");
 }
@@ -275,12 +276,6 @@ function versionOf(put: VaultAnswer): string {
   const { version } = record(record(put.body)["data"]);
   if (typeof version === "number") return String(version);
   throw new UnknownOutcomeError("a Vault write was accepted without a version number; read the entry before anything else");
-}
-
-function secretsOf(data: Readonly<Record<string, unknown>>): Record<string, Secret> {
-  return Object.fromEntries(
-    Object.entries(data).map(([name, value]) => [name, Secret.from(typeof value === "string" ? value : JSON.stringify(value))]),
-  );
 }
 
 function contains(whole: Readonly<Record<string, unknown>>, part: Readonly<Record<string, unknown>>): boolean {
