@@ -27,8 +27,8 @@ export async function behind(execution: Execution, watch: LastUsedWatch): Promis
   if (consumers === "unknown") return ["a consumer that nobody declared"];
   const late: string[] = [];
   for (const consumer of consumers.filter(({ report }) => report !== "last-used")) {
-    const current = await Promise.all(sinks.map((sink, index) => onVersion(deps, consumer, sink, promotedVersion(effects, index))));
-    if (!current.some(Boolean)) late.push(consumer.report === "confirm" ? `${consumer.name} (a person must confirm it)` : consumer.name);
+    if (!(await onEveryPlace(deps, consumer, sinks, effects)))
+      late.push(consumer.report === "confirm" ? `${consumer.name} (a person must confirm it)` : consumer.name);
   }
   const seen = consumers.filter(({ report }) => report === "last-used");
   if (seen.length > 0 && !(await restsWhileNewIsUsed(execution, watch)))
@@ -81,10 +81,20 @@ function promotedVersion(effects: Execution["effects"], index: number): string |
   return (effects.get(`promote-${index}`)?.result as { version: string } | undefined)?.version;
 }
 
-async function onVersion(deps: RotationDeps, consumer: PlannedConsumer, sink: PlannedSink, version: string | undefined): Promise<boolean> {
-  if (version === undefined) return false;
-  const latest = await latestReport(deps, consumer, sink);
-  return latest !== undefined && (latest === version || newer(latest, version));
+/** A consumer that reads several places must have left the old version of each: those are the places that it ever reported for. */
+async function onEveryPlace(
+  deps: RotationDeps,
+  consumer: PlannedConsumer,
+  sinks: readonly PlannedSink[],
+  effects: Execution["effects"],
+): Promise<boolean> {
+  const states = await Promise.all(
+    sinks.map(async (sink, index) => {
+      const [latest, version] = [await latestReport(deps, consumer, sink), promotedVersion(effects, index)];
+      return latest === undefined ? "elsewhere" : version !== undefined && (latest === version || newer(latest, version)) ? "new" : "old";
+    }),
+  );
+  return states.includes("new") && !states.includes("old");
 }
 
 async function latestReport(deps: RotationDeps, { name }: PlannedConsumer, sink: PlannedSink): Promise<string | undefined> {
