@@ -244,9 +244,19 @@ export interface SinkManifest {
   readonly undo: boolean;
   /** It holds no value: promoting makes it copy another place's again. So it comes after all others, also when a run is taken back. */
   readonly refresh?: true;
+  /** A value can wait there without an entry that it belongs to, for places that cannot hold one back. */
+  readonly staging?: true;
   /** As a driver's `rights`. `<path>` stands for the mount and path of the place (for AWS the secret's ARN). */
   readonly rights?: readonly string[];
   readonly testedAgainst: "real server" | "contract stand-in";
+}
+
+/** What people should know of a place before a run writes to it. Words for a plan, free of secrets and the same each time. */
+export interface PlaceState {
+  /** Why nothing may be written there now, as a sentence that says what to do. */
+  readonly blocked?: string;
+  /** `replicated to eu-west-1`, `AWS rotates it every 30 days`. */
+  readonly notes: readonly string[];
 }
 
 export function sinkConnection({ connection, name }: SinkManifest): string {
@@ -260,6 +270,8 @@ export interface Quarantine {
   read(context: DriverContext, name: string): Promise<Secret | undefined>;
   /** Destroys every version. Gone already is success. */
   destroy(context: DriverContext, name: string): Promise<void>;
+  /** Destroys what outlived its `ttl`, where the store does not do so by itself. */
+  sweep?(context: DriverContext): Promise<void>;
 }
 
 /**
@@ -290,6 +302,8 @@ export interface Sink {
   drop(context: DriverContext, place: SinkPlace, run: string): Promise<void>;
   /** As a driver's `check`. */
   check?(context: DriverContext, rights: readonly string[]): Promise<readonly RightCheck[]>;
+  /** Looks at a place when a plan is made. Reads only. */
+  inspect?(context: DriverContext, place: SinkPlace): Promise<PlaceState>;
   /** An entry that a rehearsal uses and removes again; without it nothing can be rehearsed with this sink. */
   readonly scratch?: {
     /** Makes room for it, where entries do not come into being by writing. Idempotent. */

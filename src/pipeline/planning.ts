@@ -34,10 +34,13 @@ export async function planFor(rekey: Rekey, id: string, declared: DeclaredIdenti
     choosePlaybook(rekey.playbooks, { detector, environment, kind: identity.identity?.kind }) ?? guidedPlaybook(driver.manifest);
   const { consumers } = rekey.config.policy;
   const { grace } = driver.manifest;
+  const places = await Promise.all(identity.sinks.map((sink) => inspected(rekey, sink)));
+  const sinks = [...places, ...stagingFor(rekey, driver, places)];
   const { named, principal } = await nameRecord(rekey, driver, connection, incident, occurrence.finding);
   const at = { ...(connection === undefined ? {} : { connection }), ...(named === undefined ? {} : { named }) };
   const known = {
     ...identity,
+    sinks,
     public: await isPublic(rekey, occurrence.repository),
     alive: incident.validity === "active",
     usage: await usageOf(rekey, driver, { ...identity, ...at }, incident),
@@ -160,6 +163,35 @@ function plannedSink(rekey: Rekey, { connection, path, field, companions, format
       ...(manifest.refresh === undefined ? {} : { refresh: manifest.refresh }),
     },
   ];
+}
+
+/** What stands in the way at a place now, and what people should know of it. */
+async function inspected(rekey: Rekey, place: PlannedSink): Promise<PlannedSink> {
+  const type = rekey.config.connections[place.connection]?.type;
+  const sink = type === undefined ? undefined : rekey.sinkFor(type);
+  if (sink?.inspect === undefined) return place;
+  try {
+    const { blocked, notes } = await sink.inspect(contextOf(rekey, place.connection), place);
+    return { ...place, ...(blocked === undefined ? {} : { blocked }), ...(notes.length === 0 ? {} : { notes }) };
+  } catch (error) {
+    rekey.log.warn(
+      { path: place.path, error: error instanceof Error ? error.name : "unknown" },
+      "a place of a plan could not be looked at",
+    );
+    return { ...place, notes: ["it could not be looked at when this plan was made"] };
+  }
+}
+
+/** Where the new value waits if none of its places can hold it back: the secret manager of the quarantine (contracts.md §8). */
+function stagingFor(rekey: Rekey, { manifest }: Driver, places: readonly PlannedSink[]): PlannedSink[] {
+  const connection = rekey.config.quarantine?.connection;
+  const config = connection === undefined ? undefined : rekey.config.connections[connection];
+  const sink = config === undefined ? undefined : rekey.sinkFor(config.type);
+  const canWait = places.some(({ lacks = [] }) => !lacks.includes("pending") && !lacks.includes("readBack"));
+  if (connection === undefined || sink?.manifest.staging !== true || places.length === 0 || canWait) return [];
+  const companions = Object.fromEntries((manifest.companions ?? []).map((name) => [name, name]));
+  const path = `${config?.mounts[0] ?? "secret"}/rekey-staging`;
+  return [{ connection, sink: sink.manifest.name, path, field: "value", companions, staging: true }];
 }
 
 /** contracts.md §8: confirmed, or strong with exactly one candidate; anything less is nobody's name. */

@@ -61,7 +61,7 @@ export function quarantinePlace(
   const quarantine = type === undefined ? undefined : rekey.sinkFor(type)?.quarantine;
   if (quarantine === undefined) {
     throw new UsageError(
-      `quarantine.connection: expected a connection to a Vault KV v2 mount, got '${wanted.connection}' (${type ?? "not a connection"})`,
+      `quarantine.connection: expected a connection to Vault KV v2 or AWS Secrets Manager, got '${wanted.connection}' (${type ?? "not a connection"})`,
     );
   }
   return { quarantine, connection: wanted.connection, ttl: wanted.ttl };

@@ -3,6 +3,7 @@ import { describeError } from "../log.ts";
 import { orphansAmong } from "../rotation/orphans.ts";
 import { getIncident, recordEvents } from "../store/incidents.ts";
 import { contextOf, type Rekey } from "./context.ts";
+import { quarantinePlace } from "./recover.ts";
 import { rotationDeps } from "./rotation.ts";
 
 /**
@@ -25,6 +26,7 @@ export async function sweep(rekey: Rekey): Promise<number> {
     }
   }
   await dropStaged(rekey);
+  await sweepQuarantine(rekey);
   return removed;
 }
 
@@ -56,5 +58,15 @@ async function dropStaged(rekey: Rekey): Promise<void> {
         rekey.log.warn({ run: id, connection: place.connection, error: describeError(error) }, "a staged value could not be removed yet");
       }
     }
+  }
+}
+
+/** Leaked values that outlived their time where the store lets nothing expire. */
+async function sweepQuarantine(rekey: Rekey): Promise<void> {
+  const place = quarantinePlace(rekey);
+  try {
+    await place?.quarantine.sweep?.(contextOf(rekey, place.connection));
+  } catch (error) {
+    rekey.log.warn({ connection: place?.connection, error: describeError(error) }, "the quarantine could not be swept");
   }
 }

@@ -20,6 +20,12 @@ export interface PlannedSink {
   readonly lacks?: readonly SinkAbility[];
   /** It only copies what another place holds. */
   readonly refresh?: true;
+  /** The new value only waits there while the run goes on; nothing becomes current. */
+  readonly staging?: true;
+  /** Why nothing may be written there now. */
+  readonly blocked?: string;
+  /** What people should know of it. */
+  readonly notes?: readonly string[];
 }
 
 export type SinkAbility = "pending" | "cas" | "readBack" | "undo";
@@ -301,10 +307,10 @@ function blockers(steps: readonly PlanStep[], manifest: Manifest, facts: PlanFac
 /** A new value must have a place where it can wait and be read again, and everything that consumers need must be stored with it. */
 function sinkBlockers(manifest: Manifest, sinks: readonly PlannedSink[]): string[] {
   if (sinks.length === 0) return ["nobody declared where this credential is stored (stored_in in .rekey/identities.yml)"];
-  const found: string[] = [];
+  const found = sinks.flatMap(({ connection, path, blocked }) => (blocked === undefined ? [] : [`${connection}:${path}: ${blocked}`]));
   if (sinks.every(({ lacks = [] }) => lacks.includes("pending") || lacks.includes("readBack")))
     found.push(
-      "no place that stores this credential can hold a new value back until it is tested; declare one in Vault KV v2 or AWS Secrets Manager too",
+      "no place that stores this credential can hold a new value back until it is tested; declare one in Vault KV v2 or AWS Secrets Manager too, or let rekey.yml name a Vault KV v2 for the quarantine",
     );
   for (const sink of sinks.filter(({ refresh }) => refresh !== true)) {
     const missing = (manifest.companions ?? []).filter(
@@ -326,7 +332,7 @@ function planHash(playbook: Playbook, digest: string, facts: PlanFacts): string 
     subject: credential.subject ?? "",
     identity: identity?.id ?? "",
     consumers,
-    sinks,
+    sinks: sinks.map(({ blocked: _, notes: __, ...place }) => place),
     mode,
     named: named?.id ?? "",
     ...(grace === undefined ? {} : { grace }),

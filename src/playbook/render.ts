@@ -25,11 +25,19 @@ export function renderPlan(plan: Plan): string {
   return `${lines.join("\n")}\n`;
 }
 
-function sinkText({ connection, path, field, companions = {}, format, lacks = [], refresh }: PlannedSink): string {
+function sinkText({ connection, path, field, companions = {}, format, lacks = [], notes = [], refresh, staging }: PlannedSink): string {
+  if (staging === true) return printable(`${connection} (where the new value waits while the run goes on)`);
   if (refresh === true) return printable(`${connection}:${path} (copied again from its source)`);
   const also = Object.entries(companions).map(([name, its]) => `${name} in ${its}`);
-  const notes = [...(format === "url" ? ["the password of its URL"] : []), ...also, ...lacks.map((ability) => lackText[ability])];
-  return printable(`${connection}:${path}${field === undefined ? "" : `#${field}`}${notes.length === 0 ? "" : ` (${notes.join("; ")})`}`);
+  const remarks = [
+    ...(format === "url" ? ["the password of its URL"] : []),
+    ...also,
+    ...lacks.map((ability) => lackText[ability]),
+    ...notes,
+  ];
+  return printable(
+    `${connection}:${path}${field === undefined ? "" : `#${field}`}${remarks.length === 0 ? "" : ` (${remarks.join("; ")})`}`,
+  );
 }
 
 /** What a person approves with a sink that lacks something. */

@@ -9,6 +9,7 @@ import { fieldsOf, wipe } from "./stored-value.ts";
 export async function promote(execution: Execution): Promise<void> {
   const { deps, plan } = execution;
   for (const [index, place] of plan.facts.sinks.entries()) {
+    if (place.staging === true) continue;
     const { sink, context } = await deps.sink(place);
     const key = `promote-${index}`;
     // the version that our check-and-set builds on is part of the intent, so that a repetition sees somebody else's write

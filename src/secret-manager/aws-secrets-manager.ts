@@ -14,6 +14,8 @@ import { awsErrorName, awsFailure, awsKeyOf, connectSecretsManager } from "../co
 import type { DriverContext, Sink, SinkPlace } from "../driver.ts";
 import { HoldError } from "../errors.ts";
 import type { Secret } from "../secret.ts";
+import { awsQuarantine, awsQuarantinePrefix } from "./aws-quarantine.ts";
+import { inspectAwsSecret, rotationUnderWay } from "./aws-secret-state.ts";
 import { revealed, secretsOf } from "./fields.ts";
 import { uuid5 } from "./uuid5.ts";
 
@@ -30,8 +32,21 @@ export const awsSecretsManager: Sink = {
     cas: true,
     readBack: true,
     undo: true,
+    rights: [
+      "secretsmanager:DescribeSecret arn:aws:secretsmanager:*:*:secret:*",
+      "secretsmanager:GetSecretValue arn:aws:secretsmanager:*:*:secret:*",
+      "secretsmanager:GetResourcePolicy arn:aws:secretsmanager:*:*:secret:*",
+      "secretsmanager:PutSecretValue arn:aws:secretsmanager:*:*:secret:*",
+      "secretsmanager:UpdateSecretVersionStage arn:aws:secretsmanager:*:*:secret:*",
+      "secretsmanager:ListSecrets *",
+      "secretsmanager:CreateSecret arn:aws:secretsmanager:*:*:secret:rekey-*",
+      "secretsmanager:TagResource arn:aws:secretsmanager:*:*:secret:rekey-*",
+      "secretsmanager:DeleteSecret arn:aws:secretsmanager:*:*:secret:rekey-*",
+    ],
     testedAgainst: "contract stand-in",
   },
+
+  inspect: inspectAwsSecret,
 
   async read(context, place, version) {
     const value = await get(connect(context), place, version === undefined ? { VersionStage: current } : { VersionId: version });
@@ -41,6 +56,7 @@ export const awsSecretsManager: Sink = {
   async pend(context, place, run, fields) {
     const client = connect(context);
     const stages = await describe(client, place);
+    refuseWhileRotating(place, stages);
     const present = holder(stages, pendingStage);
     if (present !== undefined) return samePending(client, place, run, present, fields);
 
@@ -72,6 +88,7 @@ export const awsSecretsManager: Sink = {
   async promote(context, place, run, from) {
     const client = connect(context);
     const stages = await describe(client, place);
+    refuseWhileRotating(place, stages);
     const pending = holder(stages, pendingStage);
     const now = holder(stages, current);
     if (now !== undefined && tokens(place, run).includes(now) && (pending === undefined || pending === now)) return { version: now };
@@ -132,10 +149,13 @@ export const awsSecretsManager: Sink = {
     },
   },
 
+  quarantine: awsQuarantine,
+
   async *entries(context) {
     const client = connect(context);
     for await (const entry of listed(client)) {
       const path = entry.Name ?? "";
+      if (path.startsWith(awsQuarantinePrefix)) continue;
       const value = await getReadable(client, path);
       if (value === undefined) continue;
       const tags = Object.fromEntries((entry.Tags ?? []).flatMap(({ Key, Value }) => (Key === undefined ? [] : [[Key, Value ?? ""]])));
@@ -238,6 +258,12 @@ async function describe(client: SecretsManagerClient, place: SinkPlace): Promise
     }
     throw awsFailure(error, "reading the versions of a secret", { safe: true });
   }
+}
+
+/** AWSPENDING away from AWSCURRENT: a rotation of AWS has begun and will move AWSCURRENT to a value of its own. */
+function refuseWhileRotating(place: SinkPlace, stages: ReadonlyMap<string, readonly string[]>): void {
+  const rotating = rotationUnderWay(stages);
+  if (rotating !== undefined) throw new HoldError("sink-rotating", `${place.path}: ${rotating}`);
 }
 
 function holder(stages: ReadonlyMap<string, readonly string[]>, stage: string): string | undefined {

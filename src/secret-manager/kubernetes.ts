@@ -24,6 +24,12 @@ export const kubernetes: Sink = {
     testedAgainst: "contract stand-in",
   },
 
+  async inspect(context, place) {
+    const current = await connectKubernetes(context).get(pathOf(place.path));
+    const blocked = current === undefined ? "there is no such Kubernetes Secret; create it, or correct stored_in" : managed(current);
+    return { ...(blocked === undefined ? {} : { blocked }), notes: [] };
+  },
+
   async read(context, place, version) {
     const client = connectKubernetes(context);
     const current = await client.get(pathOf(place.path));
@@ -64,7 +70,8 @@ export const kubernetes: Sink = {
     const current = await existing(client, place);
     if (contains(current.data, pending.data)) return { version: current.metadata.resourceVersion };
     if (current.metadata.resourceVersion !== from) throw conflict(place, from, current.metadata.resourceVersion);
-    refuseManaged(current, place);
+    const blocked = managed(current);
+    if (blocked !== undefined) throw new HoldError("sink-managed", `${place.path}: ${blocked}`);
     const before = beforePlace(place, from);
     await client.create(folderOf(before), ownSecret(before, current.data ?? {}, { "rekey.dev/run": run }));
     await client.patch(pathOf(pendingPlace(place, run)), { metadata: { annotations: { "rekey.dev/before": before.split("/")[1] } } });
@@ -166,19 +173,13 @@ async function existing(client: KubernetesClient, place: SinkPlace): Promise<Kub
   throw new HoldError("sink-absent", `${place.path}: there is no such Kubernetes Secret; create it, or correct stored_in`);
 }
 
-/** A controller would write its own values over ours. */
-function refuseManaged({ immutable, metadata }: KubernetesObject, place: SinkPlace): void {
-  if (immutable === true)
-    throw new HoldError(
-      "sink-immutable",
-      `${place.path}: this Secret is immutable; make a new one under another name and let the workload use it`,
-    );
+/** Why a change would not last: nobody can make it, or a controller would write its own values over ours. */
+function managed({ immutable, metadata }: KubernetesObject): string | undefined {
+  if (immutable === true) return "this Secret is immutable; make a new one under another name and let the workload use it";
   const owner = metadata.ownerReferences?.find(({ controller }) => controller === true);
-  if (owner === undefined) return;
-  throw new HoldError(
-    "sink-managed",
-    `${place.path}: ${owner.kind} ${owner.name} writes this Secret and would undo the change. Declare its source in stored_in instead${owner.kind === "ExternalSecret" ? ", and the ExternalSecret as a place of a connection of type external-secrets" : ""}`,
-  );
+  if (owner === undefined) return undefined;
+  const copied = owner.kind === "ExternalSecret" ? ", and the ExternalSecret as a place of a connection of type external-secrets" : "";
+  return `${owner.kind} ${owner.name} writes this Secret and would undo the change. Declare its source in stored_in instead${copied}`;
 }
 
 async function change(

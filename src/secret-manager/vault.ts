@@ -17,6 +17,7 @@ export const vault: Sink = {
     cas: true,
     readBack: true,
     undo: true,
+    staging: true,
     rights: [
       "<mount>/data/*: create, read, update",
       "<mount>/delete/*: update",

@@ -115,3 +115,22 @@ test("somebody's write between the plan's look and ours is kept, and the run say
   expect(await executeRun(late, run)).toMatchObject({ state: "held", code: "sink-conflict" });
   expect(it.inGitHub()).toBe("theirs");
 });
+
+test("where no place can hold a value back, it waits in the secret manager of the quarantine and is gone afterwards", async () => {
+  const it = world();
+  const staging: PlannedSink = { ...place, path: "secret/rekey-staging", field: "value", staging: true };
+  const plan = planOf(it.plan.facts.named?.id ?? "", { sinks: [actions, staging] });
+  const job: RotationDeps = {
+    ...it.deps,
+    reports: async (_consumer, planned) => {
+      const { sink, context } = await it.deps.sink(planned);
+      return planned.staging === true ? [] : [{ version: (await sink.read(context, planned))?.version ?? "", at: Date.now() }];
+    },
+  };
+  const run = await startRun(job, plan);
+  expect(await executeRun(job, run)).toMatchObject({ state: "done" });
+  expect(it.inGitHub()).not.toBe(it.old);
+  expect(await it.inStore()).toBe(it.old);
+  expect(await store.readPending(memory, staging, run)).toBeUndefined();
+  expect(await store.read(memory, staging)).toBeUndefined();
+});

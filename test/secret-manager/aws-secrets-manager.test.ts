@@ -2,7 +2,9 @@ import { randomBytes } from "node:crypto";
 import {
   CreateSecretCommand,
   DescribeSecretCommand,
+  PutResourcePolicyCommand,
   PutSecretValueCommand,
+  ReplicateSecretToRegionsCommand,
   UpdateSecretVersionStageCommand,
 } from "@aws-sdk/client-secrets-manager";
 import { afterAll, describe, expect, test } from "vitest";
@@ -36,7 +38,49 @@ describe.runIf(moto !== undefined)("AWS Secrets Manager", () => {
   }
   const path = () => `agents/${randomBytes(6).toString("hex")}`;
 
-  sinkContract("moto", () => ({ sink, context, path, write }), ["quarantine"]);
+  sinkContract("moto", () => ({ sink, context, path, write }));
+
+  test("a quarantined value that outlived its time is destroyed, and no other", async () => {
+    await sink.quarantine?.keep(context, "RK-old", Secret.from("leaked-before"), -1000);
+    await sink.quarantine?.keep(context, "RK-new", Secret.from("leaked-now"), 3_600_000);
+    await sink.quarantine?.sweep?.(context);
+    expect(await sink.quarantine?.read(context, "RK-old")).toBeUndefined();
+    expect((await sink.quarantine?.read(context, "RK-new"))?.reveal()).toBe("leaked-now");
+    const other = sink.quarantine?.keep(context, "RK-new", Secret.from("leaked-other"), 3_600_000);
+    await expect(other).rejects.toMatchObject({ code: "quarantine-taken" });
+  });
+
+  test("a rotation of AWS that is under way blocks the plan and the run, until it has ended", async () => {
+    const place = { path: path(), field: "KEY" };
+    const from = await write(place.path, { KEY: "old" });
+    await sink.pend(context, place, "run-1", { KEY: Secret.from("new") });
+    const theirs = await client.send(
+      new PutSecretValueCommand({ SecretId: place.path, SecretString: "{}", VersionStages: ["AWSPENDING"] }),
+    );
+    expect((await sink.inspect?.(context, place))?.blocked).toMatch(/rotation of AWS is under way/);
+    await expect(sink.promote(context, place, "run-1", from)).rejects.toMatchObject({ code: "sink-rotating" });
+    await expect(sink.pend(context, place, "run-2", { KEY: Secret.from("newer") })).rejects.toMatchObject({ code: "sink-rotating" });
+    const stage = { SecretId: place.path, VersionStage: "AWSPENDING", RemoveFromVersionId: theirs.VersionId };
+    await client.send(new UpdateSecretVersionStageCommand(stage));
+    expect(await sink.inspect?.(context, place)).toEqual({ notes: [] });
+    await sink.promote(context, place, "run-1", from);
+  });
+
+  test("a plan says where AWS copies a secret to, and that a policy decides who uses it", async () => {
+    const place = { path: path(), field: "KEY" };
+    await write(place.path, { KEY: "old" });
+    await client.send(new ReplicateSecretToRegionsCommand({ SecretId: place.path, AddReplicaRegions: [{ Region: "eu-west-1" }] }));
+    const Statement = [{ Effect: "Deny", Principal: "*", Action: "secretsmanager:PutSecretValue", Resource: "*" }];
+    const ResourcePolicy = JSON.stringify({ Version: "2012-10-17", Statement });
+    await client.send(new PutResourcePolicyCommand({ SecretId: place.path, ResourcePolicy }));
+    expect(await sink.inspect?.(context, place)).toEqual({
+      notes: [
+        "replicated to eu-west-1 (InSync)",
+        "a resource policy decides who may use it, and denies secretsmanager:PutSecretValue to some",
+      ],
+    });
+    expect((await sink.inspect?.(context, { path: "absent" }))?.blocked).toMatch(/no such secret/);
+  });
 
   test("AWSPENDING is never used, and a drop leaves no stage of ours", async () => {
     const place = { path: path(), field: "KEY" };

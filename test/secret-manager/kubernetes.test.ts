@@ -50,13 +50,14 @@ describe("Kubernetes Secrets", () => {
 
   test.each([
     ["an ExternalSecret's", { metadata: { ownerReferences: [{ kind: "ExternalSecret", name: "app", controller: true }] } }, "sink-managed"],
-    ["an immutable one", { immutable: true }, "sink-immutable"],
+    ["an immutable one", { immutable: true }, "sink-managed"],
   ])("%s is not written, and the sentence says what to declare instead", async (_what, more, code) => {
     const place = { path: path(), field: "API_KEY" };
     const from = cluster.write(place.path, { API_KEY: "old" }, more);
     await sink.pend(context, place, "run-1", value);
     await expect(sink.promote(context, place, "run-1", from)).rejects.toMatchObject({ code });
     expect(cluster.valueOf(place.path, "API_KEY")).toBe("old");
+    expect((await sink.inspect?.(context, place))?.blocked).toMatch(/Declare its source|make a new one/);
   });
 
   test("a namespace that this account may not list is left out, and no list is cut short", async () => {
