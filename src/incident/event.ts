@@ -1,5 +1,11 @@
 import type { Severity, Validity } from "../finding.ts";
 
+/** What an incident is about other than a leaked credential: an access that a review denied, or what an AI did at run time. */
+export type Cause = "review" | RuntimeKind;
+
+export const runtimeKinds = ["prompt-injection", "data-leakage", "unsafe-tool-use", "policy-violation"] as const;
+export type RuntimeKind = (typeof runtimeKinds)[number];
+
 /**
  * Everything that can happen to an incident, in the past tense. Events are append-only, hash-chained per stream
  * (contracts.md §9) and the only input of clocks, metrics and surfaces. No event holds a value, a raw line or a
@@ -15,6 +21,8 @@ export type IncidentEvent =
       /** Found in history by a backfill: its own cohort. */
       readonly preExisting: boolean;
       readonly repository?: string;
+      /** Why there is an incident; absent = the credential leaked. */
+      readonly cause?: Cause;
     }
   | {
       readonly type: "occurrence-added";

@@ -1,5 +1,5 @@
 import { compareGrades, type Grade, type Severity, type Validity } from "../finding.ts";
-import type { IncidentEvent, Recorded } from "./event.ts";
+import type { Cause, IncidentEvent, Recorded } from "./event.ts";
 
 /** GitHub secret scanning's words. */
 export type Resolution = "revoked" | "false_positive" | "wont_fix" | "used_in_tests";
@@ -56,6 +56,8 @@ export interface Incident {
   readonly validityCode?: string;
   readonly preExisting: boolean;
   readonly repository?: string;
+  /** Absent = a leaked credential. */
+  readonly cause?: Cause;
   /** Strongest first. */
   readonly identities: readonly LinkedIdentity[];
   /** Owner of the strongest identity that has one. */
@@ -102,6 +104,7 @@ export function fold(recorded: readonly Recorded<IncidentEvent>[]): Incident {
     validity: "unknown",
     preExisting: event.preExisting,
     ...(event.repository === undefined ? {} : { repository: event.repository }),
+    ...(event.cause === undefined ? {} : { cause: event.cause }),
     identities: [],
     occurrences: [],
     approvals: [],

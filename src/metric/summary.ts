@@ -101,9 +101,9 @@ function isDismissed({ resolution }: IncidentFacts): boolean {
   return resolution === "false_positive" || resolution === "used_in_tests";
 }
 
-/** Whether it belongs in a curve: dismissed ones and what was dead when found do not. */
+/** Whether it belongs in a curve: dismissed ones, what was dead when found and what is no leaked credential do not. */
 export function isCounted(incident: IncidentFacts): boolean {
-  return !isDismissed(incident) && incident.death?.whenFound !== true;
+  return !isDismissed(incident) && incident.death?.whenFound !== true && incident.cause === undefined;
 }
 
 function cohort(incidents: readonly IncidentFacts[], from: (incident: IncidentFacts) => string, now: string): Cohort {

@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from "node:crypto";
 import { type Kysely, sql, type Transaction } from "kysely";
 import { credentialKey, type Finding, type Severity } from "../finding.ts";
-import type { IncidentEvent, Recorded } from "../incident/event.ts";
+import type { Cause, IncidentEvent, Recorded } from "../incident/event.ts";
 import { fold, type Incident, isNews } from "../incident/fold.ts";
 import { incidentId } from "../incident/id.ts";
 import { appendEvents, readEvents } from "./events.ts";
@@ -18,6 +18,8 @@ export interface Sighted {
   /** Overrides the detector's severity where the place makes it worse or better. */
   readonly severity?: Severity;
   readonly repository?: string;
+  /** Why there is an incident where nothing leaked. */
+  readonly cause?: Cause;
   readonly pullRequest?: number;
   /** The account that pushed (the webhook's sender), never the git author. */
   readonly pushedBy?: string;
@@ -262,7 +264,7 @@ async function insertOccurrence(trx: Transaction<Schema>, id: string, sighted: S
   return row !== undefined;
 }
 
-function openedEvent({ finding, exposedAt, preExisting, severity, repository }: Sighted): IncidentEvent {
+function openedEvent({ finding, exposedAt, preExisting, severity, repository, cause }: Sighted): IncidentEvent {
   const { fingerprint, subject, detector, title } = finding;
   return {
     type: "opened",
@@ -271,6 +273,7 @@ function openedEvent({ finding, exposedAt, preExisting, severity, repository }: 
     exposedAt,
     preExisting,
     ...(repository === undefined ? {} : { repository }),
+    ...(cause === undefined ? {} : { cause }),
   };
 }
 
