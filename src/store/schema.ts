@@ -1,6 +1,7 @@
 import type { ColumnType, Generated } from "kysely";
 import type { Location, Severity, Validity } from "../finding.ts";
 import type { Incident } from "../incident/fold.ts";
+import type { GovernanceSchema } from "./schema-governance.ts";
 
 /** `timestamptz`: read as Date, written as Date or ISO 8601 text. */
 type Time = ColumnType<Date, Date | string, Date | string>;
@@ -13,7 +14,7 @@ type Nullable<T> = ColumnType<T | null, T | null | undefined, T | null>;
 type Defaulted<T> = ColumnType<T, T | undefined, T>;
 
 /** Every table that Rekey owns; one SQL dialect (PostgreSQL), see src/store/migration. No column ever holds a credential's value. */
-export interface Schema {
+export interface Schema extends GovernanceSchema {
   event: EventTable;
   event_checkpoint: CheckpointTable;
   actor: ActorTable;

@@ -5,6 +5,7 @@ import { github } from "./020-github.ts";
 import { rotationControl } from "./020-rotation-control.ts";
 import { incidentIndex } from "./030-incident-index.ts";
 import { rollout } from "./040-rollout.ts";
+import { governance } from "./040-governance.ts";
 
 /** Every migration, by the name that the database remembers. Add a file and a line; never change one that was released. */
 export const migrations: Readonly<Record<string, Migration>> = {
@@ -12,6 +13,7 @@ export const migrations: Readonly<Record<string, Migration>> = {
   "010-rotation": rotation,
   "020-rotation-control": rotationControl,
   "030-incident-index": incidentIndex,
+  "040-governance": governance,
   "020-github": github,
   "040-rollout": rollout,
 };
