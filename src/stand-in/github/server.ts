@@ -6,6 +6,7 @@ import { type Context, Hono } from "hono";
 import { git, gitText } from "../../git.ts";
 import { deliver, send, type Weather } from "./deliver.ts";
 import { gitHttp } from "./git-http.ts";
+import { issueRoutes } from "./issues.ts";
 import {
   type App,
   type CheckRun,
@@ -342,6 +343,7 @@ export async function startGitHub(options: { folder: string; port?: number }): P
 
   // --- repositories ---------------------------------------------------------------------------------------------------------
   const base = "/repos/:owner/:repo";
+  issueRoutes(api, state, base, route);
   api.get(
     base,
     route("read", (context, repository) => context.json(repositoryJson(repository))),
@@ -396,7 +398,7 @@ export async function startGitHub(options: { folder: string; port?: number }): P
       const from = owner === undefined ? repository : (state.repository(owner, repository.name) ?? repository);
       const [headSha, baseSha] = [await resolve(from, branch), await resolve(repository, body.base)];
       if (headSha === undefined || baseSha === undefined) return refuse(context, 422, "Validation Failed");
-      const number = state.pulls.filter((pull) => pull.repository === repository.id).length + 1;
+      const number = state.nextNumber(repository.id);
       const pull: PullRequest = {
         id: state.id(),
         number,

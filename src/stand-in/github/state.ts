@@ -57,6 +57,15 @@ export interface Comment {
   readonly reactions: { content: string; user: string }[];
 }
 
+export interface Issue {
+  readonly number: number;
+  readonly repository: number;
+  readonly title: string;
+  body: string;
+  readonly byApp: boolean;
+  readonly createdAt: string;
+}
+
 export interface CheckRun {
   readonly id: number;
   readonly repository: number;
@@ -108,6 +117,7 @@ export class State {
   readonly repositories = new Map<number, Repository>();
   readonly pulls: PullRequest[] = [];
   comments: Comment[] = [];
+  readonly issues: Issue[] = [];
   readonly checks: CheckRun[] = [];
   readonly reviews: Review[] = [];
   readonly deliveries: Delivery[] = [];
@@ -119,6 +129,11 @@ export class State {
   id(): number {
     this.#last += 1;
     return this.#last;
+  }
+
+  /** Pull requests and issues of a repository share their numbers. */
+  nextNumber(repository: number): number {
+    return 1 + [...this.pulls, ...this.issues].filter((one) => one.repository === repository).length;
   }
 
   addUser(login: string, type: User["type"] = "User"): User {
