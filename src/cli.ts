@@ -22,6 +22,7 @@ const commands: Record<string, Entry> = {
   report: { summary: "Show open leaked credentials and the time until they are dead", load: () => import("./cli/report.ts") },
   plan: { summary: "Show what a rotation would do, and who must agree", load: () => import("./cli/plan.ts") },
   rotate: { summary: "Approve a plan as the server's operator and start it", load: () => import("./cli/rotate.ts") },
+  review: { summary: "Hold access reviews of AI identities, and end what was denied", load: () => import("./cli/review.ts") },
   verify: { summary: "Look whether a leaked credential is dead", load: () => import("./cli/verify.ts") },
   rollout: { summary: "Show how far Rekey goes in each repository, and take it further or back", load: () => import("./cli/rollout.ts") },
   pause: { summary: "Stop all rotations before their next change", load: () => import("./cli/pause.ts") },

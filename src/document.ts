@@ -1,5 +1,16 @@
 /** What kind of place a text came from: `location.kind` of contracts.md §3. */
-export type LocationKind = "file" | "stdin" | "commit-message" | "tag-message" | "ref-name" | "github-text" | "alert";
+export type LocationKind =
+  | "file"
+  | "stdin"
+  | "commit-message"
+  | "tag-message"
+  | "ref-name"
+  | "github-text"
+  | "alert"
+  /** What an agent said or did, as a gateway, a trace or a hook reported it. */
+  | "runtime"
+  /** Where it is kept on purpose: a review denied it. */
+  | "secret-manager";
 
 /** Where a document came from. Paths use `/`, are relative to the scanned root, and name archive members as `a.zip!/b.env`. */
 export interface Origin {
@@ -45,11 +56,11 @@ export type DecodeStep =
  * raw bytes of the innermost member, end exclusive; `decode` leads from those bytes to the value.
  */
 export interface Locator {
-  readonly source: "git" | "file" | "github-text" | "stdin";
+  readonly source: "git" | "file" | "github-text" | "stdin" | "runtime" | "secret-manager";
   readonly repository?: string;
   readonly path?: string;
   readonly blob?: string;
-  /** GitHub GraphQL node id or REST comment id, for `github-text`. */
+  /** GitHub GraphQL node id or REST comment id, for `github-text`; the connection's name for `secret-manager`. */
   readonly node?: string;
   readonly member?: string;
   readonly pointer?: string;

@@ -13,11 +13,13 @@ import { catchUp, judgeMergeGroup, judgePush, type Pushed, scanWhole } from "./p
 import { startReconciling } from "./pipeline/reconcile.ts";
 import { abandonRehearsal } from "./pipeline/rehearse.ts";
 import { forget, saveInstallation, saveRepository } from "./pipeline/repositories.ts";
+import { drawCampaign } from "./pipeline/review-issue.ts";
 import { rotationDeps } from "./pipeline/rotation.ts";
 import { startDue } from "./pipeline/start-rotation.ts";
 import { draw, redraw, redrawIncident } from "./pipeline/surfaces.ts";
 import { sweep } from "./pipeline/sweep.ts";
 import { observeValidity, verifyDead } from "./pipeline/verify.ts";
+import { verifyDenials } from "./pipeline/withdraw.ts";
 import { executeRun } from "./rotation/run.ts";
 import type { Secret } from "./secret.ts";
 import { finishDelivery, readDelivery, recordDelivery } from "./store/deliveries.ts";
@@ -109,6 +111,7 @@ async function work(rekey: Rekey): Promise<void> {
   await queue.work<Parameters<typeof judgeMergeGroup>[1]>("merge-group", ({ data }) => judgeMergeGroup(rekey, data));
   await queue.work<{ repository: ListedRepository }>("catch-up", ({ data }) => introduce(rekey, data.repository));
   await queue.work<{ repository: EventRepository }>("backfill", ({ data }) => scanWhole(rekey, data.repository, { preExisting: true }));
+  await queue.work<{ campaign: string }>("review-issue", ({ data }) => drawCampaign(rekey, data.campaign));
   await queue.work<{ incident: string }>("triage", ({ data }) => triage(rekey, data.incident));
   await queue.work<{ run: string }>(
     "rotation",
@@ -117,9 +120,15 @@ async function work(rekey: Rekey): Promise<void> {
       const ended = await executeRun(rotationDeps(rekey), run);
       rekey.log.info({ run, state: ended?.state }, "a rotation has stopped");
       await startDue(rekey);
+      await verifyDenials(rekey);
     },
     { concurrency: 4 },
   );
+  await queue.work("reviews", async () => {
+    await verifyDenials(rekey);
+    await queue.enqueue("reviews", {}, { startAfter: 60, singletonKey: `reviews-${Math.ceil(Date.now() / 60_000)}` });
+  });
+  await queue.enqueue("reviews", {}, { singletonKey: "reviews" });
   await queue.work("start", async () => {
     await startDue(rekey);
     await takeUp(rekey);
@@ -138,6 +147,7 @@ async function work(rekey: Rekey): Promise<void> {
       const verdict = await verifyDead(rekey, incident, (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds)));
       rekey.log.info({ incident, dead: verdict.dead }, "looked whether a credential is dead");
       await redrawIncident(rekey, incident);
+      await verifyDenials(rekey);
     },
     { concurrency: 2 },
   );

@@ -13,6 +13,7 @@ import { connectionType, sinkConnection } from "../driver.ts";
 import { UsageError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import type { Rekey } from "../pipeline/context.ts";
+import { decideAll } from "../pipeline/decide-all.ts";
 import { operatorRoutes } from "../pipeline/operator.ts";
 import { rolloutOverview } from "../pipeline/rollout.ts";
 import { storedReferences } from "../pipeline/stored-references.ts";
@@ -23,6 +24,7 @@ import { fingerprintKey, type Secret } from "../secret.ts";
 import { sinkFor, sinks } from "../secret-manager/index.ts";
 import { saveConsumerReport } from "../store/consumers.ts";
 import { type Database, openDatabase } from "../store/database.ts";
+import { governanceReaders } from "../store/governance-readers.ts";
 import { startHousekeeping } from "../store/housekeeping.ts";
 import { openQueue } from "../store/queue.ts";
 import { storeReaders } from "../store/readers.ts";
@@ -86,6 +88,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     const pipeline = createPipeline(rekey, createApp);
     const readers = storeReaders(database.db);
     const rollout = () => rolloutOverview(rekey);
+    const governance = governanceReaders(database.db);
     const web = createWeb({
       readers,
       rollout,
@@ -101,6 +104,11 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
           config.consumers.some((consumer) => consumer.name === name && same(credential(consumer.token).reveal(), token)),
         report: (report) => saveConsumerReport(database.db, report),
       },
+      governance,
+      decisions: {
+        verify: (token) => config.reviews.tokens.find((known) => same(credential(known.token).reveal(), token))?.name,
+        decide: (decisions, via) => decideAll(rekey, decisions, via),
+      },
       ...(loopback ? { hosts: loopbackHosts } : {}),
       ...(options.access === undefined ? {} : { guard: accessToken(options.access) }),
     });
@@ -112,7 +120,11 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     const server = await listen(createServer(listener), config.listen);
     await pipeline.start();
     const housekeeping = startHousekeeping(database.db, { log, onReopened: (incident) => redrawIncident(rekey, incident) });
-    const socket = await ownSocket(database, options.dataDir, operatorRoutes(rekey).route("/", createWeb({ readers, log, rollout })));
+    const socket = await ownSocket(
+      database,
+      options.dataDir,
+      operatorRoutes(rekey).route("/", createWeb({ readers, governance, log, rollout })),
+    );
     const refreshing = setInterval(() => void stored.refresh(log), 300_000);
     refreshing.unref();
     const address = server.address();

@@ -65,6 +65,8 @@ export const ServerConfig = z.strictObject({
     )
     .default([]),
   consumers: z.array(consumerToken).default([]),
+  /** Systems that may bring the decisions of an access review, each by its own token. */
+  reviews: z.strictObject({ tokens: z.array(consumerToken).default([]) }).prefault({}),
   /** Where a leaked value waits for its last probe, so that its death can be proven also when the leak itself is deleted. Absent = nowhere. */
   quarantine: z
     .strictObject({

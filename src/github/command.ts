@@ -11,6 +11,8 @@ export const verbs = {
   revoked: 'say "how" you revoked it, where no safe probe exists',
   status: "write the state again",
   "false-positive": 'say "why" this is not a credential',
+  keep: 'in an access review: keep an access (RI-…) with a "reason"',
+  deny: 'in an access review: end an access (RI-…) with a "reason"',
   accept: 'accept the risk with a "reason" --until YYYY-MM-DD',
   rescan: "scan the pull request again",
   help: "show this list",
@@ -21,7 +23,9 @@ export type Verb = keyof typeof verbs;
 export interface Command {
   readonly verb: Verb;
   readonly incident?: string;
-  /** The plan hash of `approve`, or the one repeated with `rotate`. */
+  /** `RI-…` of an access review. */
+  readonly item?: string;
+  /** The plan hash of `approve`, the one repeated with `rotate`, or the snapshot's of a review. */
   readonly hash?: string;
   /** The quoted text. */
   readonly text?: string;
@@ -40,6 +44,7 @@ export function parseCommand(body: string): Parsed {
   const verb = (Object.keys(verbs) as Verb[]).find((known) => known === name);
   if (verb === undefined) return { unknown: given.slice(0, 40), closest: closest(name) };
   const incident = /(?:^|\s)(RK-[0-9A-HJKMNP-TV-Z]{4,8})(?:\s|$)/i.exec(rest)?.[1]?.toUpperCase();
+  const item = /(?:^|\s)(RI-[0-9A-HJKMNP-TV-Z]{4,8})(?:\s|$)/i.exec(rest)?.[1]?.toUpperCase();
   const hash = /(?:^|\s)([0-9a-f]{12,64})(?:\s|$)/.exec(rest)?.[1];
   const text = /["“]([^"”]{1,500})["”]/.exec(rest)?.[1]?.trim();
   const until = /--until[ =](\d{4}-\d{2}-\d{2})/.exec(rest)?.[1];
@@ -47,6 +52,7 @@ export function parseCommand(body: string): Parsed {
     command: {
       verb,
       ...(incident === undefined ? {} : { incident }),
+      ...(item === undefined ? {} : { item }),
       ...(hash === undefined ? {} : { hash }),
       ...(text === undefined || text === "" ? {} : { text }),
       ...(until === undefined ? {} : { until }),

@@ -16,6 +16,7 @@ import { contain, release } from "./contain.ts";
 import { githubHost, type Rekey } from "./context.ts";
 import { notePullRequest } from "./judge.ts";
 import { keptPlan } from "./readiness.ts";
+import { decideOnIssue } from "./review-command.ts";
 import { notEnabled, policyOf } from "./rollout.ts";
 import { rotationDeps } from "./rotation.ts";
 import { approversOf, requestRotation } from "./start-rotation.ts";
@@ -71,7 +72,10 @@ export async function onComment(
     command: parsed.command,
   });
   await react(client, event.comment, note.ok ? "rocket" : "-1");
-  await redraw(rekey, key, note.text ?? null);
+  if ((await getPullRequest(rekey.database.db, key)) !== undefined) return redraw(rekey, key, note.text ?? null);
+  // an issue has no comment of ours that could hold the answer
+  if (note.text !== undefined)
+    await call(client, "POST /repos/{owner}/{repo}/issues/{issue_number}/comments", { issue_number: number, body: note.text });
 }
 
 /** A box of our own comment that somebody ticked: `rotate` with the plan hash that stands beside it. */
@@ -117,6 +121,7 @@ export async function carryOut(rekey: Rekey, request: Request): Promise<Note> {
         .join("; "),
     };
   if (verb === "plan" || verb === "status") return { ok: true };
+  if (verb === "keep" || verb === "deny") return refusalAsNote(() => decideOnIssue(rekey, request));
   if (!atLeast(role, "write")) return { ok: false, text: `\`${verb}\` needs write access to this repository.` };
   if (verb === "rescan") {
     await notePullRequest(rekey, request.repository, request.number, { sender: request.by, receivedAt: new Date().toISOString() });
@@ -128,17 +133,26 @@ export async function carryOut(rekey: Rekey, request: Request): Promise<Note> {
   if (requests !== undefined) return requests;
   const incident = await incidentOf(rekey, request);
   if (typeof incident === "string") return { ok: false, text: incident };
+  return refusalAsNote(() => onIncident(rekey, request, incident));
+}
+
+async function onIncident(rekey: Rekey, request: Request, incident: Incident): Promise<Note> {
+  const { verb } = request.command;
+  if (verb === "rotate" || verb === "approve" || verb === "break-glass") return rotate(rekey, request, incident);
+  if (verb === "verify") {
+    await rekey.queue.enqueue("verify", { incident: incident.id }, { singletonKey: incident.id });
+    return { ok: true, text: `Looking whether ${incident.id} is dead.` };
+  }
+  if (verb === "cancel") return cancel(rekey, request, incident);
+  if (verb === "revoked") return state(rekey, request, incident);
+  if (verb === "confirm") return confirmConsumer(rekey, incident, request.by, request.command.text);
+  if (verb === "contain") return contain(rekey, incident, request.by);
+  return decide(rekey, request, incident);
+}
+
+async function refusalAsNote(work: () => Promise<Note>): Promise<Note> {
   try {
-    if (verb === "rotate" || verb === "approve" || verb === "break-glass") return await rotate(rekey, request, incident);
-    if (verb === "verify") {
-      await rekey.queue.enqueue("verify", { incident: incident.id }, { singletonKey: incident.id });
-      return { ok: true, text: `Looking whether ${incident.id} is dead.` };
-    }
-    if (verb === "cancel") return await cancel(rekey, request, incident);
-    if (verb === "revoked") return await state(rekey, request, incident);
-    if (verb === "confirm") return await confirmConsumer(rekey, incident, request.by, request.command.text);
-    if (verb === "contain") return await contain(rekey, incident, request.by);
-    return await decide(rekey, request, incident);
+    return await work();
   } catch (error) {
     if (error instanceof RefusedError) return { ok: false, text: `${error.message}.` };
     throw error;

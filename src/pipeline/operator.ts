@@ -9,6 +9,8 @@ import { getIncident } from "../store/incidents.ts";
 import { holdRollout, releaseRollout } from "../store/rollout.ts";
 import { pauseRotations, resumeRotations } from "../store/rotation-requests.ts";
 import type { Rekey } from "./context.ts";
+import { reviewRoutes } from "./operator-reviews.ts";
+import { order } from "./order.ts";
 import { replan } from "./planning.ts";
 import { keptPlan } from "./readiness.ts";
 import { isLeaked } from "./recover.ts";
@@ -36,20 +38,9 @@ const bodies = {
 /** What the operator of this machine may do through the unix socket of the server (mode 0600), beside reading. */
 export function operatorRoutes(rekey: Rekey): Hono {
   const app = new Hono();
-  const order =
-    <S extends z.ZodType>(schema: S, carryOut: (body: z.output<S>, context: Context) => Promise<object>) =>
-    async (context: Context) => {
-      const body = schema.safeParse(await context.req.json().catch(() => ({})));
-      if (!body.success) return context.json({ error: z.prettifyError(body.error) }, 400);
-      try {
-        return context.json(await carryOut(body.data, context));
-      } catch (error) {
-        if (error instanceof RefusedError) return context.json({ error: error.message }, 409);
-        throw error;
-      }
-    };
   const id = (context: Context) => context.req.param("id") ?? "";
 
+  app.route("/", reviewRoutes(rekey));
   app.get("/operator/plan/:id", async (context) => {
     const plan = await keptPlan(rekey, id(context));
     return context.json(plan === undefined ? {} : { body: plan });

@@ -66,6 +66,7 @@ export function ownUse({ config, credential, fingerprintKeys }: Rekey, incident:
   const references: [string, string | undefined][] = [
     ...Object.entries(config.connections).map(([name, { credential: of }]): [string, string | undefined] => [`connections.${name}`, of]),
     ...config.consumers.map(({ name, token }): [string, string | undefined] => [`consumers.${name}`, token]),
+    ...config.reviews.tokens.map(({ name, token }): [string, string | undefined] => [`reviews.tokens.${name}`, token]),
     ["github.private_key", config.github?.private_key],
     ["github.webhook_secret", config.github?.webhook_secret],
     ["database.url", config.database.url],

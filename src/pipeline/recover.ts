@@ -6,6 +6,7 @@ import type { RotationDeps } from "../rotation/deps.ts";
 import { valueIn, wipe } from "../rotation/stored-value.ts";
 import { hasFingerprint, type Secret } from "../secret.ts";
 import { latestPlan } from "../store/evidence.ts";
+import { listOccurrences } from "../store/incidents.ts";
 import { sqlJournal } from "../store/journal.ts";
 import { recover as recoverFromLeak } from "./code.ts";
 import { contextOf, type Rekey } from "./context.ts";
@@ -17,6 +18,7 @@ import { contextOf, type Rekey } from "./context.ts";
 export async function recover(rekey: Rekey, incident: Incident): Promise<Secret | undefined> {
   const sources = [
     () => recoverFromLeak(rekey, { incident: incident.id, fingerprint: incident.credential.fingerprint }),
+    () => fromDenied(rekey, incident),
     () => fromSecretManagers(rekey, incident),
     () => fromQuarantine(rekey, incident),
   ];
@@ -65,6 +67,18 @@ export function quarantinePlace(
     );
   }
   return { quarantine, connection: wanted.connection, ttl: wanted.ttl };
+}
+
+/** A credential that never leaked is read where it is kept. */
+async function fromDenied(rekey: Rekey, incident: Incident): Promise<Secret | undefined> {
+  for (const { finding } of await listOccurrences(rekey.database.db, incident.id)) {
+    const { source, node: connection, path, pointer: field } = finding.locator;
+    if (source !== "secret-manager" || connection === undefined || path === undefined) continue;
+    const place = { connection, sink: "", path, ...(field === undefined ? {} : { field }) };
+    const found = await valueAtVersion(rekey, incident, place, undefined);
+    if (found !== undefined) return found;
+  }
+  return undefined;
 }
 
 /** The current version of each place, and the version that a run of this incident found there before it promoted its own. */

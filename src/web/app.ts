@@ -5,6 +5,8 @@ import { etag } from "hono/etag";
 import { describeError, type Log, silentLog } from "../log.ts";
 import { apiRoutes } from "./api.ts";
 import { type ConsumerGate, consumerRoutes } from "./consumers.ts";
+import type { DecisionGate, GovernanceReaders } from "./governance-readers.ts";
+import { decisionRoutes, governanceRoutes } from "./governance-routes.ts";
 import { onlyHosts, securityHeaders } from "./headers.ts";
 import { messagePage } from "./layout.ts";
 import { pageRoutes } from "./pages.ts";
@@ -18,6 +20,10 @@ export interface WebOptions {
   readonly catalogue?: Catalogue;
   /** Who may report versions, and where the reports go; without it the route does not exist. */
   readonly consumers?: ConsumerGate;
+  /** Access reviews and what else is governed; without it those pages do not exist. */
+  readonly governance?: GovernanceReaders;
+  /** Who may bring decisions of another system, and where they go. */
+  readonly decisions?: DecisionGate;
   /** Says who looks, before every page and API route that shows incidents. Absent: whoever reaches this server sees everything. */
   readonly guard?: MiddlewareHandler;
   /** How far Rekey goes in each repository; absent: this server has no GitHub App. */
@@ -60,11 +66,13 @@ export function createWeb(options: WebOptions): Hono {
   for (const [path, [type, body]] of Object.entries(assets))
     app.get(path, etag(), (context) => context.body(body, 200, { "content-type": type, "cache-control": "no-cache" }));
   if (options.consumers !== undefined) app.route("/", consumerRoutes(options.consumers, log));
+  if (options.decisions !== undefined) app.route("/", decisionRoutes(options.decisions));
 
   app.use(options.guard ?? openToAll);
   const rollout = options.rollout ?? (async () => ({ repositories: [] }));
   app.route("/", apiRoutes({ readers, now, rollout }));
   app.route("/", pageRoutes({ readers, now, catalogue, rollout }));
+  if (options.governance !== undefined) app.route("/", governanceRoutes({ governance: options.governance, now }));
 
   app.notFound((context) => {
     if (context.req.path.startsWith("/api/")) return context.json({ error: "there is nothing at this address" }, 404);

@@ -4,8 +4,8 @@ import { rotation } from "./010-rotation.ts";
 import { github } from "./020-github.ts";
 import { rotationControl } from "./020-rotation-control.ts";
 import { incidentIndex } from "./030-incident-index.ts";
-import { rollout } from "./040-rollout.ts";
 import { governance } from "./040-governance.ts";
+import { rollout } from "./040-rollout.ts";
 
 /** Every migration, by the name that the database remembers. Add a file and a line; never change one that was released. */
 export const migrations: Readonly<Record<string, Migration>> = {

@@ -1,0 +1,37 @@
+import { RefusedError } from "../errors.ts";
+import { parseShortId } from "../incident/id.ts";
+import type { Rekey } from "./context.ts";
+import { decideItem } from "./reviews.ts";
+
+export interface GivenDecision {
+  readonly item: string;
+  /** The snapshot that the reviewer saw. */
+  readonly hash?: string | undefined;
+  readonly verdict: "keep" | "deny";
+  readonly by: string;
+  readonly reason: string;
+}
+
+export interface DecisionResult {
+  readonly item: string;
+  readonly ok: boolean;
+  /** What came of it, or why it was refused. */
+  readonly text: string;
+}
+
+/** One after the other, in order; one that is refused does not stop the rest. Decisions of other systems act like native ones. */
+export async function decideAll(rekey: Rekey, decisions: readonly GivenDecision[], via: string): Promise<DecisionResult[]> {
+  const results: DecisionResult[] = [];
+  for (const { item, hash, ...given } of decisions) {
+    const id = parseShortId("RI", item);
+    try {
+      if (id === undefined) throw new RefusedError(`expected an item such as RI-7F3KX, got '${item}'`);
+      const text = await decideItem(rekey, { ...given, item: id, via, ...(hash === undefined ? {} : { hash }) });
+      results.push({ item: id, ok: true, text });
+    } catch (error) {
+      if (!(error instanceof RefusedError)) throw error;
+      results.push({ item: id ?? item, ok: false, text: error.message });
+    }
+  }
+  return results;
+}

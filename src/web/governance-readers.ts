@@ -1,0 +1,25 @@
+import type { Campaign, Item } from "../governance/review.ts";
+
+export interface ListedCampaign extends Campaign {
+  readonly items: number;
+  readonly done: number;
+}
+
+/** What the governance pages and their API read; the store gives it. */
+export interface GovernanceReaders {
+  /** Newest first. */
+  campaigns(): Promise<readonly Campaign[]>;
+  campaign(id: string): Promise<Campaign | undefined>;
+  /** Of one campaign, or of all. */
+  items(campaign?: string): Promise<readonly Item[]>;
+}
+
+/** Takes decisions of other systems. */
+export interface DecisionGate {
+  /** What the bearer of this token is called; undefined where nobody knows it. Compares in constant time. */
+  verify(token: string): string | undefined;
+  decide(
+    decisions: readonly { item: string; hash: string; verdict: "keep" | "deny"; by: string; reason: string }[],
+    via: string,
+  ): Promise<readonly { item: string; ok: boolean; text: string }[]>;
+}

@@ -1,0 +1,124 @@
+import { describe, expect, test } from "vitest";
+import type { Item } from "../../src/governance/review.ts";
+import { createWeb } from "../../src/web/app.ts";
+import type { DecisionGate } from "../../src/web/governance-readers.ts";
+import { setViewer } from "../../src/web/viewer.ts";
+import { readersOf } from "./sample.ts";
+
+const item = (id: string, repository: string, change: Partial<Item> = {}): Item => ({
+  id,
+  campaign: "RV-2B0X1",
+  snapshot: {
+    identity: { id: `agent:${repository}#a`, kind: "agent", name: "<script>alert(1)</script>", owner: "@mara" },
+    repository,
+    access: { kind: "stored", connection: "prod", path: "secret/a" },
+    permissions: ["billing"],
+    lifetime: "standing",
+    evidence: ["It is declared."],
+  },
+  hash: "0123456789abcdef",
+  state: "open",
+  decisions: [],
+  ...change,
+});
+
+const campaign = {
+  id: "RV-2B0X1",
+  name: "Agents",
+  createdBy: "the operator",
+  createdAt: "2026-02-01T00:00:00.000Z",
+  dueAt: "2026-03-01T00:00:00.000Z",
+};
+
+function web(options: { items?: readonly Item[]; sees?: string; gate?: DecisionGate } = {}) {
+  const items = options.items ?? [item("RI-7F3KX", "acme/agents"), item("RI-7F3KY", "acme/secret", { state: "kept" })];
+  return createWeb({
+    readers: readersOf([]),
+    governance: {
+      campaigns: async () => [campaign],
+      campaign: async (id) => (id === campaign.id ? campaign : undefined),
+      items: async () => items,
+    },
+    now: () => "2026-03-02T10:00:00.000Z",
+    ...(options.gate === undefined ? {} : { decisions: options.gate }),
+    ...(options.sees === undefined
+      ? {}
+      : {
+          guard: async (context, next) => {
+            setViewer(context, { name: "dev", role: "viewer", repositories: new Set([options.sees ?? ""]) });
+            await next();
+          },
+        }),
+  });
+}
+
+describe("pages", () => {
+  test("the list counts what is done and names what is overdue", async () => {
+    const body = await (await web().request("/reviews")).text();
+    expect(body).toContain("1 access review is under way, 1 overdue");
+    expect(body).toContain("1 of 2");
+  });
+
+  test("a campaign shows its items escaped, with hash and evidence", async () => {
+    const body = await (await web().request("/reviews/rv-2b0x1")).text();
+    expect(body).toContain("&lt;script&gt;alert(1)&lt;/script&gt;");
+    expect(body).not.toContain("<script>alert");
+    for (const text of ["prod:secret/a", "0123456789abcdef", "It is declared.", "last used unknown", "made by unknown"])
+      expect(body).toContain(text);
+  });
+
+  test("whoever may not see a repository sees none of its items, on no surface", async () => {
+    const app = web({ sees: "acme/agents" });
+    for (const path of ["/reviews/RV-2B0X1", "/api/v1/reviews/RV-2B0X1", "/reviews/RV-2B0X1/entitlements.csv"]) {
+      const body = await (await app.request(path)).text();
+      expect(body).toContain("RI-7F3KX");
+      expect(body).not.toContain("RI-7F3KY");
+    }
+    expect((await web({ sees: "acme/other" }).request("/reviews/RV-2B0X1")).status).toBe(404);
+  });
+});
+
+describe("decisions of another system", () => {
+  const seen: unknown[] = [];
+  const gate: DecisionGate = {
+    verify: (token) => (token === "right" ? "iga" : undefined),
+    decide: async (decisions, via) => {
+      seen.push({ decisions, via });
+      return decisions.map(({ item: id }) => ({ item: id, ok: true, text: "kept" }));
+    },
+  };
+  const send = (body: string, type: string, token?: string) =>
+    web({ gate }).request("/api/v1/reviews/decisions", {
+      method: "POST",
+      headers: { "content-type": type, ...(token === undefined ? {} : { authorization: `Bearer ${token}` }) },
+      body,
+    });
+  const decision = { item_id: "RI-7F3KX", snapshot_hash: "0123456789abcdef", decision: "deny", reviewer: "mara", reason: "gone" };
+
+  test.each([undefined, "wrong"])("without its token nothing is decided: %s", async (token) => {
+    seen.length = 0;
+    expect((await send(JSON.stringify({ decisions: [decision] }), "application/json", token)).status).toBe(401);
+    expect(seen).toEqual([]);
+  });
+
+  test("JSON and CSV come to the same decision, under the token's name", async () => {
+    seen.length = 0;
+    expect((await send(JSON.stringify({ decisions: [decision] }), "application/json", "right")).status).toBe(200);
+    const csv = `${Object.keys(decision).join(",")}\n${Object.values(decision).join(",")}\n`;
+    expect((await send(csv, "text/csv", "right")).status).toBe(200);
+    const expected = {
+      decisions: [{ item: "RI-7F3KX", hash: "0123456789abcdef", verdict: "deny", by: "mara", reason: "gone" }],
+      via: "api:iga",
+    };
+    expect(seen).toEqual([expected, expected]);
+  });
+
+  test("a decision without the snapshot it is about is refused", async () => {
+    seen.length = 0;
+    const { snapshot_hash: _, ...without } = decision;
+    const answer = await send(JSON.stringify({ decisions: [without] }), "application/json", "right");
+    expect(answer.status).toBe(400);
+    expect(await answer.text()).toContain("snapshot_hash");
+    expect(seen).toEqual([]);
+  });
+});
