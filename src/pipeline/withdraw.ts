@@ -42,7 +42,7 @@ async function apply(rekey: Rekey, snapshot: Snapshot, given: { by: string; sour
   const known = await getIncident(db, incident);
   if (known === undefined) return { state: "refused", sentence: `${incident} is not known`, incident };
   if (provesGone(known)) return { state: "started", sentence: `${incident} is proven dead already`, incident };
-  if ((await policyFor(rekey, known)).rollout !== "rotate")
+  if ((await policyFor(rekey, known)).stage !== "rotate")
     return { state: "by-hand", sentence: `${notEnabled} End it by hand, then \`rekey verify ${incident}\``, incident };
   const { owners, securityTeam } = await approversOf(rekey, known, plan);
   const is = (login: string) => login.toLowerCase() === given.by.replace(/^@/, "").toLowerCase();
