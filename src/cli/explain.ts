@@ -1,7 +1,7 @@
 import { readFileSync, statSync } from "node:fs";
 import { basename } from "node:path";
 import { Command } from "commander";
-import { loadRuleset } from "../config/detectors.ts";
+import { loadRuleset, readRepositoryDetectors } from "../config/detectors.ts";
 import { loadRepositoryConfig } from "../config/repository.ts";
 import { UsageError } from "../errors.ts";
 import type { Finding } from "../finding.ts";
@@ -28,7 +28,7 @@ async function run(place: string, options: { baseline?: string; detectors: strin
   if (statSync(path).size > pieceSize)
     throw new UsageError(`expected a file of at most ${pieceSize} bytes; rekey scan '${path}' reads larger ones`);
   const repository = loadRepositoryConfig(path, { baseline: options.baseline });
-  const ruleset = await loadRuleset({ folders: options.detectors });
+  const ruleset = await loadRuleset({ folders: options.detectors, repository: readRepositoryDetectors(repository.top) });
   const name = prefixOf(path, repository.top) + basename(path);
   const findings = numbered(scan({ bytes: readFileSync(path), origin: { kind: "file", path: name } }, ruleset, repository.keyring));
   process.stdout.write(

@@ -7,7 +7,7 @@ import { ConfigError, UsageError } from "../errors.ts";
 import { identitiesDocument } from "../identity/document.ts";
 import { forTerminal } from "../identity/escape.ts";
 import { buildGraph, type Graph, type SourceFile } from "../identity/graph.ts";
-import { inventoryPaths, isForeignFolder, largestInventoryFile } from "../identity/inventory.ts";
+import { type InventoryOptions, inventoryPaths, isForeignFolder, largestInventoryFile } from "../identity/inventory.ts";
 import { type LintProblem, lintDeclared } from "../identity/lint.ts";
 import { mermaid } from "../identity/mermaid.ts";
 import { explainText, identitiesText } from "../identity/text.ts";
@@ -32,7 +32,7 @@ export function command(): Command {
 async function run(path: string, options: Options): Promise<void> {
   if (!statSync(path, { throwIfNoEntry: false })?.isDirectory()) throw new UsageError(`expected a folder; '${path}' is none`);
   const { top, scope, keyring } = loadRepositoryConfig(path);
-  const files = inventoryFiles(top);
+  const files = inventoryFiles(top, { onLeftOut: (reason) => process.stderr.write(`rekey identities: ${reason}\n`) });
   const ruleset = await loadRuleset();
   const findings = files.flatMap(({ path: name, text }) =>
     scan({ bytes: Buffer.from(text), origin: { kind: "file", path: name } }, ruleset, keyring),
@@ -71,7 +71,7 @@ function report({ problems }: Graph): void {
 }
 
 /** Every file below a folder that can say something about identities, with `/` separated paths. Links are not followed. */
-export function inventoryFiles(top: string, also: ReadonlySet<string> = new Set()): SourceFile[] {
+export function inventoryFiles(top: string, options: InventoryOptions = {}): SourceFile[] {
   const paths: string[] = [];
   const pending = [""];
   for (let folder = pending.pop(); folder !== undefined; folder = pending.pop()) {
@@ -81,7 +81,7 @@ export function inventoryFiles(top: string, also: ReadonlySet<string> = new Set(
       else if (entry.isFile()) paths.push(path);
     }
   }
-  return inventoryPaths(paths, also).flatMap((path) => textOf(top, path));
+  return inventoryPaths(paths, options).flatMap((path) => textOf(top, path));
 }
 
 /** A folder that cannot be read has no identities that we could name; the scan reports it as skipped. */

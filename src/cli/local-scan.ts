@@ -1,6 +1,6 @@
 import { existsSync, statSync } from "node:fs";
 import { dirname, join, relative, resolve, sep } from "node:path";
-import { loadRuleset } from "../config/detectors.ts";
+import { loadRuleset, readRepositoryDetectors } from "../config/detectors.ts";
 import { hookEnvironment } from "../config/git-environment.ts";
 import { loadRepositoryConfig, type RepositoryConfig, scopeOfAddress } from "../config/repository.ts";
 import type { Ruleset } from "../detector/compile.ts";
@@ -57,19 +57,21 @@ export interface LocalScan {
 /** Scans what a person named, with the repository's own rules. What `scan`, `baseline` and `ignore` have in common. */
 export async function localScan(target: Target): Promise<LocalScan> {
   check(target);
-  const ruleset = await loadRuleset({ folders: target.detectors ?? [] });
-  return isAddress(target.path) ? scanRemote(target, ruleset) : scanHere(target, ruleset);
+  return isAddress(target.path) ? scanRemote(target) : scanHere(target);
 }
 
-async function scanHere(target: Target, ruleset: Ruleset): Promise<LocalScan> {
+async function scanHere(target: Target): Promise<LocalScan> {
   const { path } = target;
   const repository = loadRepositoryConfig(path === "-" ? "." : path, { baseline: target.baseline });
+  const ruleset = await loadRuleset({ folders: target.detectors ?? [], repository: readRepositoryDetectors(repository.top) });
   const seen = aliasingScan(ruleset, repository.keyring, target.valuesFor?.(ruleset));
   const { findings, stats, prefix } = await read(target, seen.scan, repository, ruleset);
   const { kept, suppressed } = suppress(findings, { ...repository, today: today(), aliases: seen.aliases, placed: seen.placed });
   const wanted = new Set(kept.flatMap(({ location }) => location.path ?? []));
-  const files = kept.length === 0 || path === "-" ? [] : inventoryFiles(repository.top, wanted);
-  return { kept, suppressed, stats, ruleset, repository, prefix, files, versions: await textsOf(repository.top, kept) };
+  const [noted, onLeftOut] = noting(stats);
+  const also = (file: string) => wanted.has(file);
+  const files = kept.length === 0 || path === "-" ? [] : inventoryFiles(repository.top, { also, onLeftOut });
+  return { kept, suppressed, stats: noted(), ruleset, repository, prefix, files, versions: await textsOf(repository.top, kept) };
 }
 
 async function read(
@@ -94,7 +96,8 @@ async function read(
 }
 
 /** A remote repository's own rules are a stranger's: only what the person gave with `--baseline` silences anything. */
-async function scanRemote(target: Target, ruleset: Ruleset): Promise<LocalScan> {
+async function scanRemote(target: Target): Promise<LocalScan> {
+  const ruleset = await loadRuleset({ folders: target.detectors ?? [] });
   const own = loadRepositoryConfig(".", { baseline: target.baseline });
   const repository = { ...own, scope: scopeOfAddress(target.path), ignore: [] };
   const seen = aliasingScan(ruleset, repository.keyring, target.valuesFor?.(ruleset));
@@ -109,16 +112,24 @@ async function scanRemote(target: Target, ruleset: Ruleset): Promise<LocalScan> 
     });
     const rules = { ...repository, baseline: target.baseline === undefined ? new Set<string>() : own.baseline };
     const { kept, suppressed } = suppress(findings, { ...rules, today: today(), aliases: seen.aliases, placed: seen.placed });
-    const files = kept.length === 0 ? [] : await filesOfHead(cwd);
-    return { kept, suppressed, stats, ruleset, repository, prefix: "", files, versions: await textsOf(cwd, kept) };
+    const [noted, onLeftOut] = noting(stats);
+    const files = kept.length === 0 ? [] : await filesOfHead(cwd, onLeftOut);
+    return { kept, suppressed, stats: noted(), ruleset, repository, prefix: "", files, versions: await textsOf(cwd, kept) };
   });
 }
 
-async function filesOfHead(cwd: string): Promise<SourceFile[]> {
+/** What the identity graph left out, beside what the scan did: it hides no credential, so the scan stays complete. */
+function noting(stats: Stats): [() => Stats, (reason: string) => void] {
+  const skipped = [...stats.skipped];
+  return [() => ({ ...stats, skipped }), (reason) => skipped.push({ path: ".", reason })];
+}
+
+async function filesOfHead(cwd: string, onLeftOut: (reason: string) => void): Promise<SourceFile[]> {
   const known = await gitText(["rev-parse", "--verify", "--quiet", "HEAD^{commit}"], { cwd, accept: [1, 128] });
   if (known.trim() === "") return [];
   const commit = known.trim();
-  const paths = inventoryPaths((await blobsAt(cwd, commit)).map(({ path }) => path));
+  const listed = (await blobsAt(cwd, commit)).map(({ path }) => path);
+  const paths = inventoryPaths(listed, { onLeftOut });
   const files: SourceFile[] = [];
   await scanCommitTree({
     cwd,

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { lstatSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { compileDetectors, type Ruleset } from "../detector/compile.ts";
@@ -10,31 +10,96 @@ import { ConfigError } from "../errors.ts";
 export const builtInDetectors = fileURLToPath(new URL("../../detectors", import.meta.url));
 const cache = fileURLToPath(new URL("../../.cache/rekey", import.meta.url));
 
-/**
- * The built-in detectors and the user's own folders, compiled; with `prove`, every pattern at once instead of when it is first run.
- * Throws ConfigError with file and line.
- */
-export async function loadRuleset(
-  options: { folders?: readonly string[]; engine?: "re2" | "re2js"; prove?: boolean } = {},
-): Promise<Ruleset> {
-  const own = (options.folders ?? []).flatMap((folder) => {
-    const files = readDetectorFolder(folder).map(({ path, text }) => parseDetectorFile(text, path));
-    for (const detector of files.flatMap((file) => file.detectors)) {
-      if (detector.check !== undefined)
-        throw new ConfigError(
-          `'${detector.id}' has a check; only built-in detectors and the org's policy repository may send a value anywhere`,
-          { file: folder },
-        );
-    }
-    return files;
-  });
+export interface RulesetOptions {
+  /** The user's own. */
+  readonly folders?: readonly string[];
+  /** The repository's own. */
+  readonly repository?: readonly DetectorText[];
+  readonly engine?: "re2" | "re2js";
+  /** Every pattern is compiled at once instead of when it is first run. */
+  readonly prove?: boolean;
+}
+
+/** The text of a detector file; the path is for messages. */
+export interface DetectorText {
+  readonly path: string;
+  readonly text: string;
+}
+
+/** The built-in detectors and others, compiled. Throws ConfigError with file and line. */
+export async function loadRuleset(options: RulesetOptions = {}): Promise<Ruleset> {
+  const own = [
+    ...(options.folders ?? []).flatMap((folder) => readDetectorFolder(folder).map(parsedWithoutCheck)),
+    ...repositoryDetectors(options.repository ?? []),
+  ];
   const engine = await loadRegexEngine(options.engine);
   // a broken pattern of a user's own is an error now, not in the middle of a scan
   if (own.length > 0) await compileDetectors(own, engine);
   return compileDetectors([...builtInFiles(), ...own], options.prove === true ? engine : lazily(engine));
 }
 
-export function readDetectorFolder(folder: string): { path: string; text: string }[] {
+/** A repository's detectors are a stranger's: more than this is refused. Bytes are of one file. */
+const bounds = { files: 20, bytes: 256 << 10, detectors: 50 };
+
+/** Whether a file of this path, from the top of a repository, holds detectors of that repository. */
+export function isRepositoryDetector(path: string): boolean {
+  return /^\.rekey\/detectors\/[^/]+\.ya?ml$/.test(path);
+}
+
+/**
+ * The detectors that a repository brings itself, in `.rekey/detectors`. They add to the built-in ones and silence none of them. Throws
+ * ConfigError with file and line.
+ */
+export function repositoryDetectors(texts: readonly DetectorText[]): DetectorFile[] {
+  if (texts.length > bounds.files) refuse(`expected at most ${bounds.files} files, there are ${texts.length}`);
+  const files = texts.map(({ path, text }): DetectorFile => {
+    if (Buffer.byteLength(text) > bounds.bytes) refuse(`expected at most ${bounds.bytes} bytes`, path);
+    return { ...parsedWithoutCheck({ path, text }), yields: true };
+  });
+  const detectors = files.flatMap((file) => file.detectors);
+  if (detectors.length > bounds.detectors) refuse(`expected at most ${bounds.detectors} detectors, there are ${detectors.length}`);
+  const own = new Set(detectors.map(({ id }) => id));
+  for (const { id, over } of detectors) {
+    const foreign = over.find((other) => !own.has(other));
+    if (foreign !== undefined) refuse(`'${id}' is over '${foreign}', which is not a detector of this repository`);
+  }
+  return files;
+}
+
+function refuse(problem: string, file = ".rekey/detectors"): never {
+  throw new ConfigError(problem, { file });
+}
+
+function parsedWithoutCheck({ path, text }: DetectorText): DetectorFile {
+  const file = parseDetectorFile(text, path);
+  const sending = file.detectors.find(({ check }) => check !== undefined);
+  if (sending !== undefined)
+    throw new ConfigError(
+      `'${sending.id}' has a check; only built-in detectors and the org's policy repository may send a value anywhere`,
+      { file: path },
+    );
+  return file;
+}
+
+/** The detector files of a working tree. Links are not followed; nothing larger than the bounds is read. */
+export function readRepositoryDetectors(top: string): DetectorText[] {
+  const folder = ".rekey/detectors";
+  let names: string[];
+  try {
+    names = readdirSync(join(top, folder)).sort();
+  } catch {
+    return []; // there are none
+  }
+  return names.flatMap((name) => {
+    const path = `${folder}/${name}`;
+    const stat = lstatSync(join(top, path), { throwIfNoEntry: false });
+    if (!isRepositoryDetector(path) || stat?.isFile() !== true) return [];
+    if (stat.size > bounds.bytes) refuse(`expected at most ${bounds.bytes} bytes`, path);
+    return [{ path, text: readFileSync(join(top, path), "utf8") }];
+  });
+}
+
+export function readDetectorFolder(folder: string): DetectorText[] {
   let names: string[];
   try {
     names = readdirSync(folder);

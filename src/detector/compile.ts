@@ -36,6 +36,8 @@ export interface CompiledDetector {
   /** Other names of the vendor or of its products. */
   readonly aliases: readonly string[];
   readonly patterns: readonly CompiledPattern[];
+  /** As of its file. */
+  readonly yields?: true;
   /** Only in files of such a path. */
   readonly path?: LinearRegex;
   readonly exceptions?: readonly CompiledException[];
@@ -106,7 +108,8 @@ function compileOne(detector: Detector, file: DetectorFile, engine: RegexEngine)
   const sources: [string | undefined, PatternSource][] =
     detector.parts === undefined ? [[undefined, patternOf(detector)]] : Object.entries(detector.parts);
   const patterns = sources.flatMap(([part, source]) => patternsOf(source, detector, part, engine, fail));
-  return { detector, provider, aliases, patterns, ...limitsOf(detector, file, engine, fail) };
+  const yields = file.yields === undefined ? {} : { yields: file.yields };
+  return { detector, provider, aliases, patterns, ...yields, ...limitsOf(detector, file, engine, fail) };
 }
 
 /** What limits a detector beside its pattern; a built-in detector has hardly ever any. */

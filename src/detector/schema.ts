@@ -211,7 +211,10 @@ export const DetectorFile = z.strictObject({
   allow: z.array(exception.extend({ detectors: z.array(z.string()).min(1).optional() }).refine(isException, noField)).optional(),
 });
 
-export type DetectorFile = z.output<typeof DetectorFile>;
+export type DetectorFile = z.output<typeof DetectorFile> & {
+  /** A repository's own: a built-in detector that knows an issuer wins over it, whatever it claims. */
+  readonly yields?: true;
+};
 export type Detector = z.output<typeof detector>;
 export type DeclaredCheck = z.output<typeof declaredCheck>;
 export type DetectorException = z.output<typeof exception>;

@@ -12,13 +12,23 @@ const foreign = /(?:^|\/)(?:\.git|node_modules|\.venv|venv|site-packages|vendor|
 /** At most so many files are read only because they could name a variable; a monorepo has a hundred times as many. */
 const mostCodeFiles = 3000;
 
+export interface InventoryOptions {
+  /** Paths that are wanted whatever they are. */
+  readonly also?: (path: string) => boolean;
+  /** Told how many code files are left out, in words for a person, where some are. */
+  readonly onLeftOut?: ((reason: string) => void) | undefined;
+}
+
 /** Of all paths of a repository those that its inventory reads: every configuration, and of the code what stands nearest to the top. */
-export function inventoryPaths(paths: readonly string[], also: ReadonlySet<string> = new Set()): string[] {
-  const wanted = paths.filter((path) => also.has(path) || isInventoryPath(path));
-  const [core, code] = [wanted.filter((path) => also.has(path) || isCore(path)), wanted.filter((path) => !also.has(path) && !isCore(path))];
-  const near =
-    code.length <= mostCodeFiles ? code : code.toSorted((a, b) => depth(a) - depth(b) || (a < b ? -1 : 1)).slice(0, mostCodeFiles);
-  return [...core, ...near].toSorted();
+export function inventoryPaths(paths: readonly string[], { also = () => false, onLeftOut }: InventoryOptions = {}): string[] {
+  const wanted = paths.filter((path) => also(path) || isInventoryPath(path));
+  const [core, code] = [wanted.filter((path) => also(path) || isCore(path)), wanted.filter((path) => !also(path) && !isCore(path))];
+  if (code.length <= mostCodeFiles) return [...core, ...code].toSorted();
+  const left = code.length - mostCodeFiles;
+  onLeftOut?.(
+    `${left} code files, those farthest from the top, were not searched for variables: an identity that only they name is not linked`,
+  );
+  return [...core, ...code.toSorted((a, b) => depth(a) - depth(b) || (a < b ? -1 : 1)).slice(0, mostCodeFiles)].toSorted();
 }
 
 /** Whether a file of this path can say anything about identities: what an inventory job reads, per blob. */

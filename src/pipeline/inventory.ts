@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { isRepositoryDetector } from "../config/detectors.ts";
 import { policyPath } from "../config/github-policy.ts";
 import { readObjects } from "../git/cat-file.ts";
 import { gitText } from "../git.ts";
@@ -20,6 +21,7 @@ interface Entry {
 
 const Branch = z.object({ commit: z.object({ sha: z.string() }) });
 const ruleFiles: ReadonlySet<string> = new Set([".rekey/salt", ".rekey/ignore.yml", ".rekey/baseline", policyPath]);
+const isRuleFile = (path: string) => ruleFiles.has(path) || isRepositoryDetector(path);
 
 /**
  * Texts by blob id, in memory only: files of a default branch may hold credentials, and no value ever reaches the database
@@ -61,12 +63,9 @@ async function storeInventory(rekey: Rekey, repository: EventRepository, remote:
   return withBareRepository(async (gitDir) => {
     await fetchTree(gitDir, remote, tip);
     const listed = await blobsAt(gitDir, tip);
-    const paths = new Set(
-      inventoryPaths(
-        listed.map(({ path }) => path),
-        ruleFiles,
-      ),
-    );
+    const onLeftOut = (reason: string) => rekey.log.warn({ repository: repository.id, reason }, "an inventory left files out");
+    const all = listed.map(({ path }) => path);
+    const paths = new Set(inventoryPaths(all, { also: isRuleFile, onLeftOut }));
     const entries = listed.filter(({ path }) => paths.has(path));
     const files = await textsOf(gitDir, remote, entries);
     const { identities, edges } = buildGraph({ scope: scopeOf(rekey, repository.fullName), files, findings: [], storeMatches: [] });

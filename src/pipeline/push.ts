@@ -16,6 +16,7 @@ import { clientOf, keyringOf, remoteOf, scopeOf } from "./code.ts";
 import { githubHost, type Rekey } from "./context.ts";
 import { defaultBranchFiles, refreshInventory } from "./inventory.ts";
 import { compare, notePullRequest, sentenceOf } from "./judge.ts";
+import { rulesetOf } from "./own-detectors.ts";
 import { planFor } from "./planning.ts";
 import { policyOf } from "./rollout.ts";
 import { identified, judgeCode, openIncident, rulesOf } from "./scan-code.ts";
@@ -148,7 +149,8 @@ export async function scanWhole(
     await fetchHistory(gitDir, remote, as.at);
     const files = await defaultBranchFiles(rekey, repository, remote);
     const { rules } = rulesOf(files, scope);
-    const seen = aliasingScan(rekey.ruleset, keyringOf(rekey, repository.fullName, rules.salts));
+    const { ruleset } = await rulesetOf(rekey, files);
+    const seen = aliasingScan(ruleset, keyringOf(rekey, repository.fullName, rules.salts));
     const { findings } = await scanHistory({ cwd: gitDir, repository: scope, scan: seen.scan });
     const { kept } = suppress(findings, {
       ...rules,

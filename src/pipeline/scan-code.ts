@@ -18,6 +18,7 @@ import type { SilenceRequest } from "../store/schema.ts";
 import { keyringOf, remoteOf, scopeOf } from "./code.ts";
 import { githubHost, type Rekey } from "./context.ts";
 import { changedPaths, defaultBranchFiles, filesAt } from "./inventory.ts";
+import { rulesetOf } from "./own-detectors.ts";
 import { policyProblem } from "./rollout.ts";
 import { storeMatches } from "./store-match.ts";
 
@@ -62,13 +63,15 @@ export async function judgeCode<T>(
     const files = await defaultBranchFiles(rekey, repository, remote, sides.defaultTip);
 
     const scope = scopeOf(rekey, repository.fullName);
-    const { rules, problem } = rulesOf(files, scope);
+    const { rules, problem: brokenRules } = rulesOf(files, scope);
+    const { ruleset, problem: brokenDetectors } = await rulesetOf(rekey, files);
+    const problem = brokenRules ?? brokenDetectors;
     const headFiles = await filesAt(gitDir, remote, sides.head, (path) => [...Object.values<string>(ruleFiles), policyPath].includes(path));
     const headRules = rulesOf(headFiles, scope).rules;
     const wrong = problem ?? policyProblem(repository.fullName, headFiles);
     const known = new Set(rules.salts.map(({ kid }) => kid));
     const salts = [...rules.salts, ...headRules.salts.filter(({ kid }) => !known.has(kid))];
-    const seen = aliasingScan(rekey.ruleset, keyringOf(rekey, repository.fullName, salts));
+    const seen = aliasingScan(ruleset, keyringOf(rekey, repository.fullName, salts));
     const judged = await scanPullRequest({
       cwd: gitDir,
       expectedCommits: sides.aheadBy,

@@ -278,6 +278,7 @@ function resolve(matches: readonly Match[]): Match[] {
   const ordered = matches.toSorted(
     (a, b) =>
       Number(a.rule.detector.fallback) - Number(b.rule.detector.fallback) ||
+      Number(a.rule.yields ?? false) - Number(b.rule.yields ?? false) ||
       rank[a.confidence] - rank[b.confidence] ||
       b.end - b.start - (a.end - a.start) ||
       a.rule.detector.id.localeCompare(b.rule.detector.id),

@@ -1,4 +1,7 @@
+import { randomInt } from "node:crypto";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { expandTemplate } from "../../src/detector/template.ts";
+import { detectorFile } from "../scan/rules.ts";
 import { openRouterKey } from "./keys.ts";
 import { type AppWorld, concluded, startApp, until, type WorkingRepository } from "./world.ts";
 
@@ -74,4 +77,18 @@ test("a rule file of the default branch that is not valid silences nothing, and 
   const check = await concluded(own, number);
   expect(check).toMatchObject({ conclusion: "neutral", output: { title: "Configuration not valid" } });
   expect(check.output.summary).toMatch(/ignore.yml:\d/);
+});
+
+test("a repository's own detectors count from the default branch only, and broken ones are said", async () => {
+  const detectors = { ".rekey/detectors/acme.yml": detectorFile("token: 'acme_{lowernum:30}'") };
+  const value = () => expandTemplate("acme_{lowernum:30}", (below) => randomInt(below));
+  const own = await world.addRepository("own-detectors", { files: detectors });
+  expect(await concluded(own, await own.propose("leak", { "a.env": `KEY=${value()}\n` }))).toMatchObject({ conclusion: "action_required" });
+  const other = await world.addRepository("no-detectors", { files: { "a.md": "text\n" } });
+  const brought = await other.propose("brings-its-own", { ...detectors, "a.env": `KEY=${value()}\n` });
+  expect(await concluded(other, brought)).toMatchObject({ conclusion: "success" });
+  const broken = await world.addRepository("broken-detectors", { files: { ".rekey/detectors/acme.yml": "provider: acme\n" } });
+  const check = await concluded(broken, await broken.propose("harmless", { "a.md": "text\n" }));
+  expect(check).toMatchObject({ conclusion: "neutral" });
+  expect(check.output.summary).toMatch(/acme.yml:\d/);
 });

@@ -92,7 +92,9 @@ test("a pull request that deletes a config takes its servers with it", () => {
 test("an inventory reads every configuration, and of a monorepo's code what is nearest to the top", () => {
   const code = Array.from({ length: 5000 }, (_, index) => `packages/p${index}/src/a.ts`);
   const paths = ["node_modules/x/.mcp.json", "docs/a.md", "deep/er/.mcp.json", "main.ts", ".rekey/identities.yml", ...code, "docs/leak.md"];
-  const chosen = inventoryPaths(paths, new Set(["docs/leak.md"]));
+  const said: string[] = [];
+  const chosen = inventoryPaths(paths, { also: (path) => path === "docs/leak.md", onLeftOut: (reason) => said.push(reason) });
+  expect(said).toEqual([expect.stringMatching(/^2001 code files/)]);
   expect(chosen).toHaveLength(3003);
   expect(chosen).toEqual(chosen.toSorted());
   for (const path of ["deep/er/.mcp.json", "main.ts", ".rekey/identities.yml", "docs/leak.md"]) expect(chosen).toContain(path);

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
-import { loadRuleset } from "../../config/detectors.ts";
+import { type DetectorText, isRepositoryDetector, loadRuleset, readRepositoryDetectors } from "../../config/detectors.ts";
 import { hookEnvironment } from "../../config/git-environment.ts";
 import { loadRepositoryConfig, repositoryRules } from "../../config/repository.ts";
 import { UsageError } from "../../errors.ts";
@@ -25,7 +25,7 @@ interface Judged {
 
 export async function preCommit(): Promise<void> {
   const repository = loadRepositoryConfig(".");
-  const seen = aliasingScan(await loadRuleset(), repository.keyring);
+  const seen = aliasingScan(await loadRuleset({ repository: readRepositoryDetectors(repository.top) }), repository.keyring);
   const { findings, stats } = await scanStaged({ cwd: repository.top, scan: seen.scan, env: absolute(hookEnvironment()) });
   const judged = { ...suppress(findings, { ...repository, today: today(), aliases: seen.aliases, placed: seen.placed }), stats };
   await conclude("pre-commit", judged, { where: "what you are about to commit", again: 'REKEY_ALLOW="<reason>" git commit …' });
@@ -35,7 +35,7 @@ export async function prePush(remote: string): Promise<void> {
   const env = absolute(hookEnvironment());
   const cwd = process.cwd();
   const repository = loadRepositoryConfig(".");
-  const seen = aliasingScan(await loadRuleset(), repository.keyring);
+  const seen = aliasingScan(await loadRuleset({ repository: readRepositoryDetectors(repository.top) }), repository.keyring);
   const results: Result[] = [];
   for (const [, local, , theirs] of refLines(4)) {
     if (isZero(local)) continue; // a branch is deleted: nothing is sent
@@ -88,7 +88,8 @@ async function received(env: Record<string, string>, deadline: number): Promise<
   const cwd = process.cwd();
   const head = await commitAt(cwd, env, "HEAD");
   const rules = await rulesAt(cwd, env, head);
-  const seen = aliasingScan(await loadRuleset(), { tenant: [], salts: rules.salts });
+  const ruleset = await loadRuleset({ repository: await detectorsAt(cwd, env, head) });
+  const seen = aliasingScan(ruleset, { tenant: [], salts: rules.salts });
   // between two documents nothing else runs, not even the timer
   const scan: Scan = (document) => {
     if (performance.now() > deadline) throw new TimeUp();
@@ -102,11 +103,22 @@ async function received(env: Record<string, string>, deadline: number): Promise<
   return { ...suppress(findings, { ...rules, today: today(), aliases: seen.aliases, placed: seen.placed }), stats };
 }
 
+async function detectorsAt(cwd: string, env: Record<string, string>, commit: string | undefined): Promise<DetectorText[]> {
+  if (commit === undefined) return [];
+  const listed = await gitText(["ls-tree", "-r", "-z", "--name-only", "--full-tree", commit, ".rekey/detectors"], { cwd, env });
+  const paths = listed.split("\0").filter(isRepositoryDetector);
+  return Promise.all(paths.map(async (path) => ({ path, text: await blobAt(cwd, env, commit, path) })));
+}
+
+function blobAt(cwd: string, env: Record<string, string>, commit: string, path: string): Promise<string> {
+  return gitText(["cat-file", "blob", `${commit}:${path}`], { cwd, env, maxBytes: 1 << 20 });
+}
+
 async function rulesAt(cwd: string, env: Record<string, string>, commit: string | undefined) {
   const at = async (path: string) => {
     if (commit === undefined) return undefined;
     const listed = await gitText(["ls-tree", "-z", commit, "--", path], { cwd, env });
-    return listed === "" ? undefined : gitText(["cat-file", "blob", `${commit}:${path}`], { cwd, env, maxBytes: 1 << 20 });
+    return listed === "" ? undefined : blobAt(cwd, env, commit, path);
   };
   const [salt, ignore, baseline] = [await at(".rekey/salt"), await at(".rekey/ignore.yml"), await at(".rekey/baseline")];
   return repositoryRules({ salt, ignore, baseline }, ".");
