@@ -58,6 +58,7 @@ function world(timeouts = { consumers: 5000, soak: 10 }) {
   });
   const both: RotationDeps = {
     ...deps,
+    reports: async (consumer, planned) => (planned.sink === "github-secrets" ? [] : deps.reports(consumer, planned)),
     sink: async (planned) =>
       planned.sink === "github-secrets"
         ? { sink: githubSecrets, context: { host: github.url, credential: github.app, timeout: 2000 } }

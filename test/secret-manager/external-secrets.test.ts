@@ -60,6 +60,7 @@ async function world(source: "reachable" | "down" = "reachable", timeouts = { co
   });
   const both: RotationDeps = {
     ...deps,
+    reports: async (consumer, planned) => (planned.refresh === true ? [] : deps.reports(consumer, planned)),
     sink: async (planned) => {
       await look();
       return planned.refresh === true
