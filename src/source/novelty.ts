@@ -4,43 +4,46 @@ const lines = 6;
 const context = 1024;
 /** The line that what is new stands in is taken in whole up to this length: it may be encoded. Bytes. */
 const longestLine = 16 << 10;
-/** Stretches that are nearer to each other than this are one. Bytes. */
-const near = 512;
 /** Where more than this share is to be searched, the whole is. */
 const most = 0.8;
 /** Nothing that goes over several lines is longer than a private key. Bytes. */
 const longestBlock = 16 << 10;
 
 /**
- * The stretches of a blob that have to be searched when its base holds no credential: what the base does not have, with the whole
- * lines and blocks around it. `fresh` are starts and ends, rising. Undefined where that would be most of the blob anyway.
+ * Start and end of the stretches of a blob that have to be searched when its base holds no credential: what the base does not have,
+ * with the whole lines and blocks around it. `fresh` are starts and ends, rising. Undefined where that would be most of the blob anyway.
  */
-export function noveltyWindows(bytes: Buffer, fresh: readonly number[]): Buffer[] | undefined {
+export function noveltyWindows(bytes: Buffer, fresh: readonly number[]): number[] | undefined {
   if (isWide(bytes)) return undefined;
-  const windows: [start: number, end: number][] = [];
+  const windows: number[] = [];
   let total = 0;
-  for (let at = 0; at < fresh.length; ) {
-    const start = fresh[at] ?? 0;
-    let end = fresh[at + 1] ?? 0;
-    // deltas are made of many small copies: what is near belongs together
-    for (at += 2; at < fresh.length && (fresh[at] ?? 0) - end <= near; at += 2) end = fresh[at + 1] ?? 0;
-    const [first, last] = widened(bytes, start, end);
-    const before = windows.at(-1);
-    if (before !== undefined && first <= before[1]) {
-      total += Math.max(last - before[1], 0);
-      before[0] = Math.min(before[0], first);
-      before[1] = Math.max(before[1], last);
-    } else {
-      total += last - first;
-      windows.push([first, last]);
-    }
+  for (let at = 0; at < fresh.length; at += 2) {
+    const [start, end] = [fresh[at] ?? 0, fresh[at + 1] ?? 0];
+    total += add(windows, ...withBlock(bytes, linesBefore(bytes, start), linesAfter(bytes, end), start));
     if (total > bytes.length * most) return undefined;
   }
-  return windows.map(([start, end]) => bytes.subarray(start, end));
+  return windows;
 }
 
-function widened(bytes: Buffer, start: number, end: number): [number, number] {
-  return withBlock(bytes, linesBefore(bytes, start), linesAfter(bytes, end), start);
+/** The same stretches, none of which begins in the middle of a private key. */
+export function withKeyBlocks(bytes: Buffer, stretches: readonly number[]): number[] {
+  const whole: number[] = [];
+  for (let at = 0; at < stretches.length; at += 2) {
+    const [start, end] = [stretches[at] ?? 0, stretches[at + 1] ?? 0];
+    add(whole, ...withBlock(bytes, start, end, start));
+  }
+  return whole;
+}
+
+/** Adds a window to rising ones, joined with the last where they meet; gives how many bytes there are more. */
+function add(windows: number[], first: number, last: number): number {
+  const [start, end] = [windows.at(-2), windows.at(-1)];
+  if (start === undefined || end === undefined || first > end) {
+    windows.push(first, last);
+    return last - first;
+  }
+  windows.splice(-2, 2, Math.min(first, start), Math.max(last, end));
+  return Math.max(last - end, 0);
 }
 
 function linesBefore(bytes: Buffer, start: number): number {
@@ -82,6 +85,7 @@ function withBlock(bytes: Buffer, first: number, last: number, start: number): [
   return begin + end + 64 < first ? [first, last] : [Math.min(first, begin), Math.max(last, Math.min(begin + end + 64, bytes.length))];
 }
 
-function isWide(bytes: Buffer): boolean {
+/** UTF-16: its lines are not what ends in a byte 10. */
+export function isWide(bytes: Buffer): boolean {
   return bytes.length >= 2 && (bytes.readUInt16BE(0) === 0xfffe || bytes.readUInt16BE(0) === 0xfeff);
 }

@@ -1,9 +1,11 @@
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
+import { KnownRuns, newRunTable, type RunTable } from "./known-runs.ts";
 import { isLfsPointer } from "./lfs.ts";
-import { noveltyWindows } from "./novelty.ts";
+import { isWide, noveltyWindows, withKeyBlocks } from "./novelty.ts";
 import type { PackIndex } from "./pack/pack-index.ts";
-import { openPack, type PackMap, packedBlobs, rootsOf } from "./pack/read-pack.ts";
+import { openPack, type PackedBlob, type PackMap, packedBlobs, rootsOf } from "./pack/read-pack.ts";
+import { Unpacker } from "./pack/unpack.ts";
 
 /** What is known of a packed blob, whatever its paths. */
 export interface PackedVerdict {
@@ -22,6 +24,7 @@ export interface SearchedPack {
   /** One of `verdicts` for each object, and the size of each blob. */
   readonly verdict: Uint8Array;
   readonly size: Float64Array;
+  readonly known: RunTable;
 }
 
 const verdicts = { unread: 0, clean: 1, pointer: 2, notClean: 3 } as const;
@@ -37,12 +40,14 @@ export class Packs {
   constructor(objects: string) {
     const opened = packsOf(objects).flatMap((file) => openPack(file) ?? []);
     this.#indexes = opened.map(({ index }) => index);
+    const known = newRunTable();
     this.searched = opened.map(({ map }) => ({
       map,
       roots: sharedCopy(rootsOf(map)),
       taken: new Int32Array(new SharedArrayBuffer(4)),
       verdict: new Uint8Array(new SharedArrayBuffer(map.count)),
       size: new Float64Array(new SharedArrayBuffer(8 * map.count)),
+      known,
     }));
   }
 
@@ -66,17 +71,37 @@ export class Packs {
 }
 
 /**
- * Searches what of a pack nobody else has taken yet. A blob whose delta base is clean is clean too if what the delta brings is.
- * `isClean` says whether bytes hold no credential, whatever their path.
+ * Searches what of a pack nobody else has taken yet: of a blob whose delta base is clean, what the delta brings; of that, what did not
+ * stand in any clean blob before. `isClean` says whether bytes hold no credential, whatever their path.
  */
-export function searchPack({ map, roots, taken, verdict, size }: SearchedPack, isClean: (bytes: Buffer) => boolean): void {
-  for (const { position, base, bytes, fresh } of packedBlobs(map, untaken(roots, taken))) {
+export function searchPack({ map, roots, taken, verdict, size, known }: SearchedPack, isClean: (bytes: Buffer) => boolean): void {
+  const unpacker = new Unpacker();
+  unpacker.setKeys(known.keys);
+  const runs = new KnownRuns(known);
+  for (const blob of packedBlobs(map, untaken(roots, taken), unpacker)) {
+    const { position, base } = blob;
     const baseIsClean = base !== undefined && (verdict[base] === verdicts.clean || verdict[base] === verdicts.pointer);
-    const windows = baseIsClean && fresh !== undefined ? noveltyWindows(bytes, fresh) : undefined;
-    const clean = windows?.every(isClean) === true || isClean(bytes);
+    const parts = unknownParts(blob, baseIsClean, unpacker, runs);
+    const bytes = unpacker.bytes(blob.place);
+    const clean = parts.every(([start, end]) => isClean(bytes.subarray(start, end))) || isClean(bytes);
+    runs.conclude(clean);
     size[position] = bytes.length;
     verdict[position] = !clean ? verdicts.notClean : isLfsPointer(bytes) ? verdicts.pointer : verdicts.clean;
   }
+}
+
+/** What of a blob has to be searched. */
+function unknownParts({ bytes, place, fresh }: PackedBlob, baseIsClean: boolean, unpacker: Unpacker, runs: KnownRuns): [number, number][] {
+  const whole = [0, bytes.length];
+  const windows = (baseIsClean && fresh !== undefined ? noveltyWindows(bytes, fresh) : undefined) ?? whole;
+  if (isWide(bytes)) return [[0, bytes.length]];
+  const unknown: number[] = [];
+  for (let at = 0; at < windows.length; at += 2) {
+    const [start, end] = [windows[at] ?? 0, windows[at + 1] ?? 0];
+    runs.addUnknown(unpacker.runs({ at: place.at + start, size: end - start }, place.at + place.size), start, unknown);
+  }
+  const parts = withKeyBlocks(unpacker.bytes(place), unknown);
+  return parts.flatMap((start, at) => (at % 2 === 0 ? [[start, parts[at + 1] ?? bytes.length] satisfies [number, number]] : []));
 }
 
 function* untaken(roots: Int32Array, taken: Int32Array): Generator<number> {

@@ -1,12 +1,14 @@
 import { randomBytes, randomInt } from "node:crypto";
 import { chmodSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { constants, deflateSync } from "node:zlib";
+import fc from "fast-check";
 import { expect, test } from "vitest";
 import { readObjects } from "../../src/git/cat-file.ts";
 import { scanHistory } from "../../src/source/history.ts";
 import { noveltyWindows } from "../../src/source/novelty.ts";
-import { applyDelta } from "../../src/source/pack/delta.ts";
 import { openPack, packedBlobs } from "../../src/source/pack/read-pack.ts";
+import { aligned, Unpacker } from "../../src/source/pack/unpack.ts";
 import { marker, markerScan } from "./marker.ts";
 import { repository, type TestRepository } from "./repository.ts";
 
@@ -45,7 +47,13 @@ function packs({ path }: TestRepository): string[] {
 
 function blobsOf(file: string) {
   const opened = openPack(file);
-  return opened === undefined ? [] : [...packedBlobs(opened.map)].map((blob) => ({ ...blob, id: opened.index.id(blob.position) }));
+  return opened === undefined
+    ? []
+    : Array.from(packedBlobs(opened.map), (blob) => ({
+        ...blob,
+        bytes: Buffer.from(blob.bytes),
+        id: opened.index.id(blob.position),
+      }));
 }
 
 async function bothWays({ path }: TestRepository) {
@@ -124,33 +132,112 @@ test("an index of another kind, a truncated one and a damaged pack are left to g
   for (const { id, bytes } of blobsOf(file)) expect(ids.get(id)?.equals(bytes)).toBe(true);
 });
 
+/** An object as zlib deflates it, inflated to a place. */
+function inflated(unpacker: Unpacker, at: number, bytes: Buffer, deflated = deflateSync(bytes)) {
+  return unpacker.inflated(at, bytes.length, deflated.length, (buffer) => deflated.copy(buffer));
+}
+
 test("a delta that lies about its sizes or reaches out of its base is refused", () => {
-  const base = Buffer.from("0123456789");
-  const delta = (...bytes: number[]) => applyDelta(base, Buffer.from(bytes), 100);
-  expect(delta(10, 4, 0x91, 2, 3, 1, 65)?.bytes.toString()).toBe("234A");
-  expect(delta(10, 4, 0x91, 2, 3, 1, 65)?.fresh).toEqual([0, 0, 3, 4]);
-  expect(delta(9, 4, 0x91, 2, 3, 1, 65)).toBeUndefined();
-  expect(delta(10, 5, 0x91, 2, 3, 1, 65)).toBeUndefined();
-  expect(delta(10, 4, 0x91, 8, 3, 1, 65)).toBeUndefined();
-  expect(delta(10, 4, 0x91, 2, 3, 5, 65)).toBeUndefined();
-  expect(delta(10, 1, 0)).toBeUndefined();
-  expect(delta(10, 0xff, 0xff, 0xff, 0x7f, 0x91, 2, 3)).toBeUndefined();
+  const unpacker = new Unpacker();
+  const base = inflated(unpacker, unpacker.start, Buffer.from("0123456789")) ?? { at: 0, size: 0 };
+  const patched = (...bytes: number[]) => {
+    const delta = inflated(unpacker, aligned(base.at + base.size), Buffer.from(bytes)) ?? { at: 0, size: 0 };
+    const made = unpacker.patched(base, delta, aligned(delta.at + delta.size), 100);
+    return made === undefined ? undefined : { text: unpacker.bytes(made).toString(), fresh: made.fresh };
+  };
+  expect(patched(10, 4, 0x91, 2, 3, 1, 65)).toEqual({ text: "234A", fresh: [0, 4] });
+  expect(patched(10, 10, 0x90, 10)).toEqual({ text: "0123456789", fresh: [] });
+  expect(patched(10, 8, 0x90, 5, 0x91, 7, 3)?.fresh).toEqual([5, 5]);
+  expect(patched(9, 4, 0x91, 2, 3, 1, 65)).toBeUndefined();
+  expect(patched(10, 5, 0x91, 2, 3, 1, 65)).toBeUndefined();
+  expect(patched(10, 4, 0x91, 8, 3, 1, 65)).toBeUndefined();
+  expect(patched(10, 4, 0x91, 2, 3, 5, 65)).toBeUndefined();
+  expect(patched(10, 4, 0x9f, 2, 0xff, 0xff, 0xff, 3, 1, 65)).toBeUndefined();
+  expect(patched(10, 1, 0)).toBeUndefined();
+  expect(patched(10, 0xff, 0xff, 0xff, 0x7f, 0x91, 2, 3)).toBeUndefined();
+  expect(patched(10)).toBeUndefined();
+  expect(patched()).toBeUndefined();
 });
+
+const strategies = [
+  { level: 0 },
+  { level: 1 },
+  { level: 9 },
+  { strategy: constants.Z_FIXED },
+  { strategy: constants.Z_HUFFMAN_ONLY },
+  { strategy: constants.Z_RLE },
+];
+
+test("what zlib deflates is inflated to the same bytes; what is damaged, cut off or of another size is refused", () => {
+  const unpacker = new Unpacker();
+  fc.assert(
+    fc.property(
+      fc.array(fc.tuple(fc.uint8Array({ maxLength: 40 }), fc.integer({ min: 1, max: 400 })), { maxLength: 40 }),
+      fc.constantFrom(...strategies),
+      fc.nat(),
+      (parts, options, random) => {
+        const bytes = Buffer.concat(parts.map(([part, times]) => Buffer.concat(Array.from({ length: times }, () => Buffer.from(part)))));
+        const deflated = deflateSync(bytes, options);
+        const whole = inflated(unpacker, unpacker.start, bytes, deflated);
+        expect(whole === undefined ? undefined : unpacker.bytes(whole).equals(bytes)).toBe(true);
+        expect(inflated(unpacker, unpacker.start, bytes, deflated.subarray(0, random % deflated.length))).toBeUndefined();
+        expect(inflated(unpacker, unpacker.start, Buffer.concat([bytes, Buffer.from("x")]), deflated)).toBeUndefined();
+        const damaged = Buffer.from(deflated);
+        damaged.writeUInt8(damaged.readUInt8(random % damaged.length) ^ (1 << (random % 8)), random % damaged.length);
+        const other = inflated(unpacker, unpacker.start, bytes, damaged);
+        expect(other === undefined || unpacker.bytes(other).equals(bytes)).toBe(true);
+      },
+    ),
+    { numRuns: 300 },
+  );
+});
+
+test("runs of lines have equal hashes where they are equal, whatever stands around them, and other ones where they differ", () => {
+  const unpacker = new Unpacker();
+  unpacker.setKeys(BigUint64Array.of(randomBytes(8).readBigUInt64LE(), randomBytes(8).readBigUInt64LE()));
+  const hashes = (text: string) => {
+    const place = inflated(unpacker, unpacker.start, Buffer.from(text)) ?? { at: 0, size: 0 };
+    const runs = unpacker.runs(place, place.at + place.size);
+    const covered: [number, number][] = [];
+    const keys = Array.from({ length: runs.length / 4 }, (_, run) => {
+      covered.push([runs[4 * run] ?? 0, runs[4 * run + 1] ?? 0]);
+      return `${runs[4 * run + 2]} ${runs[4 * run + 3]}`;
+    });
+    expect([covered.at(0)?.[0], covered.at(-1)?.[1]]).toEqual([0, text.length]);
+    for (const [index, [start]] of covered.entries()) if (index > 0) expect(start).toBeLessThanOrEqual(covered[index - 1]?.[1] ?? 0);
+    return keys;
+  };
+  const line = (index: number) => `line ${index} of a text that is long enough to be a unit by itself, with more words\n`;
+  const text = Array.from({ length: 40 }, (_, index) => line(index)).join("");
+  const known = new Set(hashes(text));
+  expect(known.size).toBe(35);
+  expect(hashes(`${text}${text}`).filter((hash) => !known.has(hash))).toHaveLength(5);
+  expect(hashes(text.replace("line 20 ", "line XX ")).filter((hash) => !known.has(hash))).toHaveLength(6);
+  const long = `${Array.from({ length: 2000 }, (_, index) => `word-${index}`).join(" ")}\n`;
+  const words = new Set(hashes(long));
+  expect(words.size).toBeGreaterThan(20);
+  expect(hashes(`begin ${long}`).filter((hash) => !words.has(hash)).length).toBeLessThan(10);
+  for (const short of ["", "a", "\n", "a\nb", "\n\n\n"]) expect(hashes(short)).toHaveLength(1);
+});
+
+function texts(text: string, stretches: readonly number[] = []): string[] {
+  return stretches.flatMap((start, index) => (index % 2 === 0 ? [text.slice(start, stretches[index + 1])] : []));
+}
 
 test("a key whose middle is edited is searched from its first line on", () => {
   const body = Array.from({ length: 60 }, () => randomBytes(48).toString("base64"));
   const text = ["text ".repeat(5000), "-----BEGIN X KEY-----", ...body, "-----END X KEY-----", "text\n".repeat(5000)].join("\n");
   const at = text.indexOf(body[50] ?? "");
   const windows = noveltyWindows(Buffer.from(text), [at, at + 10]);
-  expect(windows?.map(String)).toEqual([expect.stringMatching(/^-----BEGIN X KEY-----[\s\S]*-----END X KEY-----/)]);
+  expect(texts(text, windows)).toEqual([expect.stringMatching(/^-----BEGIN X KEY-----[\s\S]*-----END X KEY-----/)]);
 });
 
 test("windows hold whole lines around what is new, and are few where all is new", () => {
   const text = Array.from({ length: 1000 }, (_, index) => `line number ${index}`).join("\n");
   const at = text.indexOf("line number 500");
-  const [window = Buffer.alloc(0), ...more] = noveltyWindows(Buffer.from(text), [at + 3, at + 3]) ?? [];
+  const [window = "", ...more] = texts(text, noveltyWindows(Buffer.from(text), [at + 3, at + 3]));
   expect(more).toEqual([]);
-  const lines = window.toString().trim().split("\n");
+  const lines = window.trim().split("\n");
   expect(lines[0]).toBe("line number 494");
   expect(lines.at(-1)).toBe("line number 506");
   expect(noveltyWindows(Buffer.from(text), [0, text.length - 10])).toBeUndefined();

@@ -1,14 +1,16 @@
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
-import { inflateSync } from "node:zlib";
-import { applyDelta } from "./delta.ts";
 import { openPackIndex, type PackIndex } from "./pack-index.ts";
+import { aligned, type Place, Unpacker } from "./unpack.ts";
 
 /** A blob of a pack. Deltas come after their base. */
 export interface PackedBlob {
   /** Place in the pack, from 0; `base` is that of the object it is a delta of. */
   readonly position: number;
   readonly base: number | undefined;
+  /** Valid until the next blob is asked for. */
   readonly bytes: Buffer;
+  /** Where the unpacker has it. */
+  readonly place: Place;
   /** Start and end of each stretch that the base does not have in this form; undefined where there is no base. */
   readonly fresh: readonly number[] | undefined;
 }
@@ -32,7 +34,7 @@ export interface PackMap {
 /** Larger objects, and what builds on them, are left to git. Bytes. */
 const largest = 24 << 20;
 /** A longer chain of large objects is left to git too. Bytes. */
-const mostHeld = 256 << 20;
+const mostHeld = 64 << 20;
 
 /** Undefined where the pack or its index is damaged or of another kind: then git itself has to read it. */
 export function openPack(file: string): { index: PackIndex; map: PackMap } | undefined {
@@ -57,10 +59,14 @@ export function rootsOf({ type, count }: PackMap): Int32Array {
  * Every blob that is built on these roots, base by base, depth first, so that memory holds one chain of deltas. What cannot be read
  * here (large, damaged, its base in another pack) is left out: git has to read it.
  */
-export function* packedBlobs(map: PackMap, roots: Iterable<number> = rootsOf(map)): Generator<PackedBlob> {
+export function* packedBlobs(
+  map: PackMap,
+  roots: Iterable<number> = rootsOf(map),
+  unpacker: Unpacker = new Unpacker(),
+): Generator<PackedBlob> {
   const pack = openSync(`${map.file}.pack`, "r");
   try {
-    for (const root of roots) yield* readTree(pack, root, map);
+    for (const root of roots) yield* readTree(pack, root, map, unpacker);
   } finally {
     closeSync(pack);
   }
@@ -68,35 +74,43 @@ export function* packedBlobs(map: PackMap, roots: Iterable<number> = rootsOf(map
 
 const [blob, offsetDelta, idDelta] = [3, 6, 7];
 
-interface Built {
+/** An object whose deltas are not all done. */
+interface Base extends Place {
   readonly position: number;
-  readonly bytes: Buffer;
+  /** The next of its deltas. */
+  child: number;
 }
 
-/** One root and all that is built on it. An entry of the stack is a base whose deltas are not all done. */
-function* readTree(pack: number, root: number, map: PackMap): Generator<PackedBlob> {
-  const whole = inflated(pack, root, map);
-  if (whole === undefined) return;
-  yield { position: root, base: undefined, bytes: whole, fresh: undefined };
-  const stack: (Built & { child: number })[] = [{ position: root, bytes: whole, child: map.firstChild[root] ?? -1 }];
-  let held = whole.length;
+/** One root and all that is built on it. */
+function* readTree(pack: number, root: number, map: PackMap, unpacker: Unpacker): Generator<PackedBlob> {
+  const first = inflated(pack, root, map, unpacker, unpacker.start);
+  if (first === undefined) return;
+  yield { position: root, base: undefined, place: first, bytes: unpacker.bytes(first), fresh: undefined };
+  const stack: Base[] = [{ position: root, ...first, child: map.firstChild[root] ?? -1 }];
   for (let top = stack.at(-1); top !== undefined; top = stack.at(-1)) {
     const position = top.child;
     if (position === -1) {
       stack.pop();
-      held -= top.bytes.length;
       continue;
     }
     top.child = map.nextChild[position] ?? -1;
-    const delta = inflated(pack, position, map);
-    const patched = delta === undefined ? undefined : applyDelta(top.bytes, delta, largest);
-    if (patched === undefined) continue;
-    yield { position, base: top.position, ...patched };
+    const delta = inflated(pack, position, map, unpacker, aligned(top.at + top.size));
+    if (delta === undefined) continue;
+    const made = unpacker.patched(top, delta, aligned(delta.at + delta.size), largest);
+    if (made === undefined) continue;
+    yield { position, base: top.position, place: made, bytes: unpacker.bytes(made), fresh: made.fresh };
     const child = map.firstChild[position] ?? -1;
-    if (child === -1 || held + patched.bytes.length > mostHeld) continue;
-    held += patched.bytes.length;
-    stack.push({ position, bytes: patched.bytes, child });
+    if (child !== -1 && made.at + made.size - unpacker.start < mostHeld) stack.push({ position, at: made.at, size: made.size, child });
   }
+}
+
+/** The inflated data of one object. Its deflated form ends where the next object begins. */
+function inflated(pack: number, position: number, { offsets, size, skip }: PackMap, unpacker: Unpacker, at: number): Place | undefined {
+  const start = (offsets[position] ?? 0) + (skip[position] ?? 0);
+  const length = (offsets[position + 1] ?? 0) - start;
+  const expected = size[position] ?? 0;
+  if (expected > largest || length > 2 * largest || length < 0) return undefined;
+  return unpacker.inflated(at, expected, length, (buffer) => readSync(pack, buffer, 0, length, start));
 }
 
 /** Types, sizes and bases in one pass over the pack. Undefined where it is not a pack of version 2 or 3. */
@@ -165,22 +179,4 @@ function blockReader(pack: number): (offset: number) => Buffer {
     }
     return buffer.subarray(offset - start, offset - start + headerLength);
   };
-}
-
-let packed = Buffer.alloc(1 << 16);
-
-/** The inflated data of one object. Its deflated form ends where the next object begins. */
-function inflated(pack: number, position: number, { offsets, size, skip }: PackMap): Buffer | undefined {
-  const start = (offsets[position] ?? 0) + (skip[position] ?? 0);
-  const length = (offsets[position + 1] ?? 0) - start;
-  const expected = size[position] ?? 0;
-  if (expected > largest || length > 2 * largest || length < 0) return undefined;
-  if (packed.length < length) packed = Buffer.alloc(length);
-  const read = readSync(pack, packed, 0, length, start);
-  try {
-    const bytes = inflateSync(packed.subarray(0, read), { maxOutputLength: expected + 1, chunkSize: Math.max(expected, 64) });
-    return bytes.length === expected ? bytes : undefined;
-  } catch {
-    return undefined; // damaged: git says how
-  }
 }
