@@ -1,5 +1,6 @@
 import type { IdentityKind, Slot } from "../finding.ts";
 import type { FileFormat } from "./format/read.ts";
+import type { Tree } from "./format/tree.ts";
 import type { Grammar } from "./slot/grammar.ts";
 
 /** How the text at a place of a config file is to be read. */
@@ -119,6 +120,10 @@ export interface AgentConfig {
   readonly kind: IdentityKind;
   readonly servers: readonly ConfigServer[];
   readonly slots: readonly ConfigSlot[];
+  /** How references are written and read in this file. */
+  readonly grammar: Grammar;
+  /** The file as it was parsed: where `pointer`s lead. */
+  readonly root?: Tree;
   /** What could not be read, in words for a person; lines are 1-based. */
   readonly problems: readonly { readonly message: string; readonly line: number }[];
 }

@@ -120,14 +120,14 @@ function read(client: Client, surfaces: readonly Surface[], path: string, text: 
   const surface = root === undefined ? undefined : surfaces.find((candidate) => hasShape(root, candidate));
   const noted = problems.map(({ message, offset }) => ({ message, line: places.lineOf(offset) }));
   if (surface === undefined) {
-    return root !== undefined || noted.length === 0 ? undefined : { ...who, servers: [], slots: [], problems: noted };
+    return root !== undefined || noted.length === 0 ? undefined : { ...who, servers: [], slots: [], grammar: [], problems: noted };
   }
   if (root === undefined) return undefined;
   const named = surface.agentName === undefined ? undefined : select(root, surface.agentName)[0]?.node;
   if (named?.kind === "text" && named.value !== "") who.agent = withoutValues(named.value.slice(0, 200));
   const { servers, slots, truncated } = walk(root, surface, { client: client.id, text, places });
   if (truncated) noted.push({ message: "the file has more credential slots than are read", line: 1 });
-  return { ...who, servers, slots, problems: noted };
+  return { ...who, servers, slots, grammar: surface.grammar, root, problems: noted };
 }
 
 function hasShape(root: Tree, { onlyWith }: Surface): boolean {

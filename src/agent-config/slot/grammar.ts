@@ -5,6 +5,10 @@ export interface Dialect {
   readonly prefix?: string;
   /** Names nothing outside of the file: a folder, a separator. */
   readonly builtin?: boolean;
+  /** Writes a reference to a variable of the environment, or to an entry of the platform's store. Absent = only read. */
+  readonly write?: (name: string) => string;
+  /** Counts as the whole value only. */
+  readonly whole?: true;
 }
 
 /** The references that one client expands. Everything else is sent as text. */
@@ -12,10 +16,10 @@ export type Grammar = readonly Dialect[];
 
 /** `$NAME` in capitals only: a small letter after a dollar is far more often part of a password than a variable. */
 export const dollar: Dialect = { pattern: /(?<![\w$\\])\$(?<name>[A-Z_][A-Z0-9_]{0,127})(?![A-Za-z0-9_{])/g };
-export const dollarBraces: Dialect = { pattern: /\$\{(?<name>[A-Za-z_][A-Za-z0-9_]{0,127})\}/g };
+export const dollarBraces: Dialect = { pattern: /\$\{(?<name>[A-Za-z_][A-Za-z0-9_]{0,127})\}/g, write: (name) => `\${${name}}` };
 export const dollarDefault: Dialect = { pattern: /\$\{(?<name>[A-Za-z_][A-Za-z0-9_]{0,127}):-(?<default>[^}]{0,1024})\}/g };
 export const percent: Dialect = { pattern: /%(?<name>[A-Za-z_][A-Za-z0-9_]{0,127})%/g };
-export const envBraces: Dialect = { pattern: /\$\{env:(?<name>[A-Za-z_][A-Za-z0-9_]{0,127})\}/g };
+export const envBraces: Dialect = { pattern: /\$\{env:(?<name>[A-Za-z_][A-Za-z0-9_]{0,127})\}/g, write: (name) => `\${env:${name}}` };
 /** Prompty. */
 export const envDefault: Dialect = { pattern: /\$\{env:(?<name>[A-Za-z_][A-Za-z0-9_]{0,127}):(?<default>[^}]{0,1024})\}/g };
 export const inputBraces: Dialect = { pattern: /\$\{input:(?<name>[^}\s]{1,128})\}/g, prefix: "input:" };
@@ -26,14 +30,28 @@ export const editorVariables: Dialect = {
   builtin: true,
 };
 /** opencode. */
-export const bareEnv: Dialect = { pattern: /(?<!\$)\{env:(?<name>[A-Za-z_][A-Za-z0-9_]{0,127})\}/g };
+export const bareEnv: Dialect = { pattern: /(?<!\$)\{env:(?<name>[A-Za-z_][A-Za-z0-9_]{0,127})\}/g, write: (name) => `{env:${name}}` };
 export const bareFile: Dialect = { pattern: /(?<!\$)\{file:(?<name>[^}]{1,256})\}/g, prefix: "file:" };
 /** GitHub Actions, Continue. */
-export const doubleBraces: Dialect = { pattern: /\$\{\{\s{0,8}(?:secrets|inputs|env|vars)\.(?<name>[A-Za-z0-9_]{1,128})\s{0,8}\}\}/g };
+export const doubleBraces: Dialect = {
+  pattern: /\$\{\{\s{0,8}(?:secrets|inputs|env|vars)\.(?<name>[A-Za-z0-9_]{1,128})\s{0,8}\}\}/g,
+  write: (name) => `\${{ secrets.${name} }}`,
+};
 /** LiteLLM: only as the whole value. */
-export const osEnviron: Dialect = { pattern: /^os\.environ\/(?<name>[A-Za-z_][A-Za-z0-9_]{0,127})$/g };
-export const n8nExpression: Dialect = { pattern: /^=?\{\{\s{0,8}\$(?:env|secrets|vars)\.(?<name>[A-Za-z0-9_.]{1,128})\s{0,8}\}\}/g };
-export const templateEnv: Dialect = { pattern: /(?<!\$)\{\{\s{0,8}env\.(?<name>[A-Za-z0-9_]{1,128})\s{0,8}\}\}/g };
+export const osEnviron: Dialect = {
+  pattern: /^os\.environ\/(?<name>[A-Za-z_][A-Za-z0-9_]{0,127})$/g,
+  write: (name) => `os.environ/${name}`,
+  whole: true,
+};
+export const n8nExpression: Dialect = {
+  pattern: /^=?\{\{\s{0,8}\$(?:env|secrets|vars)\.(?<name>[A-Za-z0-9_.]{1,128})\s{0,8}\}\}/g,
+  write: (name) => `={{ $env.${name} }}`,
+  whole: true,
+};
+export const templateEnv: Dialect = {
+  pattern: /(?<!\$)\{\{\s{0,8}env\.(?<name>[A-Za-z0-9_]{1,128})\s{0,8}\}\}/g,
+  write: (name) => `{{env.${name}}}`,
+};
 
 /** No references at all: every text is the value. */
 export const noReferences: Grammar = [];
