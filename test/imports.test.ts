@@ -12,7 +12,7 @@ const layers: (string | string[])[][] = [
   ["secret", "document", "finding"],
   ["decode", "detector", "agent-config", "transcript", "rule-import"],
   ["scan", "identity", "incident"],
-  ["driver", "playbook", "governance", "metric", "report"],
+  ["driver", "playbook", "governance", "metric", "repair", "report"],
   ["config"],
   ["git", "http", "connection"],
   [["store", "source", "provider", "secret-manager", "github", "notify", "rotation", "web"]],

@@ -1,0 +1,47 @@
+import { isPlainName } from "../agent-config/slot/mask.ts";
+import { credentialKey, type Finding } from "../finding.ts";
+import { variableOf } from "../identity/variable.ts";
+
+/**
+ * The variable for each finding: the one that its file gives it to, else made of its title, and never one that another credential has.
+ * Asked in the same order it gives the same names.
+ */
+export function variableNames(findings: readonly Finding[], textOf: ReadonlyMap<string, string>): (finding: Finding) => string {
+  const holder = new Map<string, string>();
+  const known = (finding: Finding) => {
+    const name = variableOf(finding, { textOf });
+    return name !== undefined && isVariableName(name) ? name : undefined;
+  };
+  for (const finding of findings) {
+    const name = known(finding);
+    if (name !== undefined && !holder.has(name)) holder.set(name, credentialKey(finding));
+  }
+  return (finding) => {
+    const own = known(finding);
+    if (own !== undefined) return own;
+    const [base, key] = [variableFromTitle(finding.title), credentialKey(finding)];
+    for (let number = 1; ; number++) {
+      const name = number === 1 ? base : `${base}_${number}`;
+      if ((holder.get(name) ?? key) !== key) continue;
+      holder.set(name, key);
+      return name;
+    }
+  };
+}
+
+/** `OpenRouter API key` → `OPENROUTER_API_KEY`: for a value that stands behind no variable's name. */
+export function variableFromTitle(title: string): string {
+  const words = title
+    .replace(/\([^)]*\)/g, " ")
+    .normalize("NFKD")
+    .replace(/[^A-Za-z0-9]+/g, "_")
+    .replace(/^_+|_+$/g, "")
+    .toUpperCase();
+  const name = /^[A-Z]/.test(words) ? words : `SECRET_${words}`;
+  return name.slice(0, 64).replace(/_+$/, "");
+}
+
+/** A name that every shell, platform and program takes, and that holds nothing that could be a value. */
+export function isVariableName(name: string): boolean {
+  return /^[A-Za-z_][A-Za-z0-9_]{0,99}$/.test(name) && isPlainName(name);
+}
