@@ -15,6 +15,7 @@ const commands: Record<string, Entry> = {
     summary: "List the AI identities of a repository, what they use and who owns them",
     load: () => import("./cli/identities.ts"),
   },
+  fix: { summary: "Write references where leaked values stand", load: () => import("./cli/fix.ts") },
   hook: { summary: "Stop credentials before they are committed, pushed, received or sent to a model", load: () => import("./cli/hook.ts") },
   explain: { summary: "Say what reports or silences a credential on a line", load: () => import("./cli/explain.ts") },
   ignore: { summary: "Silence one finding, with a reason", load: () => import("./cli/ignore.ts") },

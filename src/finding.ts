@@ -49,6 +49,20 @@ export interface Verification {
   readonly tells?: Readonly<Record<string, string>>;
 }
 
+/** How a value is to be written in its file instead; never the value. */
+export interface ShownRepair {
+  /** In the file's own syntax: `${env:X}`. */
+  readonly reference?: string;
+  /** The variable, or the entry of the platform's store, that it names. */
+  readonly name?: string;
+  /** `- ` and `+ ` lines; a removed one has `…` where a value stood. */
+  readonly diff?: readonly string[];
+  /** Where the value must now be put, in sentences. */
+  readonly next?: readonly string[];
+  /** Why there is no automatic repair. */
+  readonly none?: string;
+}
+
 export interface Evidence {
   /** `checksum`, `entropy`, `config-slot`, `store-match`, `codeowners`, … : kebab-case, stable. */
   readonly method: string;
@@ -108,6 +122,7 @@ export interface Finding {
   readonly identity?: IdentityKind;
   readonly validity?: Validity;
   readonly verification?: Verification;
+  readonly repair?: ShownRepair;
   readonly location: Location;
   readonly locator: Locator;
   readonly occurrences: number;

@@ -11,6 +11,7 @@ import { markdownReport } from "../report/markdown.ts";
 import { ocsfReport } from "../report/ocsf.ts";
 import { sarifReport } from "../report/sarif.ts";
 import { printable, textReport } from "../report/text.ts";
+import { isAddress } from "../source/remote.ts";
 import type { Progress } from "../source/scanner.ts";
 import { identified } from "./identify.ts";
 import { type LocalScan, localScan } from "./local-scan.ts";
@@ -90,7 +91,10 @@ async function run(path: string, options: Options): Promise<void> {
   const verified =
     values === undefined ? known : await verifiedFindings(known, { values, ruleset, top: scanned.repository.top, progress: live });
   values?.wipe();
-  const findings = options.onlyActive === true ? activeOf(verified) : verified;
+  const chosen = options.onlyActive === true ? activeOf(verified) : verified;
+  const ofTree = path !== "-" && !isAddress(path) && !options.history && !options.staged && options.range === undefined;
+  const repairable = ofTree && chosen.length > 0 && (options.format === "text" || options.format === "json");
+  const findings = repairable ? await (await import("./repairs.ts")).withRepairs(chosen, scanned) : chosen;
   const report = await render(findings, scanned, { path, started, format: options.format });
   if (options.output === undefined) process.stdout.write(report);
   else writeReport(options.output, report);

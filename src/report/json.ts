@@ -23,7 +23,7 @@ export function jsonReport(findings: readonly Finding[], stats: ReportStats): st
 
 /** A finding as others may see it: no locator, no salted twin, no estimate. The order of the keys is part of the format. */
 export function publicFinding(finding: Finding): Record<string, unknown> {
-  const { location, slot, verification } = finding;
+  const { location, slot, verification, repair } = finding;
   return present({
     id: finding.id,
     detector: finding.detector,
@@ -56,6 +56,10 @@ export function publicFinding(finding: Finding): Record<string, unknown> {
     slot:
       slot === undefined ? undefined : present({ client: slot.client, pointer: slot.pointer, kind: slot.kind, variable: slot.variable }),
     identities: finding.identities.map(({ id, kind, name, relation, grade, owner }) => present({ id, kind, name, relation, grade, owner })),
+    repair:
+      repair === undefined
+        ? undefined
+        : present({ reference: repair.reference, name: repair.name, diff: repair.diff, next: repair.next, none: repair.none }),
     attributes: Object.keys(finding.attributes).length === 0 ? undefined : finding.attributes,
     evidence: finding.evidence.map(({ method, grade, text, path, line }) => present({ method, grade, text, path, line })),
   });

@@ -41,6 +41,7 @@ function findingLines(finding: Finding, prefix: string): string[] {
     ...identityFields(finding),
     ...(finding.validity === undefined ? [] : [["validity", printable(validityOf(finding))] as [string, string]]),
     ...finding.evidence.slice(0, 4).map((evidence): [string, string] => ["because", printable(evidence.text)]),
+    ...repairFields(finding),
     ["revoke", finding.revoke.replace(/^none: /, "")],
     ...(finding.allowed === "" ? [["allow", "rekey:allow needs a reason behind it to count"] as [string, string]] : []),
     ["ignore", `rekey ignore ${finding.id} --reason "…"`],
@@ -49,6 +50,13 @@ function findingLines(finding: Finding, prefix: string): string[] {
     `${finding.severity.toUpperCase()}  ${finding.title}  ${place(finding, prefix)}`,
     ...fields.map(([name, text]) => `  ${name.padEnd(10)}  ${text}`),
   ];
+}
+
+function repairFields({ repair }: Finding): [string, string][] {
+  if (repair === undefined) return [];
+  if (repair.none !== undefined) return [["repair", `no automatic repair: ${printable(repair.none)}`]];
+  const lines = [...(repair.diff ?? []).slice(0, 12), ...(repair.next ?? []).slice(0, 2)];
+  return lines.map((line, index) => [index === 0 ? "repair" : "", printable(line.replaceAll("\t", "  "))]);
 }
 
 function identityFields({ identities }: Finding): [string, string][] {

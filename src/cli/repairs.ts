@@ -1,0 +1,134 @@
+import { lstatSync, readFileSync, realpathSync } from "node:fs";
+import { dirname, join, sep } from "node:path";
+import type { Finding, ShownRepair } from "../finding.ts";
+import { GitError, gitText } from "../git.ts";
+import { buildGraph, type Graph } from "../identity/graph.ts";
+import { linksFor } from "../identity/links.ts";
+import { readCommand, storedAt } from "../identity/stored.ts";
+import { type FileRepair, repairFile } from "../repair/file.ts";
+import { variableNames } from "../repair/name.ts";
+import { isRewrite, type NoRewrite, type Rewrite } from "../repair/syntax.ts";
+import { aliasingScan } from "../scan/aliases.ts";
+import { suppress } from "../scan/suppress.ts";
+import { numbered } from "../source/scanner.ts";
+import type { LocalScan } from "./local-scan.ts";
+import { today } from "./surroundings.ts";
+
+export interface RepairedFile extends FileRepair {
+  readonly path: string;
+  readonly before: string;
+}
+
+/** Why a file is left alone as a whole. */
+export interface UntouchedFile {
+  readonly path: string;
+  readonly none: string;
+  readonly findings: readonly Finding[];
+}
+
+/**
+ * The files of the working tree that hold reported credentials, each as it would be with every occurrence repaired that can be. Nothing
+ * is written.
+ */
+export async function repairedFiles(scanned: LocalScan): Promise<(RepairedFile | UntouchedFile)[]> {
+  const { repository, files, kept } = scanned;
+  const graph = buildGraph({ scope: repository.scope, files, findings: kept, storeMatches: [] });
+  const inTree = kept.filter(({ location }) => location.kind === "file" && location.commit === undefined && location.path !== undefined);
+  const byPath = Map.groupBy(inTree, ({ location }) => location.path ?? "");
+  const tracked = await trackedPaths(repository.top, [...byPath.keys()]);
+  const variable = variableNames(inTree, new Map(files.map((file) => [file.path, file.text])));
+  return [...byPath].map(([path, findings]) => {
+    const repaired = repairedFile(path, scanned, { graph, variable, tracked });
+    if (typeof repaired === "string") return { path, none: repaired, findings };
+    return { ...repaired, path };
+  });
+}
+
+interface Known {
+  readonly graph: Graph;
+  readonly variable: (finding: Finding) => string;
+  /** Paths that git tracks; undefined outside of a repository. */
+  readonly tracked: ReadonlySet<string> | undefined;
+}
+
+function repairedFile(
+  path: string,
+  { repository, ruleset }: LocalScan,
+  { graph, variable, tracked }: Known,
+  only?: string,
+): Omit<RepairedFile, "path"> | string {
+  if (tracked?.has(path) === false && /(?:^|\/)(?:\.env[^/]*|[^/]+\.env|\.dev\.vars)$/.test(path))
+    return "git does not track this file, which is where values of one machine may stand; rotate it if the file was ever shared";
+  const file = join(repository.top, path);
+  if (!lstatSync(file, { throwIfNoEntry: false })?.isFile()) return "it is a link, or no file";
+  const top = realpathSync(repository.top);
+  if (!`${realpathSync(dirname(file))}${sep}`.startsWith(`${top}${sep}`)) return "a link leads to it from outside of the repository";
+  const bytes = readFileSync(file);
+  const before = bytes.toString("utf8");
+  if (!Buffer.from(before).equals(bytes)) return "it is not UTF-8 text";
+  const seen = aliasingScan(ruleset, repository.keyring);
+  const scan = (text: string) => numbered(seen.scan({ bytes: Buffer.from(text), origin: { kind: "file", path } }));
+  const findings = suppress(scan(before), { ...repository, today: today(), aliases: seen.aliases, placed: seen.placed }).kept;
+  const wanted = only === undefined ? findings : findings.filter(({ id }) => id === only).slice(0, 1);
+  const kubernetesSecret = (name: string) => secretOf(name, graph);
+  const repaired = repairFile({ path, text: before, findings: wanted, variable, scan, kubernetesSecret });
+  const repairs = repaired.repairs.map(({ finding, repair }) => ({ finding, repair: withStores(finding, repair, graph) }));
+  return { ...repaired, before, repairs };
+}
+
+/** More findings than this in one scan are shown without a repair; `rekey fix` repairs them all. */
+const mostShown = 100;
+
+/** Findings of the working tree with how each is to be written in its file instead. */
+export async function withRepairs(findings: readonly Finding[], scanned: LocalScan): Promise<Finding[]> {
+  const { repository, files, kept } = scanned;
+  const graph = buildGraph({ scope: repository.scope, files, findings: kept, storeMatches: [] });
+  const variable = variableNames(kept, new Map(files.map((file) => [file.path, file.text])));
+  const tracked = await trackedPaths(repository.top, [...new Set(findings.flatMap(({ location }) => location.path ?? []))]);
+  return findings.map((finding, index): Finding => {
+    const { kind, path, commit } = finding.location;
+    if (kind !== "file" || path === undefined || commit !== undefined || index >= mostShown) return finding;
+    const repaired = repairedFile(path, scanned, { graph, variable, tracked }, finding.id);
+    if (typeof repaired === "string") return { ...finding, repair: { none: repaired } };
+    const repair = repaired.repairs[0]?.repair;
+    return repair === undefined ? finding : { ...finding, repair: shown(repair, repaired) };
+  });
+}
+
+function shown(repair: Rewrite | NoRewrite, { diff }: Pick<FileRepair, "diff">): ShownRepair {
+  if (!isRewrite(repair)) return { none: repair.none };
+  const { reference, name, next } = repair;
+  return { reference, name, diff: diff.map(({ sign, text }) => `${sign} ${text}`), next };
+}
+
+/** The file's own reader says where the value must stand; the repository may say which store it comes from. */
+function withStores(finding: Finding, repair: Rewrite | NoRewrite, graph: Graph): Rewrite | NoRewrite {
+  if (!isRewrite(repair)) return repair;
+  const { identities } = linksFor(finding, graph);
+  const stores = storedAt({ ...finding, identities }, graph, repair.name)
+    .filter(({ connection }) => connection !== "github-actions")
+    .map((place) => {
+      const command = readCommand(place.connection, place);
+      const field = place.field === undefined ? "" : `, field ${place.field}`;
+      return `The repository says that it is kept in ${place.connection}: ${place.path}${field}${command === undefined ? "" : ` (${command})`}.`;
+    });
+  return { ...repair, next: [...repair.next, ...stores] };
+}
+
+function secretOf(variable: string, { edges }: Graph): string | undefined {
+  return edges
+    .filter(({ from, relation }) => relation === "stored_in" && from.startsWith("variable:") && from.endsWith(`#${variable}`))
+    .map(({ to }) => /^store-entry:kubernetes\/[^/#]+\/([a-z0-9.-]+)#/.exec(to)?.[1])
+    .find((secret) => secret !== undefined);
+}
+
+/** Undefined outside of a repository. */
+async function trackedPaths(top: string, paths: readonly string[]): Promise<ReadonlySet<string> | undefined> {
+  if (paths.length === 0) return new Set();
+  try {
+    return new Set((await gitText(["ls-files", "-z", "--", ...paths.map((path) => `:(top,literal)${path}`)], { cwd: top })).split("\0"));
+  } catch (error) {
+    if (error instanceof GitError) return undefined;
+    throw error;
+  }
+}
