@@ -26,6 +26,7 @@ const commands: Record<string, Entry> = {
   review: { summary: "Hold access reviews of AI identities, and end what was denied", load: () => import("./cli/review.ts") },
   verify: { summary: "Look whether a leaked credential is dead", load: () => import("./cli/verify.ts") },
   rollout: { summary: "Show how far Rekey goes in each repository, and take it further or back", load: () => import("./cli/rollout.ts") },
+  token: { summary: "Make, list and remove tokens for programs that read the API", load: () => import("./cli/token.ts") },
   pause: { summary: "Stop all rotations before their next change", load: () => import("./cli/pause.ts") },
   resume: { summary: "Let paused rotations go on", load: () => import("./cli/resume.ts") },
   playbook: { summary: "List, lint and run rotation playbooks", load: () => import("./cli/playbook.ts") },

@@ -10,6 +10,7 @@ import { holdRollout, releaseRollout } from "../store/rollout.ts";
 import { pauseRotations, resumeRotations } from "../store/rotation-requests.ts";
 import type { Rekey } from "./context.ts";
 import { reviewRoutes } from "./operator-reviews.ts";
+import { operatorTokenRoutes } from "./operator-tokens.ts";
 import { order } from "./order.ts";
 import { replan } from "./planning.ts";
 import { keptPlan } from "./readiness.ts";
@@ -41,6 +42,7 @@ export function operatorRoutes(rekey: Rekey): Hono {
   const id = (context: Context) => context.req.param("id") ?? "";
 
   app.route("/", reviewRoutes(rekey));
+  app.route("/", operatorTokenRoutes(rekey));
   app.get("/operator/plan/:id", async (context) => {
     const plan = await keptPlan(rekey, id(context));
     return context.json(plan === undefined ? {} : { body: plan });

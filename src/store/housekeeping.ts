@@ -1,5 +1,6 @@
 import { type Kysely, sql } from "kysely";
 import { describeError, type Log } from "../log.ts";
+import { dropOldSessions } from "./access.ts";
 import { writeCheckpoint } from "./events.ts";
 import { expiredAcceptances, recordEvents } from "./incidents.ts";
 import type { Schema } from "./schema.ts";
@@ -29,6 +30,7 @@ export async function housekeep(db: Kysely<Schema>, now = new Date()): Promise<s
   await writeCheckpoint(db);
   const old = new Date(now.getTime() - 30 * day);
   await db.deleteFrom("delivery").where("handled_at", "<", old).execute();
+  await dropOldSessions(db, day);
   // The last report of a consumer about a place says what it uses, however old it is.
   await sql`
     delete from consumer_report where at < ${old} and exists (

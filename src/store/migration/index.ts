@@ -6,6 +6,7 @@ import { rotationControl } from "./020-rotation-control.ts";
 import { incidentIndex } from "./030-incident-index.ts";
 import { governance } from "./040-governance.ts";
 import { rollout } from "./040-rollout.ts";
+import { access } from "./050-access.ts";
 
 /** Every migration, by the name that the database remembers. Add a file and a line; never change one that was released. */
 export const migrations: Readonly<Record<string, Migration>> = {
@@ -16,4 +17,5 @@ export const migrations: Readonly<Record<string, Migration>> = {
   "040-governance": governance,
   "020-github": github,
   "040-rollout": rollout,
+  "050-access": access,
 };
