@@ -7,6 +7,7 @@ import { git, gitText } from "../../git.ts";
 import { deliver, send, type Weather } from "./deliver.ts";
 import { gitHttp } from "./git-http.ts";
 import { issueRoutes } from "./issues.ts";
+import { type LoginClient, loginRoutes } from "./login.ts";
 import {
   type App,
   type CheckRun,
@@ -33,6 +34,8 @@ export interface GitHubStandIn {
   refuse: ((request: { method: string; path: string }) => number | undefined) | undefined;
   /** Sees every request. */
   seen: ((request: { method: string; path: string }) => void) | undefined;
+  /** The App's client for the login of people. */
+  readonly login: LoginClient;
   addUser(login: string): User;
   addRepository(owner: string, name: string, options: { private: boolean; roles: Readonly<Record<string, Role>> }): Promise<Repository>;
   /** A copy of a repository that belongs to somebody else; the App is not installed there. */
@@ -90,6 +93,7 @@ export async function startGitHub(options: { folder: string; port?: number }): P
     state,
     weather: {},
     amend: undefined,
+    login: { id: "Iv-stand-in", secret: randomBytes(20).toString("hex"), user: undefined, owners: new Set() },
     refuse: undefined,
     seen: undefined,
     addUser: (login) => state.addUser(login),
@@ -344,6 +348,7 @@ export async function startGitHub(options: { folder: string; port?: number }): P
   // --- repositories ---------------------------------------------------------------------------------------------------------
   const base = "/repos/:owner/:repo";
   issueRoutes(api, state, base, route);
+  loginRoutes(api, { state, client: standIn.login, json: repositoryJson });
   api.get(
     base,
     route("read", (context, repository) => context.json(repositoryJson(repository))),
