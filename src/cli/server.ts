@@ -3,7 +3,7 @@ import { chmodSync, rmSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import { join } from "node:path";
 import { getRequestListener } from "@hono/node-server";
-import type { Hono } from "hono";
+import type { Hono, MiddlewareHandler } from "hono";
 import { createApp } from "../app.ts";
 import { loadRuleset } from "../config/detectors.ts";
 import { loadPlaybooks } from "../config/playbooks.ts";
@@ -15,6 +15,7 @@ import type { Log } from "../log.ts";
 import type { Rekey } from "../pipeline/context.ts";
 import { decideAll } from "../pipeline/decide-all.ts";
 import { operatorRoutes } from "../pipeline/operator.ts";
+import { actFromDashboard, githubUsers } from "../pipeline/people.ts";
 import { rolloutOverview } from "../pipeline/rollout.ts";
 import { storedReferences } from "../pipeline/stored-references.ts";
 import { redrawIncident } from "../pipeline/surfaces.ts";
@@ -22,6 +23,7 @@ import { createPipeline } from "../pipeline.ts";
 import { drivers } from "../provider/index.ts";
 import { fingerprintKey, type Secret } from "../secret.ts";
 import { sinkFor, sinks } from "../secret-manager/index.ts";
+import { beginSession, checkedSession, endSession, useApiToken, visitSession } from "../store/access.ts";
 import { saveConsumerReport } from "../store/consumers.ts";
 import { type Database, openDatabase } from "../store/database.ts";
 import { governanceReaders } from "../store/governance-readers.ts";
@@ -29,8 +31,14 @@ import { startHousekeeping } from "../store/housekeeping.ts";
 import { openQueue } from "../store/queue.ts";
 import { storeReaders } from "../store/readers.ts";
 import { accessToken } from "../web/access.ts";
+import type { IncidentOrder } from "../web/act.ts";
 import { createWeb } from "../web/app.ts";
 import { loopbackHosts } from "../web/headers.ts";
+import { githubLogin } from "../web/login/github.ts";
+import { oidcLogin } from "../web/login/oidc.ts";
+import type { IdentityProvider } from "../web/login/person.ts";
+import { Sessions } from "../web/login/session.ts";
+import { apiTokens } from "../web/tokens.ts";
 
 export interface RunningServer {
   /** `http://127.0.0.1:PORT` */
@@ -52,9 +60,9 @@ export interface ServerOptions {
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
   const { config, environment, log } = options;
   const loopback = ["127.0.0.1", "::1", "localhost"].includes(config.listen.host);
-  if (!loopback && options.access === undefined)
+  if (!loopback && options.access === undefined && config.login === undefined)
     throw new UsageError(
-      `listen.host is ${config.listen.host}; the dashboard then needs REKEY_ACCESS_TOKEN, since everybody who reaches it sees every incident`,
+      `listen.host is ${config.listen.host}; the dashboard then needs login: or REKEY_ACCESS_TOKEN, since everybody who reaches it sees every incident`,
     );
   const wrong = unknownConnection(config, [
     ...drivers.map(({ manifest }) => connectionType(manifest)),
@@ -89,6 +97,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     const readers = storeReaders(database.db);
     const rollout = () => rolloutOverview(rekey);
     const governance = governanceReaders(database.db);
+    const login = config.login === undefined ? undefined : loginOf(rekey, config.login);
     const web = createWeb({
       readers,
       rollout,
@@ -109,13 +118,21 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
         verify: (token) => config.reviews.tokens.find((known) => same(credential(known.token).reveal(), token))?.name,
         decide: (decisions, via) => decideAll(rekey, decisions, via),
       },
-      ...(loopback ? { hosts: loopbackHosts } : {}),
-      ...(options.access === undefined ? {} : { guard: accessToken(options.access) }),
+      ...(loopback ? { hosts: [...loopbackHosts, ...(config.login === undefined ? [] : [new URL(config.login.url).hostname])] } : {}),
+      ...(login === undefined ? {} : { login }),
+      ...(login === undefined && options.access === undefined
+        ? {}
+        : {
+            guard: apiTokens(
+              (value) => useApiToken(database.db, value),
+              options.access === undefined ? noProgram : accessToken(options.access),
+            ),
+          }),
     });
-    const listener = getRequestListener((request) =>
+    const listener = getRequestListener((request, connection) =>
       new URL(request.url).pathname === "/api/github/webhooks" && request.method === "POST"
         ? pipeline.webhook(request)
-        : web.fetch(request),
+        : web.fetch(request, connection),
     );
     const server = await listen(createServer(listener), config.listen);
     await pipeline.start();
@@ -147,6 +164,34 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     throw error;
   }
 }
+
+/** Log-in through the App, through an OpenID provider, or both. */
+function loginOf(rekey: Rekey, { url, github, oidc }: NonNullable<ServerConfig["login"]>) {
+  const { db } = rekey.database;
+  const providers: IdentityProvider[] = [];
+  if (github !== undefined) {
+    if (rekey.config.github === undefined) throw new UsageError("login.github needs github: in rekey.yml, whose App it is");
+    const { api, web } = rekey.config.github;
+    const client = { api, web, clientId: github.client_id, clientSecret: rekey.credential(github.client_secret) };
+    providers.push(githubLogin(githubUsers(rekey, client)));
+  }
+  if (oidc !== undefined) {
+    const { client_id: clientId, client_secret, ...rest } = oidc;
+    providers.push(oidcLogin({ ...rest, clientId, clientSecret: rekey.credential(client_secret) }));
+  }
+  const sessions = new Sessions(
+    {
+      begin: (person) => beginSession(db, person),
+      visit: (id, limits) => visitSession(db, id, limits),
+      checked: (id, person) => checkedSession(db, id, person),
+      end: (id) => endSession(db, id),
+    },
+    new URL(url),
+  );
+  return { providers, sessions, url: new URL(url), act: (order: IncidentOrder) => actFromDashboard(rekey, order) };
+}
+
+const noProgram: MiddlewareHandler = async (context) => context.json({ error: "expected an API token: rekey token create" }, 401);
 
 /** Other commands of this machine's user ask the owner of the embedded database here (contracts.md §9). */
 async function ownSocket(database: Database, dataDir: string, web: Hono): Promise<Server | undefined> {

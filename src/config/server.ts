@@ -49,6 +49,27 @@ export const ServerConfig = z.strictObject({
   database: z.strictObject({ url: reference.optional(), directory: z.string().optional() }).default({}),
   fingerprint: z.strictObject({ key: reference.optional() }).default({}),
   listen: z.strictObject({ host: z.string().default("127.0.0.1"), port: z.number().int().min(0).max(65535).default(3000) }).prefault({}),
+  /** Log-in of people on the dashboard. */
+  login: z
+    .strictObject({
+      /** Where people reach this server; cookies and callbacks are bound to it. */
+      url: z.url().refine((url) => isOrigin(url), "expected https://HOST without a path, or http on loopback"),
+      github: z.strictObject({ client_id: z.string().min(1), client_secret: reference }).optional(),
+      oidc: z
+        .strictObject({
+          label: z.string().min(1).max(60).default("single sign-on"),
+          issuer: z.url(),
+          client_id: z.string().min(1),
+          client_secret: reference,
+          claim: z.string().min(1).max(60).default("groups"),
+          read: z.array(z.string()).default([]),
+          lead: z.array(z.string()).default([]),
+        })
+        .refine(({ read, lead }) => read.length + lead.length > 0, "expected values under read or lead: without one nobody may come in")
+        .optional(),
+    })
+    .refine(({ github, oidc }) => github !== undefined || oidc !== undefined, "expected github or oidc")
+    .optional(),
   connections: z.record(z.string().regex(/^[\w.-]{1,60}$/), connection).default({}),
   /** Hosts of our own to which a leaked value of a type may be sent, to see whether it is alive. Never from a finding (contracts.md §4). */
   targets: z
@@ -169,4 +190,10 @@ function milliseconds(text: string): number {
   const [, count, unit] = /^(\d+)(ms|s|m|h|d)$/.exec(text) ?? [];
   const units: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
   return Number(count) * (units[unit ?? ""] ?? Number.NaN);
+}
+
+function isOrigin(text: string): boolean {
+  const url = new URL(text);
+  const loopback = ["127.0.0.1", "localhost", "[::1]"].includes(url.hostname);
+  return url.origin === text.replace(/\/$/, "") && (url.protocol === "https:" || (url.protocol === "http:" && loopback));
 }

@@ -17,7 +17,7 @@ import { githubHost, type Rekey } from "./context.ts";
 import { notePullRequest } from "./judge.ts";
 import { keptPlan } from "./readiness.ts";
 import { decideOnIssue } from "./review-command.ts";
-import { notEnabled, policyOf } from "./rollout.ts";
+import { notEnabled, policyFor } from "./rollout.ts";
 import { rotationDeps } from "./rotation.ts";
 import { approversOf, requestRotation } from "./start-rotation.ts";
 import { redraw } from "./surfaces.ts";
@@ -107,6 +107,9 @@ interface Note {
   readonly text?: string;
 }
 
+/** An order about one incident; from a pull request, or from the dashboard, which names the plan's hash itself. */
+export type Order = Pick<Request, "by" | "at" | "source" | "command"> & Partial<Pick<Request, "repository" | "number">>;
+
 /** Carries a command out, or says in one sentence why not. */
 export async function carryOut(rekey: Rekey, request: Request): Promise<Note> {
   const client = await clientOf(rekey, request.repository);
@@ -133,10 +136,15 @@ export async function carryOut(rekey: Rekey, request: Request): Promise<Note> {
   if (requests !== undefined) return requests;
   const incident = await incidentOf(rekey, request);
   if (typeof incident === "string") return { ok: false, text: incident };
+  return carryOutOn(rekey, request, incident);
+}
+
+/** Carries out what is about one incident; that this person has write access was seen before. */
+export async function carryOutOn(rekey: Rekey, request: Order, incident: Incident): Promise<Note> {
   return refusalAsNote(() => onIncident(rekey, request, incident));
 }
 
-async function onIncident(rekey: Rekey, request: Request, incident: Incident): Promise<Note> {
+async function onIncident(rekey: Rekey, request: Order, incident: Incident): Promise<Note> {
   const { verb } = request.command;
   if (verb === "rotate" || verb === "approve" || verb === "break-glass") return rotate(rekey, request, incident);
   if (verb === "verify") {
@@ -205,10 +213,10 @@ async function incidentOf(rekey: Rekey, { repository, number, command }: Request
     : `Several are open: name one of ${open.map(({ incident }) => incident.id).join(", ")}.`;
 }
 
-async function rotate(rekey: Rekey, request: Request, incident: Incident): Promise<Note> {
+async function rotate(rekey: Rekey, request: Order, incident: Incident): Promise<Note> {
   const breakGlass = request.command.verb === "break-glass";
   const plan = await keptPlan(rekey, incident.id, { breakGlass });
-  if ((await policyOf(rekey, request.repository.id))?.policy.stage !== "rotate") return { ok: false, text: notEnabled };
+  if ((await policyFor(rekey, incident)).stage !== "rotate") return { ok: false, text: notEnabled };
   if (incident.state === "resolved") return { ok: false, text: `${incident.id} is closed already.` };
   if (plan === undefined)
     return {
@@ -236,7 +244,7 @@ async function rotate(rekey: Rekey, request: Request, incident: Incident): Promi
 }
 
 /** Counts the command as its giver's yes to this plan, if theirs counts at all. A break-glass is recorded whoever says it. */
-async function approve(rekey: Rekey, request: Request, incident: Incident, plan: Plan, breakGlass: string | undefined): Promise<void> {
+async function approve(rekey: Rekey, request: Order, incident: Incident, plan: Plan, breakGlass: string | undefined): Promise<void> {
   const { db } = rekey.database;
   const { by, source } = request;
   const { owners, securityTeam } = await approversOf(rekey, incident, plan);
@@ -253,8 +261,12 @@ async function approve(rekey: Rekey, request: Request, incident: Incident, plan:
 }
 
 /** contracts.md §6: bound to the plan hash of our last write, which must be older than the comment. */
-async function staleBinding(rekey: Rekey, request: Request, incident: Incident, plan: Plan): Promise<string | undefined> {
-  const row = await getPullRequest(rekey.database.db, keyOf(rekey, request.repository, request.number));
+async function staleBinding(rekey: Rekey, request: Order, incident: Incident, plan: Plan): Promise<string | undefined> {
+  const { repository, number } = request;
+  const row =
+    repository === undefined || number === undefined
+      ? undefined
+      : await getPullRequest(rekey.database.db, keyOf(rekey, repository, number));
   const shown = row?.comment_plans?.[incident.id];
   const repeat = `Repeat it with the plan's hash: \`/rekey rotate ${incident.id} ${plan.hash}\`.`;
   if (request.command.hash !== undefined)
@@ -267,7 +279,7 @@ async function staleBinding(rekey: Rekey, request: Request, incident: Incident, 
     : `The plan was written in the same second as your comment. ${repeat}`;
 }
 
-async function cancel(rekey: Rekey, request: Request, incident: Incident): Promise<Note> {
+async function cancel(rekey: Rekey, request: Order, incident: Incident): Promise<Note> {
   if (await dropRequest(rekey.database.db, incident.id)) return { ok: true, text: `${incident.id} no longer waits for its rotation.` };
   if (incident.run?.state === "done" && incident.clock.contained !== undefined && incident.clock.revoked === undefined)
     return release(rekey, incident, request.by);
@@ -278,7 +290,7 @@ async function cancel(rekey: Rekey, request: Request, incident: Incident): Promi
   return { ok: true, text: "Cancelling; nothing is undone once the old credential is revoked." };
 }
 
-async function state(rekey: Rekey, request: Request, incident: Incident): Promise<Note> {
+async function state(rekey: Rekey, request: Order, incident: Incident): Promise<Note> {
   const how = request.command.text;
   if (how === undefined) return { ok: false, text: `Say how: \`/rekey revoked ${incident.id} "deleted it in the console"\`.` };
   await rekey.database.db
@@ -288,7 +300,7 @@ async function state(rekey: Rekey, request: Request, incident: Incident): Promis
 }
 
 /** False positive and accepted risk: a decision of the security team; from others it is a request. */
-async function decide(rekey: Rekey, request: Request, incident: Incident): Promise<Note> {
+async function decide(rekey: Rekey, request: Order, incident: Incident): Promise<Note> {
   const { verb, text, until } = request.command;
   if (text === undefined)
     return {

@@ -1,19 +1,24 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { Hono, type MiddlewareHandler } from "hono";
+import { type Context, Hono, type MiddlewareHandler } from "hono";
 import { etag } from "hono/etag";
 import { describeError, type Log, silentLog } from "../log.ts";
+import { type Act, actRoutes } from "./act.ts";
 import { apiRoutes } from "./api.ts";
 import { type ConsumerGate, consumerRoutes } from "./consumers.ts";
 import type { DecisionGate, GovernanceReaders } from "./governance-readers.ts";
 import { decisionRoutes, governanceRoutes } from "./governance-routes.ts";
 import { onlyHosts, securityHeaders } from "./headers.ts";
 import { messagePage } from "./layout.ts";
+import type { IdentityProvider } from "./login/person.ts";
+import { loginRoutes } from "./login/routes.ts";
+import type { Sessions } from "./login/session.ts";
 import { pageRoutes } from "./pages.ts";
 import type { Catalogue } from "./playbooks.ts";
+import { rateLimit } from "./rate.ts";
 import type { Readers } from "./readers.ts";
 import type { RolloutView } from "./rollout.ts";
-import { everything, setViewer } from "./viewer.ts";
+import { everything, setViewer, viewerOf } from "./viewer.ts";
 
 export interface WebOptions {
   readonly readers: Readers;
@@ -26,6 +31,8 @@ export interface WebOptions {
   readonly decisions?: DecisionGate;
   /** Says who looks, before every page and API route that shows incidents. Absent: whoever reaches this server sees everything. */
   readonly guard?: MiddlewareHandler;
+  /** Log-in of people; then `guard` lets in programs, and who is neither is sent there. */
+  readonly login?: { readonly providers: readonly IdentityProvider[]; readonly sessions: Sessions; readonly url: URL; readonly act: Act };
   /** How far Rekey goes in each repository; absent: this server has no GitHub App. */
   readonly rollout?: () => Promise<RolloutView>;
   /** Host names that requests may name, without port: against DNS rebinding. Absent = any. */
@@ -68,10 +75,17 @@ export function createWeb(options: WebOptions): Hono {
   if (options.consumers !== undefined) app.route("/", consumerRoutes(options.consumers, log));
   if (options.decisions !== undefined) app.route("/", decisionRoutes(options.decisions));
 
-  app.use(options.guard ?? openToAll);
+  const { login, guard } = options;
+  if (login !== undefined) app.route("/", loginRoutes({ ...login, log }));
+  app.use(login === undefined ? (guard ?? openToAll) : firstOf(guard, login.sessions.guard(askToLogIn)));
+  app.use(
+    "/api/*",
+    rateLimit(600, (context) => viewerOf(context).name),
+  );
+  if (login !== undefined) app.route("/", actRoutes({ readers, ...login }));
   const rollout = options.rollout ?? (async () => ({ repositories: [] }));
   app.route("/", apiRoutes({ readers, now, rollout }));
-  app.route("/", pageRoutes({ readers, now, catalogue, rollout }));
+  app.route("/", pageRoutes({ readers, now, catalogue, rollout, ...(login === undefined ? {} : { sessions: login.sessions }) }));
   if (options.governance !== undefined) app.route("/", governanceRoutes({ governance: options.governance, now }));
 
   app.notFound((context) => {
@@ -87,6 +101,18 @@ export function createWeb(options: WebOptions): Hono {
     return context.html(messagePage("Something failed", "This page could not be shown. The server's log has more."), 500);
   });
   return app;
+}
+
+/** A program that names itself is judged by its token alone; everybody else by their session. */
+function firstOf(programs: MiddlewareHandler | undefined, people: MiddlewareHandler): MiddlewareHandler {
+  return (context, next) =>
+    (programs !== undefined && context.req.header("authorization") !== undefined ? programs : people)(context, next);
+}
+
+function askToLogIn(context: Context): Response {
+  if (context.req.path.startsWith("/api/")) return context.json({ error: "give an API token as a bearer token, or log in" }, 401);
+  const { pathname, search } = new URL(context.req.url);
+  return context.redirect(`/login?next=${encodeURIComponent(`${pathname}${search}`)}`, 303);
 }
 
 const openToAll: MiddlewareHandler = async (context, next) => {

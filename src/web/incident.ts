@@ -16,6 +16,8 @@ export interface IncidentView {
   readonly plan: { readonly hash: string; readonly playbook: string; readonly body: unknown } | undefined;
   /** The journal of its latest run. */
   readonly effects: readonly EffectView[];
+  /** What the viewer may ask for. */
+  readonly forms: Html;
   readonly now: string;
 }
 
@@ -28,6 +30,7 @@ export function incidentPage(view: IncidentView): Html {
 <h1><span class="id">${incident.id}</span> <bdi>${incident.credential.title}</bdi></h1>
 <p class="state">${statusBadge(incident)}<span class="severity">${incident.severity}</span><span class="age">${elapsed(incident, now)}</span></p>`,
       held(incident),
+      view.forms,
       facts(view),
       steps(incident),
       places(view.occurrences),

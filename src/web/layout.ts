@@ -13,6 +13,7 @@ const sections: readonly (readonly [path: string, title: string])[] = [
   ["/playbooks", "Playbooks"],
   ["/rollout", "Rollout"],
   ["/audit", "Audit"],
+  ["/account", "Account"],
 ];
 
 /** `here` is the path of the section that the page belongs to; a `live` page is fetched again every few seconds where scripts run. */
@@ -46,8 +47,9 @@ ${body}
 `;
 }
 
-export function messagePage(title: string, text: string): Html {
-  return page(title, html`<h1>${title}</h1><p class="lead">${text}</p><p><a href="/">Back to the overview</a></p>`);
+export function messagePage(title: string, text: string, back = "/"): Html {
+  const where = back === "/" ? "Back to the overview" : "Back";
+  return page(title, html`<h1>${title}</h1><p class="lead">${text}</p><p><a href="${back}">${where}</a></p>`);
 }
 
 /** A moment, in UTC for everybody. */

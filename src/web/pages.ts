@@ -2,13 +2,16 @@ import { type Context, Hono } from "hono";
 import { parseIncidentId } from "../incident/id.ts";
 import { groupBy } from "../metric/groups.ts";
 import { incidentsCsv } from "../report/incidents-csv.ts";
+import { accountPage } from "./account.ts";
+import { actForms, mayCommand } from "./act.ts";
 import { auditPage, parsePlace } from "./audit.ts";
 import { dashboardPage } from "./dashboard.ts";
 import { parseFilter, select } from "./filter.ts";
 import { groupings, groupsPage } from "./groups.ts";
 import { incidentPage } from "./incident.ts";
 import { incidentsPage } from "./incidents.ts";
-import { messagePage } from "./layout.ts";
+import { messagePage, nothing } from "./layout.ts";
+import { type Sessions, sessionOf } from "./login/session.ts";
 import { type Catalogue, playbooksPage } from "./playbooks.ts";
 import type { Readers } from "./readers.ts";
 import { type RolloutView, rolloutFor, rolloutPage } from "./rollout.ts";
@@ -22,11 +25,13 @@ export function pageRoutes({
   now,
   catalogue,
   rollout,
+  sessions,
 }: {
   readers: Readers;
   now: () => string;
   catalogue: Catalogue;
   rollout: () => Promise<RolloutView>;
+  sessions?: Sessions;
 }): Hono {
   const app = new Hono();
   const visible = async (context: Context) => (await readers.incidents()).filter((incident) => sees(viewerOf(context), incident));
@@ -58,10 +63,20 @@ export function pageRoutes({
       readers.plan(incident.id),
       incident.run === undefined ? [] : readers.effects(incident.run.id),
     ]);
-    return context.html(incidentPage({ incident, timeline, occurrences, receipts, plan, effects, now: now() }));
+    const session = sessionOf(context);
+    const forms =
+      session === undefined || sessions === undefined || !mayCommand(viewerOf(context), session.provider)
+        ? nothing
+        : actForms(incident, plan, sessions.formToken(session));
+    return context.html(incidentPage({ incident, timeline, occurrences, receipts, plan, effects, forms, now: now() }));
   });
   for (const [by, { path }] of Object.entries(groupings) as [keyof typeof groupings, { path: string }][])
     app.get(path, async (context) => context.html(groupsPage(by, groupBy(await visible(context), by, now()), now())));
+  app.get("/account", (context) => {
+    const session = sessionOf(context);
+    const token = session === undefined ? undefined : sessions?.formToken(session);
+    return context.html(accountPage(viewerOf(context), session, token));
+  });
   app.get("/rollout", async (context) => context.html(rolloutPage(rolloutFor(viewerOf(context), await rollout()))));
   app.get("/playbooks", (context) => context.html(playbooksPage(catalogue)));
   app.get("/audit", async (context) => {

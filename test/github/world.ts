@@ -52,7 +52,15 @@ export interface WorkingRepository {
   comment(number: number): string;
 }
 
-export async function startApp(options: { policy?: string; security?: string; env?: Record<string, string> } = {}): Promise<AppWorld> {
+export async function startApp(
+  options: {
+    policy?: string;
+    security?: string;
+    env?: Record<string, string>;
+    /** People log in through GitHub, and through this OpenID provider where it is given as YAML. */
+    login?: { oidc?: string };
+  } = {},
+): Promise<AppWorld> {
   const folder = await mkdtemp(join(tmpdir(), "rekey-app-"));
   const github = await startGitHub({ folder });
   const provider = await startOpenRouter();
@@ -77,7 +85,7 @@ listen: { port: ${port} }
 connections: { router: { type: openrouter, host: "${provider.url}", credential: "env:PROVIDER_KEY" } }
 security_team: [${options.security ?? "mara"}]
 policy: { ${options.policy ?? "rollout: block"} }
-`,
+${options.login === undefined ? "" : loginText(github, port, options.login.oidc)}`,
     "test.yml",
   );
   const start = () =>
@@ -88,6 +96,7 @@ policy: { ${options.policy ?? "rollout: block"} }
         WEBHOOK_SECRET: secret,
         PROVIDER_KEY: provider.managementKey.reveal(),
         FINGERPRINT_KEY: fingerprintKey,
+        LOGIN_SECRET: github.login.secret,
         ...options.env,
       },
       dataDir: join(folder, "db"),
@@ -120,6 +129,11 @@ policy: { ${options.policy ?? "rollout: block"} }
     },
   };
   return world;
+}
+
+function loginText(github: GitHubStandIn, port: number, oidc?: string): string {
+  const through = `github: { client_id: "${github.login.id}", client_secret: "env:LOGIN_SECRET" }${oidc === undefined ? "" : `, oidc: ${oidc}`}`;
+  return `login: { url: "http://127.0.0.1:${port}", ${through} }\n`;
 }
 
 async function workingRepository(world: AppWorld, name: string, isPrivate: boolean, files: Files): Promise<WorkingRepository> {

@@ -2,6 +2,7 @@ import { AxeBuilder } from "@axe-core/playwright";
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { createWeb } from "../../src/web/app.ts";
+import { Sessions } from "../../src/web/login/session.ts";
 import { incident, opened } from "../incident/build.ts";
 import { launchBrowser, serveOnLoopback } from "./browser.ts";
 import { alive, mixed, now, readersOf, triage } from "./sample.ts";
@@ -21,6 +22,33 @@ const awkward = incident(
   ["10:02", { type: "run-held", run: "r", code: "sink-conflict", message: long }],
 );
 
+const rollout = async () => ({
+  hold: { by: "the operator", reason: long, at: now },
+  repositories: ["check", "rotate"].map((stage) => ({
+    fullName: `acme/${long.slice(0, 90)}`,
+    policy: { stage, because: "the rules", waiting: "block", disclosure: "full", onUnavailable: "neutral", automatic: false },
+    error: ".github/rekey.yml:2: stage",
+  })),
+});
+
+/** Everybody is mara, who leads and may command. */
+function asMara() {
+  const at = new Date();
+  const session = {
+    name: "mara",
+    role: "lead",
+    repositories: "all" as const,
+    provider: "github",
+    createdAt: at,
+    freshAt: at,
+    checkedAt: at,
+  };
+  const store = { begin: async () => "session", visit: async () => session, checked: async () => undefined, end: async () => undefined };
+  const url = new URL("http://127.0.0.1:3000");
+  const github = { name: "github", label: "GitHub", start: async () => "/", finish: async () => undefined };
+  return { providers: [github], sessions: new Sessions(store, url), url, act: async () => ({ ok: true }) };
+}
+
 test.each([
   ["first page with a curve", "/", mixed(24)],
   ["first page with a list", "/", mixed(3)],
@@ -30,12 +58,16 @@ test.each([
   ["identities", "/identities", mixed(24)],
   ["playbooks", "/playbooks", mixed(3)],
   ["audit", "/audit", mixed(3)],
+  ["rollout", "/rollout", mixed(3)],
+  ["login", "/login", mixed(3)],
+  ["account", "/account", mixed(3)],
   ["incident", "/incidents/RK-7F3K", mixed(3)],
   ["incident with endless words", "/incidents/RK-10NG", [awkward]],
   ["address that is not there", "/x", []],
 ])("%s: readable by everybody, from 360 to 1920 pixels, in light and dark", async (_, path, incidents) => {
-  const { url, stop } = await serveOnLoopback(createWeb({ readers: readersOf(incidents), now: () => now }));
+  const { url, stop } = await serveOnLoopback(createWeb({ readers: readersOf(incidents), now: () => now, rollout, login: asMara() }));
   const context = await browser.newContext({ javaScriptEnabled: true });
+  await context.addCookies([{ name: "rekey", value: "session", url }]);
   const page = await context.newPage();
   const complaints: string[] = [];
   page.on("console", (message) => {
