@@ -40,7 +40,7 @@ export function scan(
   const text = () => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("utf8");
   const path = document.origin.path ?? "";
   const config = decode.length === 0 ? readAgentConfig(path, text) : undefined;
-  const leaves = decode.length === 0 ? [...(readTranscript(path, text) ?? [])] : [];
+  const leaves = decode.length === 0 ? [...(readTranscript(path, text, () => headOf(bytes)) ?? [])] : [];
 
   let tooMany = false;
   const onTooMany = () => {
@@ -104,6 +104,10 @@ export function valueAt(bytes: Uint8Array, locator: Locator, expected: string, r
 
 function valuesIn(bytes: Uint8Array, ruleset: Ruleset): Secret[] {
   return inView({ bytes, decode: [], depth: maxDepth - 1 }, ruleset).map(({ match }) => Secret.from(Buffer.from(match.secret, "latin1")));
+}
+
+function headOf(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.byteLength, 4096)).toString("utf8");
 }
 
 /** UTF-16 with a byte order mark becomes UTF-8 before anything looks at it. */

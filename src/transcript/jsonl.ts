@@ -7,6 +7,8 @@ export interface LineContext {
   readonly session?: string;
   /** For a string at this path; undefined leaves it out (ids, time stamps and the like). */
   readonly about: (path: readonly string[]) => { readonly role?: Role; readonly tool?: string } | undefined;
+  /** As `about` for a string in the JSON that a string holds, where that says more than the string around it. */
+  readonly inside?: (value: unknown, path: readonly string[]) => { readonly role?: Role; readonly tool?: string };
 }
 
 /** Strings that are machinery, not speech. A key in one of them would be found by the scan of the raw bytes all the same. */
@@ -64,7 +66,8 @@ export function readJsonLines(
 /** Every string of a file that is one JSON value, in order; turns count the items of its outermost list. */
 export function readJson(
   text: string,
-  about: (value: unknown, path: readonly string[]) => { readonly role?: Role; readonly tool?: string },
+  about: (value: unknown, path: readonly string[]) => { readonly role?: Role; readonly tool?: string } | undefined,
+  more: Pick<LineContext, "session" | "inside"> = {},
 ): Reading {
   const parsed = jsonStrings(text);
   function* leaves(): Generator<Leaf> {
@@ -72,11 +75,18 @@ export function readJson(
     const cursor = { unit: 0, byte: 0 };
     for (const found of parsed.strings) {
       const turn = Number(found.path.find((part) => /^\d+$/.test(part)) ?? 0);
-      const known: LineContext = { about: (path) => about(parsed.value, path) };
+      const known: LineContext = { ...more, about: (path) => about(parsed.value, path) };
       yield* leavesOf(found, { line: { text, number: undefined }, known, turn, cursor });
     }
   }
   return { leaves: { [Symbol.iterator]: leaves }, unparsed: () => (parsed === undefined ? 1 : 0) };
+}
+
+/** A `.json` file is one value, any other has one value a line. */
+export function readEither(text: string, path: string, context: (value: unknown) => LineContext | undefined): Reading {
+  const whole = /\.json$/i.test(path) ? jsonStrings(text) : undefined;
+  const known = whole === undefined ? undefined : context(whole.value);
+  return known === undefined ? readJsonLines(text, context) : readJson(text, (_value, path) => known.about(path), known);
 }
 
 interface Line {
@@ -127,8 +137,16 @@ function* leavesOf(found: JsonString, { line, known, turn, cursor }: InLine): Ge
   if (inner === undefined) yield leaf;
   // JSON in a string: its strings are what was said; they stand somewhere inside the outer one.
   else
-    for (const deeper of inner.strings)
-      yield { ...leaf, text: deeper.value, pointer: leaf.pointer + pointerOf(deeper.path), escaped: true };
+    for (const deeper of inner.strings) {
+      if (deeper.value === "" || machinery.has(deeper.path.at(-1) ?? "")) continue;
+      yield {
+        ...leaf,
+        ...known.inside?.(inner.value, deeper.path),
+        text: deeper.value,
+        pointer: leaf.pointer + pointerOf(deeper.path),
+        escaped: true,
+      };
+    }
 }
 
 export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
@@ -147,6 +165,7 @@ export function roleOf(value: unknown): Role | undefined {
     case "assistant":
     case "model":
     case "gpt":
+    case "ai":
       return "assistant";
     case "system":
     case "developer":

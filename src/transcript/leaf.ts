@@ -31,7 +31,7 @@ export interface TranscriptFormat {
   /** By the path, and the first 4 KiB where the path does not tell. */
   readonly takes: (path: string, head: string) => boolean;
   /** Never throws; a line that cannot be parsed is counted in `Reading.unparsed`. */
-  readonly read: (text: string) => Reading;
+  readonly read: (text: string, path: string) => Reading;
 }
 
 export interface Reading {

@@ -241,3 +241,97 @@ test.each([
 test("formats have ids of their own", () => {
   expect(new Set(formats.map(({ id }) => id)).size).toBe(formats.length);
 });
+
+test("LangSmith: inputs and outputs of runs, tools by name, messages as classes", () => {
+  const message = (kind: string, content: string) => ({
+    lc: 1,
+    type: "constructor",
+    id: ["langchain_core", "messages", kind],
+    kwargs: { content },
+  });
+  const text = jsonl(
+    { run_type: "llm", trace_id: "t", inputs: { messages: [[message("SystemMessage", "v1"), message("HumanMessage", "v2")]] } },
+    { run_type: "tool", name: "search", trace_id: "t", inputs: { input: "v3" }, outputs: { output: "v4" }, error: "v5" },
+    { run_type: "chain", outputs: { answer: "v6", messages: [{ role: "user", content: '{"k":"v7"}' }] } },
+  );
+  expect(leafLines("export/runs.jsonl", text).filter((line) => / = .*v\d/.test(line))).toEqual([
+    "/0/inputs/messages/0/0/kwargs/content system 0 {t} = v1",
+    "/0/inputs/messages/0/1/kwargs/content user 0 {t} = v2",
+    "/1/inputs/input assistant 1 [search] {t} = v3",
+    "/1/outputs/output tool 1 [search] {t} = v4",
+    "/1/error ? 1 {t} = v5",
+    "/2/outputs/answer assistant 2 = v6",
+    String.raw`/2/outputs/messages/0/content/k user 2 = {\"k\":\"v7\"} ~ v7`,
+  ]);
+});
+
+test("Langfuse: a trace with observations, in one JSON file", () => {
+  const observations = [
+    {
+      type: "GENERATION",
+      traceId: "t",
+      startTime: "x",
+      input: { messages: [{ role: "system", content: "v1" }], input: "v2" },
+      output: "v3",
+    },
+    { type: "TOOL", name: "read_file", startTime: "x", input: { path: "v4" }, output: "v5", metadata: { header: "v6" } },
+  ];
+  const text = JSON.stringify({ id: "t", sessionId: "s", timestamp: "x", input: "v0", observations });
+  expect(leafLines("langfuse-2026.json", text).filter((line) => / = .*v\d/.test(line))).toEqual([
+    "/input user 0 {s} = v0",
+    "/observations/0/input/messages/0/content system 0 {s} = v1",
+    "/observations/0/input/input user 0 {s} = v2",
+    "/observations/0/output assistant 0 {s} = v3",
+    "/observations/1/input/path assistant 1 [read_file] {s} = v4",
+    "/observations/1/output tool 1 [read_file] {s} = v5",
+    "/observations/1/metadata/header ? 1 {s} = v6",
+  ]);
+});
+
+test("OpenTelemetry: attributes of spans, JSON in their strings, old names, and OpenInference", () => {
+  const attribute = (key: string, stringValue: string) => ({ key, value: { stringValue } });
+  const attributes = [
+    attribute("gen_ai.input.messages", JSON.stringify([{ role: "system", parts: [{ type: "text", content: 'v1 "x"' }] }])),
+    attribute("gen_ai.tool.name", "shell"),
+    attribute("gen_ai.tool.call.result", "v2"),
+    attribute("gen_ai.prompt.0.role", "system"),
+    attribute("gen_ai.prompt.0.content", "v3"),
+    attribute("http.url", "v4"),
+  ];
+  const text = JSON.stringify({ resourceSpans: [{ scopeSpans: [{ spans: [{ name: "chat", attributes }] }] }] });
+  const at = "/resourceSpans/0/scopeSpans/0/spans/0/attributes";
+  expect(leafLines("otel-export.json", text).filter((line) => line.startsWith(at) && /v\d/.test(line))).toEqual([
+    String.raw`${at}/0/value/stringValue/0/parts/0/content system 0 = [{\"role\":\"system\",\"parts\":[{\"type\":\"text\",\"content\":\"v1 \\\"x\\\"\"}]}] ~ v1 "x"`,
+    `${at}/2/value/stringValue tool 0 [shell] = v2`,
+    `${at}/4/value/stringValue system 0 = v3`,
+    `${at}/5/value/stringValue ? 0 = v4`,
+  ]);
+  const span = { attributes: { "openinference.span.kind": "LLM", "llm.input_messages.0.message.content": "v1", "output.value": "v2" } };
+  expect(leafLines("spans.jsonl", jsonl(span))).toEqual([
+    "/0/attributes/openinference.span.kind ? 0 = LLM",
+    "/0/attributes/llm.input_messages.0.message.content user 0 = v1",
+    "/0/attributes/output.value assistant 0 = v2",
+  ]);
+});
+
+test("an exported chat of VS Code, and one of its stored sessions", () => {
+  const requests = [
+    { message: { text: "v1" }, response: [{ value: "v2" }, { kind: "x", toolId: "run", resultDetails: { output: "v3" } }] },
+  ];
+  const text = JSON.stringify({ requesterUsername: "me", requests });
+  for (const path of ["chat.json", "workspaceStorage/a/chatSessions/7f.json"])
+    expect(leafLines(path, text).filter((line) => /v\d/.test(line))).toEqual([
+      "/requests/0/message/text user 0 = v1",
+      "/requests/0/response/0/value assistant 0 = v2",
+      "/requests/0/response/1/resultDetails/output tool 0 [run] = v3",
+    ]);
+});
+
+test.each([
+  [".local/share/amp/threads/T-1.json", JSON.stringify({ messages: [{ role: "user", content: [{ type: "text", text: "v1" }] }] }), "user"],
+  [".cursor/prompt_history.json", JSON.stringify(["v1"]), "?"],
+  ["requests.json", JSON.stringify([{ request: { messages: [{ role: "user", content: "v1" }] } }]), "user"],
+  ["helicone.jsonl", JSON.stringify({ request_body: JSON.stringify({ messages: [{ role: "user", content: "v1" }] }) }), "user"],
+])("%s is read", (path, text, role) => {
+  expect(leafLines(path, text).filter((line) => line.includes("v1"))).toEqual([expect.stringContaining(` ${role} 0 = `)]);
+});
