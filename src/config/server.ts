@@ -30,6 +30,23 @@ const connection = z.strictObject({
   credential: reference.optional(),
 });
 
+/** Whom a message is for; everything that is given must fit. */
+const route = {
+  name: z.string().regex(/^[\w.-]{1,60}$/),
+  when: z
+    .array(z.enum(["opened", "live", "held", "dead", "reopened", "accepted", "dismissed", "overdue"]))
+    .min(1)
+    .default(["opened", "held", "dead", "reopened", "overdue"]),
+  /** The least severity. */
+  severity: z.enum(["critical", "high", "medium", "low", "info"]).default("medium"),
+  owners: z.array(z.string()).min(1).optional(),
+  repositories: z
+    .array(z.string().regex(/^[\w.-]+\/[\w.-]+$/, "expected owner/name"))
+    .min(1)
+    .optional(),
+  environment: z.enum(["production", "other"]).optional(),
+};
+
 const consumerToken = z.strictObject({ name: z.string().regex(/^[\w.-]{1,100}$/), token: reference });
 
 /** `rekey.yml`, the server's own configuration (contracts.md §9). Strict: an unknown key is an error with its line. */
@@ -49,6 +66,24 @@ export const ServerConfig = z.strictObject({
   database: z.strictObject({ url: reference.optional(), directory: z.string().optional() }).default({}),
   fingerprint: z.strictObject({ key: reference.optional() }).default({}),
   listen: z.strictObject({ host: z.string().default("127.0.0.1"), port: z.number().int().min(0).max(65535).default(3000) }).prefault({}),
+  /** Whom the outside is told what: Slack, Jira, or a signed webhook. */
+  notify: z
+    .array(
+      z.discriminatedUnion("type", [
+        z.strictObject({ type: z.literal("slack"), ...route, url: reference }),
+        z.strictObject({ type: z.literal("webhook"), ...route, url: z.url(), secret: reference }),
+        z.strictObject({
+          type: z.literal("jira"),
+          ...route,
+          url: z.url(),
+          project: z.string().regex(/^[A-Z][A-Z0-9_]{1,19}$/, "expected the key of a project, such as SEC"),
+          issue_type: z.string().min(1).max(60).default("Task"),
+          credential: reference,
+        }),
+      ]),
+    )
+    .max(50)
+    .default([]),
   /** Log-in of people on the dashboard. */
   login: z
     .strictObject({

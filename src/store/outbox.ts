@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { Kysely, Transaction } from "kysely";
+import { type Kysely, sql, type Transaction } from "kysely";
 import { json } from "./json.ts";
 import type { Schema } from "./schema.ts";
 
@@ -40,16 +40,38 @@ export async function readDesired(db: Kysely<Schema>, key: string): Promise<(Des
   return row === undefined ? undefined : { ...desiredOf(row), applied: row.applied_hash === row.desired_hash };
 }
 
-/** Surfaces that differ from what they should be, longest waiting first. */
-export async function listDue(db: Kysely<Schema>, limit = 100): Promise<Desired[]> {
+/**
+ * What should be outside and is not, longest waiting first. What was tried and failed waits twice as long each time, half a minute at
+ * first, longer than any call takes; after `mostAttempts` it is given up.
+ */
+export async function listDue(db: Kysely<Schema>, kind: string, limit = 100): Promise<Desired[]> {
   const rows = await db
     .selectFrom("outbox")
     .selectAll()
+    .where("kind", "=", kind)
     .whereRef("applied_hash", "is distinct from", "desired_hash")
+    .where("attempts", "<", mostAttempts)
+    .where(sql<boolean>`updated_at + make_interval(secs => case when attempts = 0 then 0 else 15 * 2 ^ attempts end) <= clock_timestamp()`)
     .orderBy("updated_at")
     .limit(limit)
     .execute();
   return rows.map(desiredOf);
+}
+
+/** The last one comes after about nine hours. */
+export const mostAttempts = 12;
+
+/** Takes one to be tried, so that no other worker does it as well. False where another was faster. */
+export async function claim(db: Kysely<Schema>, { key, attempts }: Pick<Desired, "key" | "attempts">): Promise<boolean> {
+  const taken = await db
+    .updateTable("outbox")
+    .set({ attempts: attempts + 1 })
+    .where("key", "=", key)
+    .where("attempts", "=", attempts)
+    .whereRef("applied_hash", "is distinct from", "desired_hash")
+    .returning("key")
+    .executeTakeFirst();
+  return taken !== undefined;
 }
 
 /** The state with this hash was written. If something newer is wanted meanwhile, the surface stays due. */
@@ -61,10 +83,11 @@ export async function markApplied(db: Kysely<Schema>, key: string, hash: string,
     .execute();
 }
 
-export async function markFailed(db: Kysely<Schema>, key: string, errorCode: string): Promise<void> {
+/** `giveUp`: trying again cannot help. */
+export async function markFailed(db: Kysely<Schema>, key: string, errorCode: string, giveUp = false): Promise<void> {
   await db
     .updateTable("outbox")
-    .set((set) => ({ attempts: set("attempts", "+", 1), error_code: errorCode.slice(0, 100) }))
+    .set({ error_code: errorCode.slice(0, 100), ...(giveUp ? { attempts: mostAttempts } : {}) })
     .where("key", "=", key)
     .execute();
 }

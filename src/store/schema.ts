@@ -107,6 +107,9 @@ interface IncidentTable {
   accepted_until: NullableTime;
   /** Last event that this row has seen. */
   seq: number;
+  /** Up to which event it was told to the outside. */
+  told_seq: Defaulted<number>;
+  told_overdue: Defaulted<boolean>;
   body: Json<Incident>;
 }
 

@@ -323,9 +323,9 @@ onEachDatabase((open) => {
     const old = await readDesired(db, comment.key);
     expect(await desire(db, { ...comment, desired: { body: "two" } })).toBe(true);
     await markApplied(db, comment.key, old?.hash ?? "", "c1");
-    expect(await listDue(db)).toMatchObject([{ key: comment.key, desired: { body: "two" }, externalId: "c1" }]);
+    expect(await listDue(db, "comment")).toMatchObject([{ key: comment.key, desired: { body: "two" }, externalId: "c1" }]);
     await markApplied(db, comment.key, (await readDesired(db, comment.key))?.hash ?? "");
-    expect(await listDue(db)).toEqual([]);
+    expect(await listDue(db, "comment")).toEqual([]);
     expect(await desire(db, { ...comment, desired: { body: "two" } })).toBe(false);
   });
 

@@ -7,6 +7,7 @@ import { incidentIndex } from "./030-incident-index.ts";
 import { governance } from "./040-governance.ts";
 import { rollout } from "./040-rollout.ts";
 import { access } from "./050-access.ts";
+import { notify } from "./060-notify.ts";
 
 /** Every migration, by the name that the database remembers. Add a file and a line; never change one that was released. */
 export const migrations: Readonly<Record<string, Migration>> = {
@@ -18,4 +19,5 @@ export const migrations: Readonly<Record<string, Migration>> = {
   "020-github": github,
   "040-rollout": rollout,
   "050-access": access,
+  "060-notify": notify,
 };
