@@ -4,6 +4,7 @@ import { listOccurrences } from "../store/incidents.ts";
 import { forgottenPullRequests, overduePullRequests, type PullRequestRow, savePullRequest } from "../store/pull-requests.ts";
 import { githubHost, type Rekey } from "./context.ts";
 import { askForJudgement } from "./judge.ts";
+import { tellOutside } from "./notify.ts";
 import { followRollout } from "./rollout.ts";
 import { redraw } from "./surfaces.ts";
 import { observeValidity } from "./verify.ts";
@@ -17,6 +18,7 @@ export function startReconciling(rekey: Rekey): { stop(): Promise<void> } {
     every(rekey, 5 * second, overdue),
     every(rekey, 15 * second, forgotten),
     every(rekey, 15 * second, stages),
+    every(rekey, 5 * second, tellOutside),
     every(rekey, 5 * minute, missedDeliveries),
     every(rekey, 10 * minute, probeAgain),
   ];
