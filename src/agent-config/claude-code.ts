@@ -1,4 +1,4 @@
-import { type Client, standardServer } from "./client.ts";
+import { type Client, secretsAt, standardServer } from "./client.ts";
 import { dollarBraces, dollarDefault, type Grammar, noReferences, userConfig } from "./slot/grammar.ts";
 
 /** `$VAR` is never expanded, and an unset `${VAR}` stays as text. */
@@ -29,6 +29,17 @@ export const claudeCode: Client = {
         { at: "/hooks/*/*/hooks/*/command", as: "arguments" },
         ...helpers.map((name) => ({ at: `/${name}`, as: "helper" as const })),
       ],
+    },
+    {
+      paths: ["**/.claude/.credentials.json"],
+      grammar: noReferences,
+      slots: secretsAt(
+        "/claudeAiOauth/accessToken",
+        "/claudeAiOauth/refreshToken",
+        "/mcpOAuth/*/accessToken",
+        "/mcpOAuth/*/refreshToken",
+        "/mcpOAuth/*/clientSecret",
+      ),
     },
     {
       paths: ["**/.claude/agents/**/*.md"],

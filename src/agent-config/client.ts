@@ -30,6 +30,8 @@ export interface Place {
   readonly as: SlotRole;
   /** The field beside it that holds its name, where its own key says nothing (`{ name, value }`). */
   readonly named?: string;
+  /** By the client's schema the value is a secret, though its name does not say so. */
+  readonly secret?: true;
   /** Only where one of these fields beside it has this value: the file itself says that the value is a secret. */
   readonly secretIf?: readonly { readonly field: string; readonly is: string }[];
 }

@@ -1,4 +1,4 @@
-import { type Client, secretsAt } from "./client.ts";
+import type { Client } from "./client.ts";
 import { noReferences } from "./slot/grammar.ts";
 
 /** envoyproxy/ai-gateway c217da8: an MCPRoute's `apiKey` is a `secretRef` or, literally, `inline`. */
@@ -13,7 +13,11 @@ export const envoyAiGateway: Client = {
         "**/*{ai-gateway,aigateway,mcproute,mcp-route}*.{yaml,yml}",
       ],
       grammar: noReferences,
-      slots: ["", "/*"].flatMap((document) => secretsAt(`${document}/spec/backendRefs/*/securityPolicy/apiKey/inline`)),
+      slots: ["", "/*"].map((document) => ({
+        at: `${document}/spec/backendRefs/*/securityPolicy/apiKey/inline`,
+        as: "value" as const,
+        secret: true as const,
+      })),
     },
   ],
 };

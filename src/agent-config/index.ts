@@ -1,4 +1,5 @@
 import picomatch from "picomatch";
+import { a2a } from "./a2a.ts";
 import { aider } from "./aider.ts";
 import { amazonQ } from "./amazon-q.ts";
 import { antigravity } from "./antigravity.ts";
@@ -15,6 +16,7 @@ import { crewAi } from "./crewai.ts";
 import { cursor } from "./cursor.ts";
 import { dify } from "./dify.ts";
 import { envoyAiGateway } from "./envoy-ai-gateway.ts";
+import { flowise } from "./flowise.ts";
 import { type FileFormat, readTree } from "./format/read.ts";
 import { field, select, type Tree } from "./format/tree.ts";
 import { geminiCli } from "./gemini-cli.ts";
@@ -71,12 +73,14 @@ export const clients: readonly Client[] = [
   crewAi,
   autoGen,
   n8n,
+  flowise,
   dify,
   promptfoo,
   prompty,
   semanticKernel,
   kagent,
   envoyAiGateway,
+  a2a,
   mcpRegistry,
   mcpBundle,
   mcp,

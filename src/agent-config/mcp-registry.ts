@@ -23,6 +23,11 @@ const others = [
   "/packages/*/transport/headers/*",
 ].flatMap((place): Place[] => ["value", "default"].map((at) => ({ at: `${place}/${at}`, as: "header", named: "name", secretIf })));
 
+/** Parts of a header or an address, under their own names. */
+const variables = ["/remotes/*/variables/*", "/remotes/*/headers/*/variables/*", "/packages/*/environmentVariables/*/variables/*"].flatMap(
+  (place): Place[] => ["value", "default"].map((at) => ({ at: `${place}/${at}`, as: "value", secretIf })),
+);
+
 /** A server's entry for the MCP registry: it says which of its inputs are secrets, and no such input may have a value in it. */
 export const mcpRegistry: Client = {
   id: "mcp-registry",
@@ -33,7 +38,7 @@ export const mcpRegistry: Client = {
       paths: ["**/server.json"],
       grammar: [variable],
       onlyWith: ["packages", "remotes"],
-      slots: [...inputs, ...others],
+      slots: [...inputs, ...others, ...variables],
     },
   ],
 };

@@ -1,5 +1,10 @@
-import type { Client } from "./client.ts";
+import type { Client, Place } from "./client.ts";
 import { n8nExpression } from "./slot/grammar.ts";
+
+const decrypted: readonly Place[] = ["/data/*", "/*/data/*"].flatMap((at) => [
+  { at, as: "value" },
+  { at, as: "url" },
+]);
 
 /** Credentials are references by id; request nodes made from cURL carry literals. A decrypted export holds them all. */
 export const n8n: Client = {
@@ -16,6 +21,12 @@ export const n8n: Client = {
         { at: "/nodes/*/parameters/queryParameters/parameters/*/value", as: "value", named: "name" },
         { at: "/nodes/*/parameters/url", as: "url" },
       ],
+    },
+    // `export:credentials --decrypted`: every field of every credential, in the clear
+    {
+      paths: ["**/*n8n*/**/*credential*.json", "**/*n8n*credential*.json", "**/decrypted*credential*.json"],
+      grammar: [n8nExpression],
+      slots: decrypted,
     },
   ],
 };

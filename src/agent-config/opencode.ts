@@ -17,6 +17,10 @@ export const openCode: Client = {
         { at: "/provider/*/options/baseURL", as: "url" },
       ],
     },
-    { paths: ["**/opencode/auth.json"], grammar: [], slots: secretsAt("/*/key", "/*/access", "/*/refresh") },
+    {
+      paths: ["**/opencode/auth.json"],
+      grammar: [],
+      slots: ["/*/key", "/*/access", "/*/refresh"].map((at) => ({ at, as: "value" as const, secret: true as const })),
+    },
   ],
 };

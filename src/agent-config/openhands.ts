@@ -10,12 +10,17 @@ export const openHands: Client = {
       paths: ["**/config.toml", "**/.openhands/**/*.toml"],
       grammar: noReferences,
       onlyWith: ["llm"],
-      slots: secretsAt(
-        ...["/llm", "/llm/*"].flatMap((model) => [`${model}/api_key`, `${model}/aws_access_key_id`, `${model}/aws_secret_access_key`]),
-        "/core/e2b_api_key",
-        "/core/jwt_secret",
-        "/mcp/*/*/api_key",
-      ),
+      slots: [
+        ...secretsAt(
+          ...["/llm", "/llm/*"].flatMap((model) => [`${model}/api_key`, `${model}/aws_access_key_id`, `${model}/aws_secret_access_key`]),
+          "/core/e2b_api_key",
+          "/core/jwt_secret",
+          "/mcp/*/*/api_key",
+        ),
+        { at: "/mcp/*/*/url", as: "url" },
+        { at: "/mcp/*/*/env/*", as: "variable" },
+        { at: "/mcp/*/*/args", as: "arguments" },
+      ],
     },
   ],
 };

@@ -9,7 +9,13 @@ export const semanticKernel: Client = {
     {
       paths: ["**/appsettings*.json"],
       grammar: noReferences,
-      slots: secretsAt("/OpenAI/ApiKey", "/AzureOpenAI/ApiKey", "/SemanticKernel/*/ApiKey"),
+      slots: secretsAt("/*/ApiKey", "/SemanticKernel/*/ApiKey"),
+    },
+    // user secrets, whose keys are flat or nested
+    {
+      paths: ["**/{UserSecrets,usersecrets}/**/secrets.json"],
+      grammar: noReferences,
+      slots: secretsAt("/*", "/*/*"),
     },
   ],
 };

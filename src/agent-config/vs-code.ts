@@ -31,8 +31,12 @@ export const vsCode: Client = {
         "/customizations/vscode/settings/mcp/servers/*",
       ],
       slots: [
-        { at: "/mcp/inputs/*/default", as: "value", named: "id", secretIf },
-        { at: "/settings/mcp/inputs/*/default", as: "value", named: "id", secretIf },
+        ...["", "/settings", "/customizations/vscode", "/customizations/vscode/settings"].map((at) => ({
+          at: `${at}/mcp/inputs/*/default`,
+          as: "value" as const,
+          named: "id",
+          secretIf,
+        })),
       ],
     },
   ],

@@ -229,6 +229,55 @@ const cases: [client: string, path: string, text: string, slots: string[]][] = [
     ["/spec/backendRefs/0/securityPolicy/apiKey/inline literal inline = v1"],
   ],
   [
+    "flowise",
+    "exports/My Chatflow.json",
+    json({
+      nodes: [{ data: { credential: "8e1f", inputs: { openAIApiKey: "v1", apiKey: "{{$vars.K}}", baseURL: "https://h/?key=v2" } } }],
+    }),
+    [
+      "/nodes/0/data/inputs/openAIApiKey literal openAIApiKey = v1",
+      "/nodes/0/data/inputs/apiKey reference apiKey [K] <K> = {{$vars.K}}",
+      "/nodes/0/data/inputs/baseURL literal baseURL = https://h/?key=v2",
+      "/nodes/0/data/inputs/baseURL literal key = v2",
+    ],
+  ],
+  [
+    "a2a",
+    ".well-known/agent-card.json",
+    json({ name: "a", url: "https://h/?token=v1", securitySchemes: { k: { apiKeySecurityScheme: { name: "X-Key" } } } }),
+    ["/url literal token = v1"],
+  ],
+  [
+    "claude-code",
+    "home/.claude/.credentials.json",
+    json({ claudeAiOauth: { accessToken: "v1", refreshToken: "v2", expiresAt: 1 } }),
+    ["/claudeAiOauth/accessToken literal accessToken = v1", "/claudeAiOauth/refreshToken literal refreshToken = v2"],
+  ],
+  [
+    "goose",
+    "recipes/review.yaml",
+    "title: Review\nextensions:\n  - type: stdio\n    name: gh\n    cmd: npx\n    envs: { A: v1 }\n    env_keys: [B]\n",
+    ["gh /extensions/0/envs/A literal A [A] = v1", "gh /extensions/0/env_keys/0 names_only env_keys [B] <B> = B"],
+  ],
+  [
+    "openhands",
+    "config.toml",
+    '[llm]\nmodel = "x"\n[mcp]\nstdio_servers = [{ name = "s", command = "npx", env = { A = "v1" } }]\nsse_servers = [{ url = "https://h/?api_key=v2" }]\n',
+    ["/mcp/stdio_servers/0/env/A literal A [A] = v1", "/mcp/sse_servers/0/url literal api_key = v2"],
+  ],
+  [
+    "n8n",
+    "backup/n8n/credentials.json",
+    json([{ id: "1", name: "x", type: "openAiApi", data: { apiKey: "v1", url: "https://h/?token=v2" } }]),
+    ["/0/data/apiKey literal apiKey = v1", "/0/data/url literal url = https://h/?token=v2", "/0/data/url literal token = v2"],
+  ],
+  [
+    "semantic-kernel",
+    "Microsoft/UserSecrets/1f/secrets.json",
+    json({ "OpenAI:ApiKey": "v1", AzureOpenAI: { ApiKey: "v2" } }),
+    ["/OpenAI:ApiKey literal OpenAI:ApiKey = v1", "/AzureOpenAI/ApiKey literal ApiKey = v2"],
+  ],
+  [
     "mcp",
     "configs/my-mcp-servers.json",
     json({ servers: { s: { url: "https://h", headers: { K: `\${env:X}` } } } }),

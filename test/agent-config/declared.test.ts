@@ -33,6 +33,12 @@ const files: [string, string, unknown, string][] = [
     "/remotes/0/headers/0/value",
   ],
   [
+    "a variable of a remote's address",
+    "server.json",
+    { remotes: [{ url: "https://h/{code}", variables: { code: { isSecret: true, default: weak } } }] },
+    "/remotes/0/variables/code/default",
+  ],
+  [
     "an MCP bundle",
     "manifest.json",
     { mcpb_version: "0.1", user_config: { code: { type: "string", sensitive: true, default: weak } } },

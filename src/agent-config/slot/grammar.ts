@@ -53,6 +53,9 @@ export const templateEnv: Dialect = {
   write: (name) => `{{env.${name}}}`,
 };
 
+/** Flowise. */
+export const flowiseVariable: Dialect = { pattern: /(?<!\$)\{\{\s{0,8}\$vars\.(?<name>[A-Za-z0-9_]{1,128})\s{0,8}\}\}/g };
+
 /** No references at all: every text is the value. */
 export const noReferences: Grammar = [];
 
@@ -73,6 +76,7 @@ export const everyDialect: Grammar = [
   osEnviron,
   n8nExpression,
   templateEnv,
+  flowiseVariable,
 ];
 
 /** A reference found in a value. Offsets count UTF-16 units of the value. */

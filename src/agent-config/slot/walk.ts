@@ -102,13 +102,13 @@ function hostOf(url: string | undefined): string | undefined {
 }
 
 function slotsAt(root: Tree, wanted: readonly Place[], from: readonly string[], context: Context): ConfigSlot[] {
-  return wanted.flatMap(({ at, as, named, secretIf }) =>
+  return wanted.flatMap(({ at, as, named, secret, secretIf }) =>
     select(root, at, from).flatMap(({ node, path }) => {
       const inner = path.slice(from.length);
       if (secretIf !== undefined && !secretIf.some((sign) => siblingText(root, inner, sign.field, context.text) === sign.is)) return [];
       const slots = slotsOf(node, path, as, context);
       const called = named === undefined ? slots : slots.map((slot) => renamed(slot, as, siblingText(root, inner, named, context.text)));
-      return secretIf === undefined ? called : called.map((slot) => ({ ...slot, declared: true as const }));
+      return secretIf === undefined && secret === undefined ? called : called.map((slot) => ({ ...slot, declared: true as const }));
     }),
   );
 }
