@@ -106,6 +106,7 @@ function details(incident: IncidentView): string[] {
   if (incident.statement !== undefined)
     lines.push(`**${incident.id}:** ${codeSpan(incident.statement.by)} says it was revoked: ${escapeMarkdown(incident.statement.how)}`, "");
   if (incident.reason !== undefined) lines.push(`**${incident.id}:** ${escapeMarkdown(incident.reason)}`, "");
+  if (incident.state === "dead" && incident.stored !== undefined) lines.push(...fetchLines(incident.id, incident.stored));
   if (isOpen(incident) && incident.run === undefined) lines.push(...planLines(incident));
   if (incident.evidence.length > 0)
     lines.push(
@@ -117,6 +118,14 @@ function details(incident: IncidentView): string[] {
       "",
     );
   return lines;
+}
+
+function fetchLines(id: string, stored: NonNullable<IncidentView["stored"]>): string[] {
+  const places = stored.map(({ connection, path, field, command }) => {
+    const where = `${codeSpan(`${connection}:${path}`)}${field === undefined ? "" : `, field ${codeSpan(field)}`}`;
+    return command === undefined ? where : `${where} (${codeSpan(command)})`;
+  });
+  return places.length === 0 ? [] : [`**${id}:** The new value is in ${places.join("; and in ")}.`, ""];
 }
 
 function planLines(incident: IncidentView): string[] {

@@ -3,6 +3,7 @@ import { z } from "zod";
 import { type CheckState, checkOf, withoutBlocking } from "./check-run.ts";
 import { call, type RepositoryClient } from "./client.ts";
 import { marker, renderComment } from "./comment.ts";
+import { codeSpan, escapeMarkdown } from "./escape.ts";
 import type { PullRequestView } from "./view.ts";
 
 /** What stands on GitHub for a pull request, as we know it. */
@@ -98,8 +99,23 @@ async function publishComment(repository: RepositoryClient, view: PullRequestVie
   return { ...known, commentId: id, commentHash: hash, plans, ...(updated_at === undefined ? {} : { commentUpdatedAt: updated_at }) };
 }
 
-/** Inline notes on lines of the diff, as one review, once. A line that is not in the diff stays in the table only. */
-export async function publishReview(repository: RepositoryClient, view: PullRequestView): Promise<number | undefined> {
+/** How a line is to be written instead of the value; never the value. */
+export interface NoteRepair {
+  /** What takes the line's place; absent where other lines change too. */
+  readonly suggestion?: readonly string[];
+  /** In the file's own syntax. */
+  readonly reference?: string;
+  readonly next?: readonly string[];
+  /** Why there is no automatic repair. */
+  readonly none?: string;
+}
+
+/** Inline notes on lines of the diff, as one review, once. A line that is not in the diff stays in the table only. `repairs`: by incident. */
+export async function publishReview(
+  repository: RepositoryClient,
+  view: PullRequestView,
+  repairs: ReadonlyMap<string, NoteRepair> = new Map(),
+): Promise<number | undefined> {
   const notes = view.incidents.flatMap((incident) =>
     incident.path !== undefined && incident.headLine !== undefined
       ? [
@@ -107,7 +123,7 @@ export async function publishReview(repository: RepositoryClient, view: PullRequ
             path: incident.path,
             line: incident.headLine,
             side: "RIGHT",
-            body: `Rekey ${incident.id}: this line holds a credential. The state is in the comment above and in the check.`,
+            body: noteBody(incident.id, repairs.get(incident.id)),
           },
         ]
       : [],
@@ -125,6 +141,23 @@ export async function publishReview(repository: RepositoryClient, view: PullRequ
   } catch {
     return undefined; // 422: a line is not in the diff; the comment's table names the place
   }
+}
+
+/** The suggestion holds the new line only: GitHub shows what it takes the place of. */
+export function noteBody(id: string, repair: NoteRepair | undefined): string {
+  const head = `Rekey ${id}: this line holds a credential. The state is in the comment above and in the check.`;
+  if (repair === undefined) return head;
+  const { suggestion, reference, next = [], none } = repair;
+  if (none !== undefined) return `${head}\n\nNo automatic repair: ${escapeMarkdown(none)}.`;
+  const steps = next.map((step) => `- ${escapeMarkdown(step)}`);
+  const instead = suggestion === undefined ? [`Write ${codeSpan(reference ?? "")} instead; \`rekey fix\` does it.`] : fenced(suggestion);
+  return [head, "", ...instead, "", ...steps, "- It is in the history all the same: rotate it."].join("\n");
+}
+
+function fenced(lines: readonly string[]): string[] {
+  const longest = Math.max(2, ...lines.flatMap((line) => [...line.matchAll(/`+/g)].map((match) => match[0].length)));
+  const fence = "`".repeat(longest + 1);
+  return [`${fence}suggestion`, ...lines, fence];
 }
 
 async function findCheck(

@@ -41,6 +41,8 @@ export interface IncidentView {
   readonly reason?: string;
   readonly exposedAt: string;
   readonly deadAt?: string;
+  /** Where the new value is after a rotation. */
+  readonly stored?: readonly { readonly connection: string; readonly path: string; readonly field?: string; readonly command?: string }[];
   readonly detectedAt: string;
   /** Said to the person who asked last, one sentence. */
   readonly note?: string;

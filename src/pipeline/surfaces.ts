@@ -3,6 +3,7 @@ import type { RepositoryClient } from "../github/client.ts";
 import { escapeMarkdown } from "../github/escape.ts";
 import { type Published, publish, publishCheck, publishReview } from "../github/publish.ts";
 import type { IncidentState, IncidentView, PullRequestView } from "../github/view.ts";
+import { readCommand } from "../identity/stored.ts";
 import type { Incident } from "../incident/fold.ts";
 import type { Plan } from "../playbook/plan.ts";
 import { openApprovals } from "../store/evidence.ts";
@@ -20,6 +21,7 @@ import { clientOf } from "./code.ts";
 import type { Rekey } from "./context.ts";
 import { keptPlan } from "./readiness.ts";
 import { policyOf, type RepositoryStage } from "./rollout.ts";
+import { repairsInHead } from "./suggest.ts";
 
 /**
  * Says that check and comment of a pull request may differ from what they should be; a worker brings them there, and tries again while
@@ -59,11 +61,24 @@ export async function draw(rekey: Rekey, key: PullRequestKey): Promise<void> {
     await publish(repository, view, knownOf(row), stage, (after) => save(rekey, key, after));
     if (row.review_id !== null || view.pending !== undefined || view.disclosure !== "full" || stage === "check" || row.state === "closed")
       return;
-    const review = await publishReview(repository, view);
+    const shown = await incidentsOfPullRequest(db, key);
+    const at = { installation: row.installation_id, fullName: row.repository };
+    const review = await publishReview(repository, view, await repairsOrNone(rekey, at, row.head_sha, shown));
     if (review !== undefined) await savePullRequest(db, key, { review_id: review });
   } catch (error) {
     await savePullRequest(db, key, { surface_due: true });
     throw error;
+  }
+}
+
+/** A note without a suggestion is better than none. */
+async function repairsOrNone(...of: Parameters<typeof repairsInHead>): ReturnType<typeof repairsInHead> {
+  try {
+    return await repairsInHead(...of);
+  } catch (error) {
+    const [rekey, { fullName }] = of;
+    rekey.log.warn({ repository: fullName, error: error instanceof Error ? error.name : "unknown" }, "no repairs could be suggested");
+    return new Map();
   }
 }
 
@@ -141,7 +156,18 @@ export async function incidentView(rekey: Rekey, { incident, findings }: PullReq
     exposedAt: incident.clock.exposed,
     detectedAt: incident.clock.detected,
     ...(incident.clock.dead === undefined ? {} : { deadAt: incident.clock.dead }),
+    ...(incident.clock.replaced === undefined || plan === undefined ? {} : { stored: storedPlaces(plan) }),
   };
+}
+
+/** Where a rotation has put the new value, and how a person with the right to reads it. */
+function storedPlaces({ facts }: Plan): NonNullable<IncidentView["stored"]> {
+  return facts.sinks
+    .filter(({ refresh, staging }) => refresh !== true && staging !== true)
+    .map(({ connection, sink, path, field }) => {
+      const command = readCommand(sink, { connection, path, ...(field === undefined ? {} : { field }) });
+      return { connection, path, ...(field === undefined ? {} : { field }), ...(command === undefined ? {} : { command }) };
+    });
 }
 
 function stateOf(incident: Incident): IncidentState {

@@ -110,3 +110,24 @@ test("buttons fit GitHub's limits", () => {
     expect(identifier.length).toBeLessThanOrEqual(20);
   }
 });
+
+test("after a rotation the comment says where the new value is and how it is read", () => {
+  const dead: IncidentView = {
+    ...incident,
+    state: "dead",
+    deadAt: "2026-11-24T10:04:05.000Z",
+    stored: [
+      {
+        connection: "demo-store",
+        path: "secret/agents/triage",
+        field: "KEY",
+        command: "vault kv get -mount=secret -field=KEY agents/triage",
+      },
+    ],
+  };
+  expect(renderComment(view([dead]))).toContain(
+    "**RK-7F3K:** The new value is in `demo-store:secret/agents/triage`, field `KEY` (`vault kv get -mount=secret -field=KEY agents/triage`).",
+  );
+  expect(renderComment(view([dead], { disclosure: "private" }))).not.toContain("vault kv get");
+  expect(renderComment(view([{ ...dead, state: "rotating" }]))).not.toContain("vault kv get");
+});
