@@ -45,3 +45,8 @@ function below(host: string, domain: string): boolean {
   const name = host.toLowerCase().replace(/\.$/, "");
   return name === domain.toLowerCase() || name.endsWith(`.${domain.toLowerCase()}`);
 }
+
+/** Whether a finding whose identities were looked up is bait, or may be. */
+export function isBait({ evidence }: Pick<Finding, "evidence">): boolean {
+  return evidence.some(({ method }) => method === "honeytoken");
+}

@@ -1,5 +1,6 @@
 import { compareGrades, type Evidence, type Finding, type Grade, type IdentityLink } from "../finding.ts";
 import type { Graph } from "./graph.ts";
+import { honeytokenOf } from "./honeytoken.ts";
 import { credentialNode, type GraphEdge, type GraphIdentity } from "./model.ts";
 
 export interface Links {
@@ -21,14 +22,19 @@ export function linksFor(finding: Finding, graph: Graph): Links {
   const best = new Map<string, Path>();
   for (const path of paths.toSorted(comparePaths)) if (!best.has(path.to)) best.set(path.to, path);
   const chosen = [...best.values()].toSorted(comparePaths).slice(0, mostLinks);
+  const identities = chosen.flatMap(({ to, relation, grade }): IdentityLink[] => {
+    const identity = kinds.get(to);
+    if (identity === undefined) return [];
+    const { id, kind, name, owner } = identity;
+    return [{ id, kind, name, relation, grade, ...(owner === undefined ? {} : { owner }) }];
+  });
+  const bait = honeytokenOf({ ...finding, identities }, graph.declared);
   return {
-    identities: chosen.flatMap(({ to, relation, grade }): IdentityLink[] => {
-      const identity = kinds.get(to);
-      if (identity === undefined) return [];
-      const { id, kind, name, owner } = identity;
-      return [{ id, kind, name, relation, grade, ...(owner === undefined ? {} : { owner }) }];
-    }),
-    evidence: distinct(chosen.flatMap(({ edges }) => edges.flatMap(({ evidence }) => evidence))),
+    identities,
+    evidence: distinct([
+      ...(bait === undefined ? [] : [{ method: "honeytoken", grade: "strong" as const, text: bait }]),
+      ...chosen.flatMap(({ edges }) => edges.flatMap(({ evidence }) => evidence)),
+    ]),
   };
 }
 
