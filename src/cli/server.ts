@@ -30,6 +30,7 @@ import { governanceReaders } from "../store/governance-readers.ts";
 import { startHousekeeping } from "../store/housekeeping.ts";
 import { openQueue } from "../store/queue.ts";
 import { storeReaders } from "../store/readers.ts";
+import { serverState } from "../store/server-state.ts";
 import { accessToken } from "../web/access.ts";
 import type { IncidentOrder } from "../web/act.ts";
 import { createWeb } from "../web/app.ts";
@@ -101,6 +102,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     const web = createWeb({
       readers,
       rollout,
+      numbers: () => serverNumbers(database.db),
       catalogue: {
         playbooks: rekey.playbooks,
         providers: drivers.map(({ manifest }) => manifest),
@@ -163,6 +165,22 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     await database.close();
     throw error;
   }
+}
+
+async function serverNumbers(db: Database["db"]) {
+  const state = await serverState(db);
+  return [
+    { name: "deliveries_waiting", help: "Webhooks that no worker has handled yet", value: state.deliveriesWaiting },
+    { name: "deliveries_oldest_seconds", help: "How long the oldest of them has waited", value: state.deliveriesOldest },
+    { name: "jobs_waiting", help: "Jobs that are due", value: state.jobsWaiting },
+    { name: "jobs_failed", help: "Jobs that were tried as often as allowed", value: state.jobsFailed },
+    { name: "checks_waiting", help: "Pull requests whose scan has not come to an end", value: state.checksWaiting },
+    { name: "messages_waiting", help: "Messages to Slack, Jira and webhooks that were not taken yet", value: state.messagesWaiting },
+    { name: "messages_given_up", help: "Messages that were never taken", value: state.messagesGivenUp },
+    { name: "rotations_running", help: "Rotations under way", value: state.rotationsRunning },
+    { name: "rotations_held", help: "Rotations that wait for a person", value: state.rotationsHeld },
+    { name: "rotations_waiting", help: "Rotations that were asked for and may not start yet", value: state.rotationsWaiting },
+  ];
 }
 
 /** Log-in through the App, through an OpenID provider, or both. */

@@ -13,6 +13,7 @@ import { messagePage } from "./layout.ts";
 import type { IdentityProvider } from "./login/person.ts";
 import { loginRoutes } from "./login/routes.ts";
 import type { Sessions } from "./login/session.ts";
+import { metricsRoutes, type ServerNumbers } from "./metrics.ts";
 import { pageRoutes } from "./pages.ts";
 import type { Catalogue } from "./playbooks.ts";
 import { rateLimit } from "./rate.ts";
@@ -31,6 +32,8 @@ export interface WebOptions {
   readonly decisions?: DecisionGate;
   /** Says who looks, before every page and API route that shows incidents. Absent: whoever reaches this server sees everything. */
   readonly guard?: MiddlewareHandler;
+  /** Numbers of the server itself, for `/metrics`. */
+  readonly numbers?: ServerNumbers;
   /** Log-in of people; then `guard` lets in programs, and who is neither is sent there. */
   readonly login?: { readonly providers: readonly IdentityProvider[]; readonly sessions: Sessions; readonly url: URL; readonly act: Act };
   /** How far Rekey goes in each repository; absent: this server has no GitHub App. */
@@ -83,6 +86,7 @@ export function createWeb(options: WebOptions): Hono {
     rateLimit(600, (context) => viewerOf(context).name),
   );
   if (login !== undefined) app.route("/", actRoutes({ readers, ...login }));
+  app.route("/", metricsRoutes({ readers, now, numbers: options.numbers ?? (async () => []) }));
   const rollout = options.rollout ?? (async () => ({ repositories: [] }));
   app.route("/", apiRoutes({ readers, now, rollout }));
   app.route("/", pageRoutes({ readers, now, catalogue, rollout, ...(login === undefined ? {} : { sessions: login.sessions }) }));

@@ -196,6 +196,13 @@ test("a program's token opens what its scopes name, is kept as a hash, and is re
   const post = await fetch(at(`/incidents/${incident}/act`), { method: "POST", headers: { authorization: `Bearer ${reader}` } });
   expect(post.status).toBe(403);
 
+  const numbers = await create("numbers", { scopes: ["metrics:read"] });
+  const metrics = await (await fetch(at("/metrics"), { headers: { authorization: `Bearer ${numbers}` } })).text();
+  expect(metrics).toMatch(/^rekey_incidents_open\{severity="\w+"\} \d+$/m);
+  expect(metrics).toMatch(/^rekey_deliveries_waiting 0$/m);
+  expect(metrics).toMatch(/^process_cpu_seconds_total /m);
+  expect(metrics, "no repository, owner or identity is a label").not.toMatch(/acme|triage|RK-/);
+
   const other = await create("other", { scopes: ["incidents:read"], repositories: ["acme/nothing"] });
   expect(await get(`/api/v1/incidents/${incident}`, other)).toBe(404);
   expect(await get("/api/v1/incidents", await create("late", { scopes: ["incidents:read"], days: -1 }))).toBe(401);
