@@ -3,20 +3,26 @@ import { join } from "node:path";
 import { Command, Option } from "commander";
 import { loadRuleset } from "../config/detectors.ts";
 import { loadRepositoryConfig } from "../config/repository.ts";
+import type { Ruleset } from "../detector/compile.ts";
 import { ConfigError, UsageError } from "../errors.ts";
+import type { Finding } from "../finding.ts";
 import { identitiesDocument } from "../identity/document.ts";
 import { forTerminal } from "../identity/escape.ts";
 import { buildGraph, type Graph, type SourceFile } from "../identity/graph.ts";
 import { type InventoryOptions, inventoryPaths, isForeignFolder, largestInventoryFile } from "../identity/inventory.ts";
+import { linksFor } from "../identity/links.ts";
 import { type LintProblem, lintDeclared } from "../identity/lint.ts";
 import { mermaid } from "../identity/mermaid.ts";
 import { explainText, identitiesText } from "../identity/text.ts";
 import { scan } from "../scan/scan.ts";
+import { parseAllowedHosts, SeenValues, verifiedFindings } from "./verify-findings.ts";
 
 interface Options {
   readonly format: "text" | "mermaid" | "json";
   readonly explain?: string;
   readonly lint?: true;
+  readonly whoami?: true;
+  readonly verifyHost: string[];
 }
 
 export function command(): Command {
@@ -26,6 +32,13 @@ export function command(): Command {
     .addOption(new Option("--format <format>", "output").choices(["text", "mermaid", "json"]).default("text"))
     .option("--explain <id>", "show one identity, variable, store entry or owner with all evidence (an id, or a name)")
     .option("--lint", "hold .rekey/identities.yml against the repository: exit 1 where they disagree")
+    .option("--whoami", "ask the vendor of each credential whose it is: one read-only call, to the vendor's own host only (docs/verify.md)")
+    .option(
+      "--verify-host <provider=host>",
+      "with --whoami, allow a server that stands beside the value (repeatable)",
+      (one: string, all: readonly string[]) => [...all, one],
+      [],
+    )
     .action(run);
 }
 
@@ -34,16 +47,45 @@ async function run(path: string, options: Options): Promise<void> {
   const { top, scope, keyring } = loadRepositoryConfig(path);
   const files = inventoryFiles(top, { onLeftOut: (reason) => process.stderr.write(`rekey identities: ${reason}\n`) });
   const ruleset = await loadRuleset();
-  const findings = files.flatMap(({ path: name, text }) =>
-    scan({ bytes: Buffer.from(text), origin: { kind: "file", path: name } }, ruleset, keyring),
-  );
-  const graph = buildGraph({ scope, files, findings, storeMatches: [] });
+  if (options.whoami !== true && options.verifyHost.length > 0) throw new UsageError("--verify-host says how to ask; add --whoami");
+  const values = options.whoami === true ? new SeenValues(parseAllowedHosts(options.verifyHost, ruleset)) : undefined;
+  const found = files.flatMap(({ path: name, text }) => {
+    const document = { bytes: Buffer.from(text), origin: { kind: "file" as const, path: name } };
+    return scan(document, ruleset, keyring, (finding, secret) => values?.add(finding, secret, document));
+  });
+  const offline = buildGraph({ scope, files, findings: found, storeMatches: [] });
+  const findings = values === undefined ? found : await asked(found, offline, { values, ruleset, top });
+  const graph = values === undefined ? offline : buildGraph({ scope, files, findings, storeMatches: [] });
   report(graph);
   if (options.lint === true) {
     lint(lintDeclared(graph, scope));
     return;
   }
   process.stdout.write(rendered(graph, options));
+}
+
+/** Bait is known by the identities of the offline graph, so that its values are not sent. */
+async function asked(
+  found: readonly Finding[],
+  graph: Graph,
+  { values, ruleset, top }: { values: SeenValues; ruleset: Ruleset; top: string },
+): Promise<Finding[]> {
+  const linked = found.map((finding) => ({ ...finding, identities: linksFor(finding, graph).identities }));
+  const verified = await verifiedFindings(linked, { values, ruleset, top, progress: process.stderr.isTTY });
+  values.wipe();
+  const known = new Set<string>();
+  for (const { title, location, validity, verification, fingerprint } of verified) {
+    if (validity !== "unknown" || known.has(fingerprint)) continue;
+    known.add(fingerprint);
+    const place = `${forTerminal(location.path ?? location.kind)}:${location.startLine}`;
+    process.stderr.write(`rekey identities: ${place}: ${title}: ${forTerminal(verification?.answer ?? "not asked", 300)}\n`);
+  }
+  return found.map((finding, index) => ({ ...finding, ...validityOf(verified[index]) }));
+}
+
+function validityOf(verified: Finding | undefined): Pick<Finding, "validity" | "verification"> {
+  const { validity, verification } = verified ?? {};
+  return { ...(validity === undefined ? {} : { validity }), ...(verification === undefined ? {} : { verification }) };
 }
 
 function lint(problems: readonly LintProblem[]): void {

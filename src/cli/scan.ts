@@ -89,7 +89,9 @@ async function run(path: string, options: Options): Promise<void> {
   const known = await identified(scanned.kept, { ...scanned, scope: scanned.repository.scope });
   const { ruleset } = scanned;
   const verified =
-    values === undefined ? known : await verifiedFindings(known, { values, ruleset, top: scanned.repository.top, progress: live });
+    values === undefined
+      ? known
+      : await withTold(await verifiedFindings(known, { values, ruleset, top: scanned.repository.top, progress: live }), scanned);
   values?.wipe();
   const chosen = options.onlyActive === true ? activeOf(verified) : verified;
   const ofTree = path !== "-" && !isAddress(path) && !options.history && !options.staged && options.range === undefined;
@@ -99,6 +101,16 @@ async function run(path: string, options: Options): Promise<void> {
   if (options.output === undefined) process.stdout.write(report);
   else writeReport(options.output, report);
   process.exitCode = findings.length > 0 ? 1 : scanned.stats.complete ? 0 : 2;
+}
+
+/** What a vendor says of a credential is evidence of whose it is: the links are made again with it. */
+async function withTold(verified: readonly Finding[], scanned: LocalScan): Promise<Finding[]> {
+  if (verified.every(({ verification }) => verification?.tells === undefined)) return [...verified];
+  const own = scanned.kept.map((finding, index): Finding => {
+    const { validity, verification } = verified[index] ?? finding;
+    return { ...finding, ...(validity === undefined ? {} : { validity }), ...(verification === undefined ? {} : { verification }) };
+  });
+  return identified(own, { ...scanned, scope: scanned.repository.scope });
 }
 
 /** What is left out is counted aloud: nobody shall take an unknown for a dead one. */

@@ -81,6 +81,19 @@ test("each credential is asked about once, only where its server stands beside i
   for (const text of [json.stdout, json.stderr]) for (const value of [live, dead]) expect(text).not.toContain(value.slice(4, 20));
 }, 30_000);
 
+test("what the vendor says of a live value is confirmed evidence of whose it is; identities asks only with --whoami", async () => {
+  const { path, allow } = files();
+  await rekey(path, "identities");
+  expect(calls).toEqual([]);
+  const { stdout } = await rekey(path, "identities", "--whoami", "--verify-host", allow, "--format", "json");
+  const graph = JSON.parse(stdout);
+  expect(graph.identities).toContainEqual(expect.objectContaining({ kind: "service-account", name: "ci" }));
+  expect(graph.edges).toContainEqual(expect.objectContaining({ relation: "authenticates_as", method: "whoami", grade: "confirmed" }));
+  expect(calls.sort()).toEqual(["live", "other"]);
+  const text = await rekey(path, "scan", "--verify", "--verify-host", allow);
+  expect(text.stdout).toContain("service-account ci (authenticates as, confirmed)");
+}, 30_000);
+
 test("without --verify nothing is sent; without an allowed host neither", async () => {
   const { path } = files();
   const plain = await rekey(path, "scan", "--format", "json");
