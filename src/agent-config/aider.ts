@@ -5,6 +5,7 @@ import { noReferences } from "./slot/grammar.ts";
 export const aider: Client = {
   id: "aider",
   agent: "Aider",
+  home: ["~/.aider.conf.yml", "~/.aider*history*", "~/.aider/**"],
   surfaces: [
     {
       paths: ["**/.aider.conf.{yml,yaml}"],

@@ -5,6 +5,7 @@ import { dollarBraces } from "./slot/grammar.ts";
 export const amazonQ: Client = {
   id: "amazon-q",
   agent: "Amazon Q Developer",
+  home: ["~/.aws/amazonq/**/*.json"],
   surfaces: [
     {
       paths: ["**/.aws/amazonq/**/*.json", "**/.amazonq/**/*.json"],

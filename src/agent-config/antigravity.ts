@@ -5,6 +5,7 @@ import { dollarBraces } from "./slot/grammar.ts";
 export const antigravity: Client = {
   id: "antigravity",
   agent: "Antigravity",
+  home: ["~/.gemini/{antigravity,config}/mcp_config.json"],
   surfaces: [
     {
       paths: ["**/.gemini/antigravity/mcp_config.json", "**/.gemini/config/mcp_config.json"],

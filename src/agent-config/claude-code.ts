@@ -10,6 +10,20 @@ const helpers = ["apiKeyHelper", "awsAuthRefresh", "awsCredentialExport", "otelH
 export const claudeCode: Client = {
   id: "claude-code",
   agent: "Claude Code",
+  home: [
+    "{claude}/settings*.json",
+    "{claude}/.credentials.json",
+    "{claude}/.mcp.json",
+    "{claude}/agents/**/*.md",
+    "{claude}/plugins/**/{.mcp,plugin}.json",
+    "{claude}/CLAUDE.md",
+    "{claude}/history.jsonl",
+    "{claude}/projects/**",
+    "~/.claude.json",
+    "/etc/claude-code/*.json",
+    "/Library/Application Support/ClaudeCode/*.json",
+    "C:/Program Files/ClaudeCode/*.json",
+  ],
   surfaces: [
     {
       paths: ["**/.mcp.json", "**/.claude.json", "**/managed-mcp.json", "**/.claude-plugin/plugin.json"],

@@ -5,5 +5,6 @@ import { noReferences } from "./slot/grammar.ts";
 export const claudeDesktop: Client = {
   id: "claude-desktop",
   agent: "Claude Desktop",
+  home: ["{config}/Claude/claude_desktop_config.json"],
   surfaces: [{ paths: ["**/claude_desktop_config.json"], grammar: noReferences, servers: ["/mcpServers/*"] }],
 };

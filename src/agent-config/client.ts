@@ -81,6 +81,12 @@ export interface Client {
   /** What it is where it is not an agent: a proxy is a `model-endpoint`. */
   readonly kind?: IdentityKind;
   readonly surfaces: readonly Surface[];
+  /**
+   * Where it keeps configuration and transcripts on a person's machine: globs that begin with `~`, `/`, a drive, `{config}` (the
+   * system's folder for applications: `~/Library/Application Support`, `%APPDATA%`, `~/.config`), `{data}` (`~/.local/share`), or
+   * the folder that a variable of the client moves: `{claude}`, `{codex}`.
+   */
+  readonly home?: readonly string[];
 }
 
 /** A credential slot of a config file, read with its client's own grammar. Offsets are 0-based bytes of the UTF-8 text, end exclusive. */

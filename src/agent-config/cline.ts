@@ -5,6 +5,10 @@ import { envBraces, noReferences } from "./slot/grammar.ts";
 export const cline: Client = {
   id: "cline",
   agent: "Cline",
+  home: [
+    "~/.cline/data/settings/*.json",
+    "{config}/{Code,Code - Insiders,Cursor}/User/globalStorage/saoudrizwan.claude-dev/{settings/*.json,tasks/**}",
+  ],
   surfaces: [
     { paths: ["**/cline_mcp_settings.json"], grammar: [envBraces], servers: ["/mcpServers/*"] },
     {

@@ -8,6 +8,7 @@ import { noReferences } from "./slot/grammar.ts";
 export const codex: Client = {
   id: "codex",
   agent: "Codex",
+  home: ["{codex}/*.{toml,json,md}", "{codex}/history.jsonl", "{codex}/{sessions,archived_sessions}/**", "/etc/codex/*.toml"],
   surfaces: [
     {
       paths: ["**/.codex/*.toml", "**/codex/{config,requirements}.toml"],

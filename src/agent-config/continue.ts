@@ -5,6 +5,12 @@ import { doubleBraces } from "./slot/grammar.ts";
 export const continueDev: Client = {
   id: "continue",
   agent: "Continue",
+  home: [
+    "~/.continue/*.{json,yaml,yml}",
+    "~/.continue/.env",
+    "~/.continue/{agents,models,mcpServers,assistants}/**",
+    "~/.continue/sessions/*.json",
+  ],
   surfaces: [
     {
       paths: ["**/.continue/**/*.{yaml,yml}", "**/.continue/config.json"],

@@ -5,5 +5,6 @@ import { dollarBraces } from "./slot/grammar.ts";
 export const copilotCli: Client = {
   id: "copilot-cli",
   agent: "Copilot CLI",
+  home: ["~/.copilot/*.json", "~/.copilot/session-state/**"],
   surfaces: [{ paths: ["**/.copilot/mcp-config.json"], grammar: [dollarBraces], servers: ["/mcpServers/*"] }],
 };

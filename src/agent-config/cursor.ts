@@ -7,6 +7,14 @@ const grammar: Grammar = [envBraces, editorVariables];
 export const cursor: Client = {
   id: "cursor",
   agent: "Cursor",
+  home: [
+    "~/.cursor/*.json",
+    "~/.cursor/plugins/**/*.json",
+    "~/.cursor/chats/**",
+    "/etc/cursor/hooks.json",
+    "{config}/Cursor/User/settings.json",
+    "{config}/Cursor/User/{globalStorage,workspaceStorage/*}/state.vscdb",
+  ],
   surfaces: [
     {
       paths: ["**/.cursor/mcp.json", "**/.cursor/plugins/**/mcp.json"],

@@ -5,6 +5,15 @@ import { dollar, dollarBraces, dollarDefault, percent } from "./slot/grammar.ts"
 export const geminiCli: Client = {
   id: "gemini-cli",
   agent: "Gemini CLI",
+  home: [
+    "~/.gemini/*.json",
+    "~/.gemini/.env",
+    "~/.gemini/GEMINI.md",
+    "~/.gemini/extensions/*/{gemini-extension.json,.env}",
+    "~/.gemini/tmp/*/chats/*.json",
+    "~/.gemini/tmp/*/logs.json",
+    "/etc/gemini-cli/settings.json",
+  ],
   surfaces: [
     {
       paths: ["**/.gemini/settings.json", "**/gemini-extension.json", "/etc/gemini-cli/settings.json"],

@@ -14,6 +14,7 @@ const extension: readonly Place[] = [
 export const goose: Client = {
   id: "goose",
   agent: "Goose",
+  home: ["~/.config/goose/*.yaml", "{config}/Block/goose/config/*.yaml", "{data}/goose/sessions/*", "~/.config/goose/recipes/*.yaml"],
   surfaces: [
     { paths: ["**/goose/config.yaml", "**/.goose/**/*.yaml"], grammar: noReferences, servers: ["/extensions/*"], server: extension },
     {

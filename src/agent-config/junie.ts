@@ -5,5 +5,6 @@ import { noReferences } from "./slot/grammar.ts";
 export const junie: Client = {
   id: "junie",
   agent: "Junie",
+  home: ["~/.junie/mcp/mcp.json"],
   surfaces: [{ paths: ["**/.junie/mcp/mcp.json"], grammar: noReferences, servers: ["/mcpServers/*"] }],
 };

@@ -5,5 +5,6 @@ import { dollarBraces } from "./slot/grammar.ts";
 export const kiro: Client = {
   id: "kiro",
   agent: "Kiro",
+  home: ["~/.kiro/settings/mcp.json", "~/.kiro/agents/*.json"],
   surfaces: [{ paths: ["**/.kiro/settings/mcp.json", "**/.kiro/agents/*.json"], grammar: [dollarBraces], servers: ["/mcpServers/*"] }],
 };

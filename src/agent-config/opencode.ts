@@ -5,6 +5,12 @@ import { bareEnv, bareFile } from "./slot/grammar.ts";
 export const openCode: Client = {
   id: "opencode",
   agent: "opencode",
+  home: [
+    "~/.config/opencode/**/*.{json,jsonc}",
+    "{data}/opencode/auth.json",
+    "{data}/opencode/opencode.db",
+    "/etc/opencode/*.{json,jsonc}",
+  ],
   surfaces: [
     {
       paths: ["**/opencode.{json,jsonc}", "**/.opencode/**/*.{json,jsonc}"],

@@ -5,6 +5,7 @@ import { noReferences } from "./slot/grammar.ts";
 export const openHands: Client = {
   id: "openhands",
   agent: "OpenHands",
+  home: ["~/.openhands/*.{toml,json}", "~/.openhands/conversations/**"],
   surfaces: [
     {
       paths: ["**/config.toml", "**/.openhands/**/*.toml"],

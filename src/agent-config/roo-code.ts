@@ -5,6 +5,7 @@ import { envBraces } from "./slot/grammar.ts";
 export const rooCode: Client = {
   id: "roo-code",
   agent: "Roo Code",
+  home: ["{config}/{Code,Code - Insiders,Cursor}/User/globalStorage/rooveterinaryinc.roo-cline/{settings/*.json,tasks/**}"],
   surfaces: [
     { paths: ["**/.roo/mcp.json", "**/rooveterinaryinc.roo-cline/settings/*.json"], grammar: [envBraces], servers: ["/mcpServers/*"] },
   ],

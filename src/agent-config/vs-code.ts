@@ -8,6 +8,12 @@ const grammar: Grammar = [inputBraces, envBraces, editorVariables];
 export const vsCode: Client = {
   id: "vs-code",
   agent: "VS Code",
+  home: [
+    "{config}/{Code,Code - Insiders}/User/{mcp,settings}.json",
+    "{config}/{Code,Code - Insiders}/User/profiles/*/{mcp,settings}.json",
+    "{config}/{Code,Code - Insiders}/User/workspaceStorage/*/chatSessions/*",
+    "{config}/{Code,Code - Insiders}/User/globalStorage/emptyWindowChatSessions/*",
+  ],
   surfaces: [
     {
       paths: ["**/.vscode/mcp.json", "**/Code/User/**/mcp.json", "**/Code - Insiders/User/**/mcp.json"],

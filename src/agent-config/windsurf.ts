@@ -5,6 +5,7 @@ import { envBraces } from "./slot/grammar.ts";
 export const windsurf: Client = {
   id: "windsurf",
   agent: "Windsurf",
+  home: ["~/.codeium/**/mcp_config.json"],
   surfaces: [
     {
       paths: ["**/.codeium/**/mcp_config.json", "**/.windsurf/mcp_config.json"],

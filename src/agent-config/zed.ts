@@ -5,6 +5,7 @@ import { noReferences } from "./slot/grammar.ts";
 export const zed: Client = {
   id: "zed",
   agent: "Zed",
+  home: ["~/.config/zed/settings.json", "{config}/Zed/settings.json"],
   surfaces: [
     {
       paths: ["**/.config/zed/settings.json", "**/.zed/settings.json"],

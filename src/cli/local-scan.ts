@@ -1,4 +1,5 @@
-import { existsSync, statSync } from "node:fs";
+import { existsSync, realpathSync, statSync } from "node:fs";
+import { homedir } from "node:os";
 import { dirname, join, relative, resolve, sep } from "node:path";
 import { loadRuleset, readRepositoryDetectors } from "../config/detectors.ts";
 import { hookEnvironment } from "../config/git-environment.ts";
@@ -10,10 +11,11 @@ import type { Finding } from "../finding.ts";
 import { readObjects } from "../git/cat-file.ts";
 import { gitText } from "../git.ts";
 import type { SourceFile } from "../identity/graph.ts";
-import { inventoryPaths, largestInventoryFile } from "../identity/inventory.ts";
+import { inventoryPaths, isInventoryPath, largestInventoryFile } from "../identity/inventory.ts";
 import { aliasingScan } from "../scan/aliases.ts";
 import { type Suppressed, suppress } from "../scan/suppress.ts";
 import type { Secret } from "../secret.ts";
+import { scanAgentHomes } from "../source/agent-homes.ts";
 import { blobsAt, scanCommitTree } from "../source/commit-tree.ts";
 import { scanHistory } from "../source/history.ts";
 import { resolveRange, scanPush } from "../source/range.ts";
@@ -32,6 +34,8 @@ export interface Target {
   readonly history?: boolean | undefined;
   readonly staged?: boolean | undefined;
   readonly range?: string | undefined;
+  /** What agent clients keep in the home folder, or in the one that is named. */
+  readonly agents?: true | string | undefined;
   readonly detectors?: readonly string[] | undefined;
   readonly baseline?: string | undefined;
   readonly progress?: Progress | undefined;
@@ -57,7 +61,25 @@ export interface LocalScan {
 /** Scans what a person named, with the repository's own rules. What `scan`, `baseline` and `ignore` have in common. */
 export async function localScan(target: Target): Promise<LocalScan> {
   check(target);
+  if (target.agents !== undefined) return scanAgents(target, target.agents === true ? homedir() : target.agents);
   return isAddress(target.path) ? scanRemote(target) : scanHere(target);
+}
+
+/** The rules are those of the home folder, if it is a repository of its own or has a `.rekey`. */
+async function scanAgents(target: Target, folder: string): Promise<LocalScan> {
+  if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory()) throw new UsageError(`expected a home folder; '${folder}' is none`);
+  const home = realpathSync(folder).split(sep).join("/");
+  const repository = loadRepositoryConfig(home, { baseline: target.baseline });
+  const ruleset = await loadRuleset({ folders: target.detectors ?? [], repository: readRepositoryDetectors(repository.top) });
+  const seen = aliasingScan(ruleset, repository.keyring, target.valuesFor?.(ruleset));
+  const files: SourceFile[] = [];
+  const onFile = (path: string, bytes: Buffer) => {
+    if (bytes.length <= largestInventoryFile && isInventoryPath(path)) files.push({ path, text: bytes.toString("utf8") });
+  };
+  const machine = { home, platform: process.platform, environment: target.agents === true ? process.env : {} };
+  const { findings, stats, clients } = scanAgentHomes(machine, { scan: seen.scan, progress: target.progress, onFile });
+  const { kept, suppressed } = suppress(findings, { ...repository, today: today(), aliases: seen.aliases, placed: seen.placed });
+  return { kept, suppressed, stats: { ...stats, clients }, ruleset, repository, prefix: "", files, versions: new Map() };
 }
 
 async function scanHere(target: Target): Promise<LocalScan> {
@@ -157,9 +179,9 @@ async function textsOf(cwd: string, findings: readonly Finding[]): Promise<Map<s
 
 const mostVersions = 200;
 
-function check({ path, history, staged, range }: Target): void {
-  if ([history, staged, range].filter((mode) => mode !== undefined && mode !== false).length > 1)
-    throw new UsageError("expected at most one of --history, --staged and --range");
+function check({ path, history, staged, range, agents }: Target): void {
+  if ([history, staged, range, agents].filter((mode) => mode !== undefined && mode !== false).length > 1)
+    throw new UsageError("expected at most one of --history, --staged, --range and --agents");
   if (path === "-" && (history || staged || range !== undefined))
     throw new UsageError("what is piped in has no history; expected a repository with --history, --staged and --range");
   if (isAddress(path) && (staged || range !== undefined))

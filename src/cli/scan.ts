@@ -24,6 +24,7 @@ interface Options {
   readonly history?: true;
   readonly staged?: true;
   readonly range?: string;
+  readonly agents?: true | string;
   readonly format: Format;
   readonly baseline?: string;
   readonly output?: string;
@@ -41,6 +42,7 @@ export function command(): Command {
     .option("--history", "scan everything that any ref of the repository reaches")
     .option("--staged", "scan what the next commit would add, as it stands in the index")
     .option("--range <a..b>", "scan what the commits of a range add")
+    .option("--agents [home]", "scan what agent clients keep in your home folder: configuration, credentials, transcripts")
     .addOption(new Option("--format <format>", "output").choices(formats).default("text"))
     .option("--baseline <file>", "silence what this file lists (default: .rekey/baseline)")
     .option("--output <file>", "write the report to a file")
@@ -94,10 +96,15 @@ async function run(path: string, options: Options): Promise<void> {
       : await withTold(await verifiedFindings(known, { values, ruleset, top: scanned.repository.top, progress: live }), scanned);
   values?.wipe();
   const chosen = options.onlyActive === true ? activeOf(verified) : verified;
-  const ofTree = path !== "-" && !isAddress(path) && !options.history && !options.staged && options.range === undefined;
+  const ofTree =
+    path !== "-" && !isAddress(path) && !options.history && !options.staged && options.range === undefined && options.agents === undefined;
   const repairable = ofTree && chosen.length > 0 && (options.format === "text" || options.format === "json");
   const findings = repairable ? await (await import("./repairs.ts")).withRepairs(chosen, scanned) : chosen;
-  const report = await render(findings, scanned, { path, started, format: options.format });
+  const report = await render(findings, scanned, {
+    path: options.agents === undefined ? path : undefined,
+    started,
+    format: options.format,
+  });
   if (options.output === undefined) process.stdout.write(report);
   else writeReport(options.output, report);
   process.exitCode = findings.length > 0 ? 1 : scanned.stats.complete ? 0 : 2;
@@ -125,7 +132,7 @@ function activeOf(findings: readonly Finding[]): Finding[] {
 async function render(
   findings: readonly Finding[],
   scanned: LocalScan,
-  { path, started, format }: { path: string; started: string; format: Format },
+  { path, started, format }: { path: string | undefined; started: string; format: Format },
 ): Promise<string> {
   const { stats, prefix, suppressed } = scanned;
   const { default: manifest } = await import("../../package.json", { with: { type: "json" } });
@@ -148,7 +155,10 @@ async function render(
     case "json":
       return jsonReport(below(), stats);
     case "text":
-      return textReport(below(), stats, { suppressed: suppressed.length, prefix: prefix === "" ? "" : typed(path) });
+      return textReport(below(), stats, {
+        suppressed: suppressed.length,
+        prefix: path === undefined ? "~/" : prefix === "" ? "" : typed(path),
+      });
   }
 }
 

@@ -8,15 +8,22 @@ export interface ReportStats {
   readonly bytes: number;
   readonly skipped: readonly { readonly path: string; readonly reason: string }[];
   readonly complete: boolean;
+  readonly clients?: readonly { readonly client: string; readonly agent: string; readonly files: number }[];
 }
 
 /** The object of contracts.md §3 (docs/scan-json.md, docs/schema/scan.schema.json), with a line end. Never holds a value. */
 export function jsonReport(findings: readonly Finding[], stats: ReportStats): string {
-  const { files, bytes, skipped, complete } = stats;
+  const { files, bytes, skipped, complete, clients } = stats;
   const report = {
     version: 1,
     findings: ordered(findings).map(publicFinding),
-    stats: { files, bytes, skipped: skipped.map(({ path, reason }) => ({ path, reason })), complete },
+    stats: present({
+      files,
+      bytes,
+      skipped: skipped.map(({ path, reason }) => ({ path, reason })),
+      complete,
+      clients: clients?.map(({ client, agent, files: count }) => ({ client, agent, files: count })),
+    }),
   };
   return `${JSON.stringify(report, null, 2)}\n`;
 }

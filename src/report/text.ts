@@ -16,11 +16,17 @@ export function textReport(findings: readonly Finding[], stats: ReportStats, { s
   const credentials = new Set(findings.map(({ fingerprint, subject }) => `${fingerprint}|${subject ?? ""}`)).size;
   const places = credentials === findings.length ? "" : ` in ${findings.length} places`;
   const count = findings.length === 0 ? "No credentials" : `${credentials} ${credentials === 1 ? "credential" : "credentials"}${places}`;
+  if (stats.clients !== undefined) lines.push(clientsLine(stats.clients));
   const silenced = suppressed === 0 ? "" : `; ${suppressed} silenced by rules`;
   lines.push(`${count} found, ${stats.files} ${stats.files === 1 ? "file" : "files"} read (${megabytes(stats.bytes)})${silenced}`);
   if (stats.skipped.length > 0) lines.push(`${stats.skipped.length} not or not wholly read:`, ...skippedLines(stats));
   if (!stats.complete) lines.push("The scan is not complete: there may be credentials that it did not see");
   return `${lines.join("\n")}\n`;
+}
+
+function clientsLine(clients: NonNullable<ReportStats["clients"]>): string {
+  if (clients.length === 0) return "No agent client has files here";
+  return `Agent clients here: ${clients.map(({ agent, files }) => `${agent} (${files} ${files === 1 ? "file" : "files"})`).join(", ")}`;
 }
 
 /** Control and format characters could move the cursor or hide text: they are shown as what they are. */
@@ -71,11 +77,15 @@ function place({ location, occurrences }: Finding, prefix: string): string {
   const where =
     location.path === undefined
       ? location.kind.replace("-", " ")
-      : `${printable(prefix + location.path)}:${location.startLine}:${location.startColumn}`;
+      : `${printable((isAbsolute(location.path) ? "" : prefix) + location.path)}:${location.startLine}:${location.startColumn}`;
   const author = location.author === undefined ? "" : ` by ${printable(location.author.name)}`;
   const commit = location.commit === undefined ? "" : `  in commit ${location.commit.slice(0, 12)}${author}`;
   const more = occurrences > 1 ? `  (${occurrences} ${location.commit === undefined ? "places" : "versions"})` : "";
   return `${where}${commit}${more}`;
+}
+
+function isAbsolute(path: string): boolean {
+  return /^(?:\/|[A-Z]:)/.test(path);
 }
 
 function megabytes(bytes: number): string {

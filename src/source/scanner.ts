@@ -13,6 +13,8 @@ export interface Stats {
   readonly skipped: readonly Skipped[];
   /** False where something could not be read: the answer may lack findings. */
   readonly complete: boolean;
+  /** Of a scan of a person's agent clients: which have files here. */
+  readonly clients?: readonly { readonly client: string; readonly agent: string; readonly files: number }[];
 }
 
 export interface Result {

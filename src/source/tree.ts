@@ -112,7 +112,8 @@ function take(paths: Iterator<string>, count: number): string[] {
   return taken;
 }
 
-function scanFile(path: string, name: string, { prefix = "", onFile }: TreeOptions, tally: Tally): Finding[] {
+/** One file; `name` is its path from the root. What cannot be read is in the tally. */
+export function scanFile(path: string, name: string, { prefix = "", onFile }: TreeOptions, tally: Tally): Finding[] {
   let file: number;
   try {
     file = openSync(path, reading);
