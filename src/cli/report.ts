@@ -1,29 +1,55 @@
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import { Command, Option } from "commander";
+import { weekBody } from "../github/week-issue.ts";
 import type { ListedIncident } from "../incident/fold.ts";
 import { summarize } from "../metric/summary.ts";
+import { type WeekReport, weekReport } from "../metric/week-report.ts";
 import { metricsJson } from "../report/metrics-json.ts";
 import { metricsText } from "../report/metrics-text.ts";
 import { incidentIndex } from "../store/incident-index.ts";
+import { weekPage } from "../web/week.ts";
 import { askOwner, databaseLocation, openState } from "./state.ts";
 
 interface Options {
   readonly data?: string;
-  readonly format: "text" | "json";
+  readonly format: "text" | "json" | "html" | "markdown";
 }
 
 /** `rekey report`: where the open credentials are, and how long it takes until a leaked one is dead. */
 export function command(): Command {
   return new Command()
-    .description("Show open leaked credentials and how long it takes until one is proven dead")
+    .description(
+      "Show open leaked credentials and how long it takes until one is proven dead; html and markdown are about the last whole week.",
+    )
     .option("--data <dir>", "directory of the embedded database (default: DATABASE_URL, REKEY_DATA, $XDG_STATE_HOME/rekey/db)")
-    .addOption(new Option("--format <format>", "how to print it").choices(["text", "json"]).default("text"))
+    .addOption(new Option("--format <format>", "how to print it").choices(["text", "json", "html", "markdown"]).default("text"))
     .action(run);
 }
 
 async function run({ data, format }: Options): Promise<void> {
   const incidents = await allIncidents(data);
-  const summary = summarize(incidents, new Date().toISOString());
+  const now = new Date().toISOString();
+  if (format === "markdown") {
+    process.stdout.write(`${weekBody(weekReport(incidents, now))}\n`);
+    return;
+  }
+  if (format === "html") {
+    process.stdout.write(String(await onePage(weekReport(incidents, now))));
+    return;
+  }
+  const summary = summarize(incidents, now);
   process.stdout.write(format === "json" ? `${JSON.stringify(metricsJson(summary), null, 2)}\n` : metricsText(summary, incidents));
+}
+
+/** The page of the dashboard as one file: with its style, without links that lead nowhere. */
+async function onePage(report: WeekReport): Promise<string> {
+  const style = readFileSync(fileURLToPath(new URL("../web/style.css", import.meta.url)), "utf8");
+  return String(await weekPage(report))
+    .replace(/<link rel="icon"[^>]*>\n?/, "")
+    .replace(/<link rel="stylesheet"[^>]*>/, () => `<style>${style}</style>`)
+    .replace(/<header class="top">[\s\S]*?<\/header>/, "")
+    .replaceAll(/<a href="\/[^"]*">([\s\S]*?)<\/a>/g, "$1");
 }
 
 async function allIncidents(data: string | undefined): Promise<readonly ListedIncident[]> {

@@ -84,6 +84,12 @@ export const ServerConfig = z.strictObject({
     )
     .max(50)
     .default([]),
+  reports: z
+    .strictObject({
+      /** Every Monday an issue about the week that has ended, in a private repository. */
+      weekly: z.strictObject({ repository: z.string().regex(/^[\w.-]+\/[\w.-]+$/, "expected owner/name") }).optional(),
+    })
+    .default({}),
   /** Log-in of people on the dashboard. */
   login: z
     .strictObject({

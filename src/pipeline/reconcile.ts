@@ -8,6 +8,7 @@ import { tellOutside } from "./notify.ts";
 import { followRollout } from "./rollout.ts";
 import { redraw } from "./surfaces.ts";
 import { observeValidity } from "./verify.ts";
+import { reportWeek } from "./week-issue.ts";
 
 const second = 1000;
 const minute = 60 * second;
@@ -19,6 +20,7 @@ export function startReconciling(rekey: Rekey): { stop(): Promise<void> } {
     every(rekey, 15 * second, forgotten),
     every(rekey, 15 * second, stages),
     every(rekey, 5 * second, tellOutside),
+    every(rekey, 10 * minute, (of) => reportWeek(of)),
     every(rekey, 5 * minute, missedDeliveries),
     every(rekey, 10 * minute, probeAgain),
   ];

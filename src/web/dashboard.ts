@@ -36,7 +36,7 @@ export function dashboardPage(incidents: readonly ListedIncident[], now: string)
       where(funnel(incidents)),
       again(incidents, now),
       howEnded(automation(incidents)),
-      html`<footer>As of ${time(summary.at)}, ${count(summary.incidents, "incident", "incidents")} in all. <a href="/api/v1/metrics">Numbers as JSON</a>, <a href="/incidents.csv">incidents as CSV</a>.</footer>`,
+      html`<footer>As of ${time(summary.at)}, ${count(summary.incidents, "incident", "incidents")} in all. <a href="/week">The last week, for print</a>, <a href="/api/v1/metrics">numbers as JSON</a>, <a href="/incidents.csv">incidents as CSV</a>.</footer>`,
     ]),
     { here: "/" },
   );

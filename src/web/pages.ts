@@ -1,6 +1,7 @@
 import { type Context, Hono } from "hono";
 import { parseIncidentId } from "../incident/id.ts";
 import { groupBy } from "../metric/groups.ts";
+import { weekReport } from "../metric/week-report.ts";
 import { incidentsCsv } from "../report/incidents-csv.ts";
 import { accountPage } from "./account.ts";
 import { actForms, mayCommand } from "./act.ts";
@@ -16,6 +17,7 @@ import { type Catalogue, playbooksPage } from "./playbooks.ts";
 import type { Readers } from "./readers.ts";
 import { type RolloutView, rolloutFor, rolloutPage } from "./rollout.ts";
 import { sees, viewerOf } from "./viewer.ts";
+import { weekPage } from "./week.ts";
 
 const eventsPerPage = 100;
 
@@ -72,6 +74,7 @@ export function pageRoutes({
   });
   for (const [by, { path }] of Object.entries(groupings) as [keyof typeof groupings, { path: string }][])
     app.get(path, async (context) => context.html(groupsPage(by, groupBy(await visible(context), by, now()), now())));
+  app.get("/week", async (context) => context.html(weekPage(weekReport(await visible(context), now()))));
   app.get("/account", (context) => {
     const session = sessionOf(context);
     const token = session === undefined ? undefined : sessions?.formToken(session);

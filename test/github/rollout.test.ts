@@ -1,6 +1,8 @@
+import { sql } from "kysely";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { confirmRules, followRollout, policyOf, rolloutOverview, rolloutPlan } from "../../src/pipeline/rollout.ts";
 import { redraw } from "../../src/pipeline/surfaces.ts";
+import { reportWeek } from "../../src/pipeline/week-issue.ts";
 import { holdRollout, releaseRollout } from "../../src/store/rollout.ts";
 import { openRouterKey } from "./keys.ts";
 import { type AppWorld, concluded, startApp, until, type WorkingRepository } from "./world.ts";
@@ -14,7 +16,7 @@ const rekey = () => world.server.rekey;
 const file = ".github/rekey.yml";
 
 beforeAll(async () => {
-  world = await startApp({ policy: "rollout: observe" });
+  world = await startApp({ policy: "rollout: observe", more: "reports: { weekly: { repository: acme/payments-api } }\n" });
   app = await world.addRepository("payments-api");
   app.repository.topics = ["agents"];
   organization = await world.addRepository(".github");
@@ -127,6 +129,24 @@ test("a bad file in a head is said with its line; on the default branch the last
     (of) => of?.error?.includes(".github/rekey.yml:2") === true,
   );
   expect(await stage()).toMatchObject({ stage: "block" });
+});
+
+test("the week that has ended becomes one issue, also after a lost answer, and never a public one", async () => {
+  const monday = (issue: { title: string } | undefined) => issue?.title;
+  const issues = () => world.github.state.issues.filter(({ repository }) => repository === app.repository.id);
+  await reportWeek(rekey());
+  await reportWeek(rekey());
+  expect(issues().map(monday)).toEqual([expect.stringMatching(/^Leaked credentials, week of \d{4}-\d{2}-\d{2}$/)]);
+  expect(issues()[0]?.body).toContain("Open by owner");
+  await sql`delete from outbox`.execute(rekey().database.db);
+  await reportWeek(rekey());
+  expect(issues()).toHaveLength(1);
+  await sql`delete from outbox`.execute(rekey().database.db);
+  await sql`update repository set private = false where full_name = 'acme/payments-api'`.execute(rekey().database.db);
+  world.github.state.issues.length = 0;
+  await expect(reportWeek(rekey())).rejects.toThrow("is public");
+  expect(issues()).toEqual([]);
+  await sql`update repository set private = true where full_name = 'acme/payments-api'`.execute(rekey().database.db);
 });
 
 test("a repository may tighten and may not loosen", { timeout: 60_000 }, async () => {

@@ -59,6 +59,8 @@ export async function startApp(
     env?: Record<string, string>;
     /** People log in through GitHub, and through this OpenID provider where it is given as YAML. */
     login?: { oidc?: string };
+    /** Further lines of the configuration. */
+    more?: string;
   } = {},
 ): Promise<AppWorld> {
   const folder = await mkdtemp(join(tmpdir(), "rekey-app-"));
@@ -85,7 +87,7 @@ listen: { port: ${port} }
 connections: { router: { type: openrouter, host: "${provider.url}", credential: "env:PROVIDER_KEY" } }
 security_team: [${options.security ?? "mara"}]
 policy: { ${options.policy ?? "rollout: block"} }
-${options.login === undefined ? "" : loginText(github, port, options.login.oidc)}`,
+${options.login === undefined ? "" : loginText(github, port, options.login.oidc)}${options.more ?? ""}`,
     "test.yml",
   );
   const start = () =>

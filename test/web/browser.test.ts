@@ -59,6 +59,7 @@ test.each([
   ["playbooks", "/playbooks", mixed(3)],
   ["audit", "/audit", mixed(3)],
   ["rollout", "/rollout", mixed(3)],
+  ["week", "/week", mixed(24)],
   ["login", "/login", mixed(3)],
   ["account", "/account", mixed(3)],
   ["incident", "/incidents/RK-7F3K", mixed(3)],
