@@ -81,11 +81,11 @@ const facts = [
 
 /**
  * One read-only call that tells a live value from a refused one (src/provider/declared-check.ts). `{secret}` stands for the value,
- * `{name}` for an attribute of the finding, never in the host.
+ * `{name}` for an attribute of the finding, never in the host. The host `host.invalid` stands for a server of somebody's own.
  */
 const declaredCheck = z
   .strictObject({
-    method: z.literal("GET"),
+    method: z.enum(["GET", "POST"]),
     url: z
       .url({ protocol: /^https$/ })
       .refine((url) => !/[{}]/.test(/^https:\/\/[^/?#]*/.exec(url)?.[0] ?? "{"), "expected a literal host"),
@@ -101,6 +101,12 @@ const declaredCheck = z
       .optional(),
     /** Further headers that the vendor asks for, such as a version. No secret. */
     headers: z.record(z.string().regex(/^[A-Za-z0-9-]+$/), z.string()).optional(),
+    /** POST only: a query of GraphQL, which reads. */
+    query: z
+      .string()
+      .regex(/^(query\b[^{]*)?\{/, "expected a query, '{ viewer { id } }'")
+      .refine((query) => !/\b(mutation|subscription)\b/.test(query), "expected a query that changes nothing")
+      .optional(),
     /** Status of a live value. */
     alive: z.number().int(),
     /** Status of a value that the vendor does not know. Absent = the vendor's refusal may mean something else too. */
@@ -119,8 +125,9 @@ const declaredCheck = z
     /** Other servers issue the same kind of value (an own installation, another region): a refusal by this one says nothing. */
     issued_elsewhere: z.literal(true).optional(),
   })
-  .superRefine(({ url, header, basic, alive, dead, says }, context) => {
+  .superRefine(({ method, query, url, header, basic, alive, dead, says }, context) => {
     const issue = (message: string) => context.addIssue({ code: "custom", message });
+    if ((method === "POST") !== (query !== undefined)) issue("expected a query with POST, and only there: a check reads");
     if (![url, header ?? "", basic ?? ""].some((text) => text.includes("{secret}")))
       issue("expected {secret} in exactly one of header, basic and url");
     if (dead === 403 && says?.dead === undefined)

@@ -86,7 +86,8 @@ async function ask(
       request({
         method: check.method,
         url,
-        headers,
+        headers: check.query === undefined ? headers : { ...headers, "content-type": "application/json" },
+        ...(check.query === undefined ? {} : { body: JSON.stringify({ query: check.query }), safe: true }),
         pins: [pinOf(http.host ?? own)],
         timeout: http.timeout,
         maxBytes,

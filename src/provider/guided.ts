@@ -8,7 +8,8 @@ import { checkValidity } from "./declared-check.ts";
  */
 export function guidedDriver({ id, name, revoke, check }: Detector): Driver {
   const declared = check !== undefined && "method" in check ? check : undefined;
-  const host = declared === undefined ? undefined : new URL(declared.url).host;
+  const named = declared === undefined ? undefined : new URL(declared.url).host;
+  const host = named === "host.invalid" ? undefined : named;
   return {
     manifest: {
       type: `guided/${id}`,

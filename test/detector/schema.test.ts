@@ -16,6 +16,8 @@ const lines = [
   "    examples: { match: ['K=«acme_{alnum:32}»'], no_match: ['K=acme_{alnum:31}'] }",
 ];
 
+const call = "method: POST, url: 'https://api.acme.io/graphql', header: 'Authorization: {secret}', alive: 200, dead: 401";
+
 function problem(change: (text: string) => string): string {
   try {
     parseDetectorFile(change(lines.join("\n")), "detectors/acme.yml");
@@ -56,6 +58,12 @@ test.each<[string, (text: string) => string, RegExp]>([
     (text) => text.replace("revoke: https://acme.io/keys", "revoke: none"),
     /vendor's page \(https:\/\/…\) or 'none: what to do instead'/,
   ],
+  [
+    "a check that could change something",
+    (text) => text.replace("    revoke:", `    check: { ${call}, query: 'mutation { deleteKey }' }\n    revoke:`),
+    /expected a query/,
+  ],
+  ["a check that posts anything else", (text) => text.replace("    revoke:", `    check: { ${call} }\n    revoke:`), /a check reads/],
   ["an identifier with capitals", (text) => text.replace("id: acme-key", "id: AcmeKey"), /acme\.yml:5.*kebab-case/s],
 ])("%s is refused with its line", (_, change, expected) => {
   expect(problem(change)).toMatch(expected);

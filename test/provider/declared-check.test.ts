@@ -30,6 +30,11 @@ beforeAll(async () => {
       context.json(key(context.req.header("authorization")) === live.reveal() ? { ok: true } : { ok: false, error: "invalid_auth" }),
     );
     app.get("/forbidden", (context) => context.json({ err: "You may not list this" }, 403));
+    app.post("/graphql", async (context) => {
+      if (((await context.req.json()) as { query?: string }).query !== "{ viewer { name } }") return context.json({ errors: [] }, 400);
+      const mine = context.req.header("authorization") === live.reveal();
+      return context.json({ data: { viewer: mine ? { name: "mara" } : null } });
+    });
     app.get("/text", (context) => context.text("Unauthorized", 401));
     app.get("/bot/:token/me", (context) =>
       context.req.param("token") === `${live.reveal()}/x` ? context.json({ ok: true }) : context.json({ ok: false }, 404),
@@ -79,6 +84,21 @@ test("where the made-up value gets no answer, the live one is not believed eithe
   expect((await checkValidity(fresh, live, {}, at)).validity).toBe("unknown");
   expect((await checkValidity(fresh, live, {}, at)).validity).toBe("active");
   await counted.stop();
+});
+
+test("a query of GraphQL is sent as one, and its words tell a live value from a dead one with the same status", async () => {
+  const graphql: DeclaredCheck = {
+    method: "POST",
+    url: "https://api.vendor.example/graphql",
+    header: "Authorization: {secret}",
+    query: "{ viewer { name } }",
+    alive: 200,
+    dead: 200,
+    says: { alive: '"viewer":{', dead: '"viewer":null' },
+    tells: { user: "data.viewer.name" },
+  };
+  expect(await checkValidity(graphql, live, {}, http)).toEqual({ validity: "active", code: "200", tells: { user: "mara" } });
+  expect(await checkValidity(graphql, gone, {}, http)).toMatchObject({ validity: "inactive" });
 });
 
 test("a host that is away says unknown", async () => {
