@@ -59,20 +59,19 @@ function noteFor(
   const repair = repaired.repairs[0]?.repair;
   if (repair === undefined) return undefined;
   if (!isRewrite(repair)) return { none: repair.none };
-  const suggestion = suggestionFor(repaired, line, find(repaired.text));
+  const suggestion = suggestionFor(repaired, line);
   return { reference: repair.reference, next: repair.next, ...(suggestion === undefined ? {} : { suggestion }) };
 }
 
 /** The new line or lines, where nothing but the finding's own line changes and no other value stands in what takes its place. */
-function suggestionFor({ text, diff }: FileRepair, line: number, left: readonly Finding[]): string[] | undefined {
+function suggestionFor({ text, diff }: FileRepair, line: number): string[] | undefined {
   const [removed, added] = [diff.filter(({ sign }) => sign === "-"), diff.filter(({ sign }) => sign === "+")];
   if (removed.length !== 1 || removed[0]?.line !== line || added.length === 0) return undefined;
-  const last = line + added.length - 1;
-  if (added.some((one, index) => one.line !== line + index)) return undefined;
-  if (left.some(({ location }) => location.startLine <= last && line <= location.endLine)) return undefined;
   const lines = text
     .split("\n")
-    .slice(line - 1, last)
+    .slice(line - 1, line - 1 + added.length)
     .map((one) => one.replace(/\r$/, ""));
-  return lines.every((one) => one.length <= longestLine) ? lines : undefined;
+  // the diff has no values: what differs from it holds one
+  const same = added.every((one, index) => one.line === line + index && one.text === lines[index]);
+  return same && lines.every((one) => one.length <= longestLine) ? lines : undefined;
 }

@@ -1,3 +1,5 @@
+import { withoutValues } from "../agent-config/slot/mask.ts";
+
 /** A changed line. Numbers are 1-based, of the old file for a removed line and of the new one for an added line. */
 export interface ChangedLine {
   readonly sign: "-" | "+";
@@ -10,13 +12,24 @@ export interface Range {
   readonly end: number;
 }
 
-/** A text in which these places cannot be read. Lines stay lines. */
-export function masked(text: string, ranges: readonly Range[]): string {
-  let result = text;
-  for (const { start, end } of ranges.toSorted((a, b) => b.start - a.start)) {
-    result = `${result.slice(0, start)}…${result.slice(start, end).replace(/[^\n]/g, "")}${result.slice(end)}`;
+/**
+ * A text in which neither these places nor these values can be read, nor anything else that looks random: the scan may not see a value
+ * that is glued to another text. Lines stay lines.
+ */
+export function masked(text: string, ranges: readonly Range[], values: readonly string[]): string {
+  const hide = (part: string) => `…${part.replace(/[^\n]/g, "")}`;
+  const parts: string[] = [];
+  let at = 0;
+  for (const { start, end } of ranges.toSorted((a, b) => a.start - b.start)) {
+    if (start < at) continue;
+    parts.push(text.slice(at, start), hide(text.slice(start, end)));
+    at = end;
   }
-  return result;
+  const hidden = parts.join("") + text.slice(at);
+  // a value that the scan no longer sees once the text around it has changed
+  return withoutValues(
+    values.reduce((result, value) => (value.trim() === "" ? result : result.replaceAll(value, () => hide(value))), hidden),
+  );
 }
 
 /** More lines than this between the first and the last change are shown as one block. */

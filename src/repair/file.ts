@@ -24,73 +24,74 @@ export interface FileRepair {
 
 interface Place extends Range {
   readonly finding: Finding;
-  /** An earlier repair changed its text too. */
-  readonly edited: boolean;
+  /** What became of it through the repair of another one; absent = nothing. */
+  readonly settled?: Rewrite | NoRewrite;
 }
+
+/** Findings of one file, at most: each needs two looks at the whole of it. */
+const mostRepairs = 200;
 
 /** Repairs one finding after the other, each in the text that the one before left, and keeps only what takes its value out of the file. */
 export function repairFile({ path, text, findings, variable, scan, kubernetesSecret }: FileInput): FileRepair {
-  let now = text;
-  let known = scan(text);
-  let places = findings
-    .map((finding): Place => ({ finding, ...rangeIn(text, finding), edited: false }))
+  const first = scan(text);
+  let [now, known] = [text, first];
+  let places: Place[] = rangesIn(text, findings)
+    .map((range, index) => ({ ...range, finding: findings[index] as Finding }))
     .toSorted((a, b) => a.start - b.start);
   const repairs: { finding: Finding; repair: Rewrite | NoRewrite }[] = [];
   for (let place = places.shift(); place !== undefined; place = places.shift()) {
-    const { finding, start, end, edited } = place;
-    if (edited) {
-      repairs.push({ finding, repair: goneWith(repairs.at(-1)?.repair) });
-      continue;
-    }
-    const repair = repairOf({ path, text: now, start, end, finding, variable: variable(finding), kubernetesSecret });
-    if (!isRewrite(repair)) {
-      repairs.push({ finding, repair });
-      continue;
-    }
-    const after = applied(now, repair.edits);
-    const left = scan(after);
-    if (countOf(finding, left) >= countOf(finding, known)) {
-      repairs.push({ finding, repair: { none: "the value would still stand in the file; take it out by hand" } });
-      continue;
-    }
+    const { finding, start, end, settled } = place;
+    const repair = settled ?? (repairs.length < mostRepairs ? repairOne() : tooMany);
     repairs.push({ finding, repair });
-    places = places.map(
-      (other): Place => ({
-        ...other,
-        start: moved(other.start, repair.edits),
-        end: moved(other.end, repair.edits),
-        edited: repair.edits.some((edit) => edit.start < other.end && other.start < edit.end),
-      }),
-    );
-    [now, known] = [after, left];
+
+    function repairOne(): Rewrite | NoRewrite {
+      const one = repairOf({ path, text: now, start, end, finding, variable: variable(finding), kubernetesSecret });
+      if (!isRewrite(one)) return one;
+      const after = applied(now, one.edits);
+      const left = scan(after);
+      if (countOf(finding, left) >= countOf(finding, known))
+        return { none: "the value would still stand in the file; take it out by hand" };
+      places = places.map((other) => follow(other, one, { known, left }));
+      [now, known] = [after, left];
+      return one;
+    }
   }
-  const hidden = masked(
-    text,
-    scan(text).map((finding) => rangeIn(text, finding)),
-  );
-  const shown = masked(
-    now,
-    known.map((finding) => rangeIn(now, finding)),
-  );
-  return { text: now, repairs, diff: changedLines(text, now, hidden, shown) };
+  const values = [...new Set(rangesIn(text, first).map((range) => text.slice(range.start, range.end)))];
+  return {
+    text: now,
+    repairs,
+    diff: changedLines(text, now, masked(text, rangesIn(text, first), values), masked(now, rangesIn(now, known), values)),
+  };
 }
 
-/** UTF-16 offsets of what a finding's locator says in bytes. */
-export function rangeIn(text: string, { locator }: Finding): Range {
-  const bytes = Buffer.from(text);
+const tooMany: NoRewrite = { none: `more than ${mostRepairs} values stand in this file; repair what is shown and run it again` };
+
+/** Where a place is after a repair, and whether that repair took it with it or only moved what it stands in. */
+function follow(place: Place, repair: Rewrite, { known, left }: { known: readonly Finding[]; left: readonly Finding[] }): Place {
+  const { finding, start, end } = place;
+  const range = { start: moved(start, repair.edits), end: moved(end, repair.edits) };
+  if (!repair.edits.some((edit) => edit.start < end && start < edit.end)) return { ...place, ...range };
+  const gone = countOf(finding, left) < countOf(finding, known);
   return {
-    start: bytes.subarray(0, locator.byteStart).toString().length,
-    end: bytes.subarray(0, locator.byteEnd).toString().length,
+    ...place,
+    ...range,
+    settled: gone ? { ...repair, edits: [] } : { none: "it stands in a text that another repair changed; run it again" },
   };
+}
+
+/** UTF-16 offsets of what the findings' locators say in bytes, in their order. */
+export function rangesIn(text: string, findings: readonly Finding[]): Range[] {
+  const bytes = Buffer.from(text);
+  const offsets = new Map<number, number>();
+  let [byte, at] = [0, 0];
+  for (const offset of findings.flatMap(({ locator }) => [locator.byteStart, locator.byteEnd]).sort((a, b) => a - b)) {
+    at += bytes.subarray(byte, offset).toString().length;
+    byte = offset;
+    offsets.set(offset, at);
+  }
+  return findings.map(({ locator }) => ({ start: offsets.get(locator.byteStart) ?? 0, end: offsets.get(locator.byteEnd) ?? 0 }));
 }
 
 function countOf({ fingerprint }: Finding, all: readonly Finding[]): number {
   return all.filter((one) => one.fingerprint === fingerprint).length;
-}
-
-/** Another value of the same place went with it. */
-function goneWith(repair: Rewrite | NoRewrite | undefined): Rewrite | NoRewrite {
-  return repair !== undefined && isRewrite(repair)
-    ? { ...repair, edits: [] }
-    : { none: "it stands beside a value that could not be repaired" };
 }

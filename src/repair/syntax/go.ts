@@ -6,7 +6,7 @@ const os = '"os"';
 export const go: Language = {
   files: /\.go$/i,
   quotes: '"`',
-  rewrite({ text, variable }, literal, bare) {
+  rewrite({ text, start, end, variable }, literal, bare) {
     const from = lineStart(text, literal.start);
     const line = text.slice(from, literal.start);
     const constant = /^\s*const\s+(?=\w+(?:\s+string)?\s*=\s*$)/.exec(line);
@@ -14,8 +14,13 @@ export const go: Language = {
       return { none: `a constant cannot be read from the environment; make it a variable, os.Getenv("${variable}")` };
     const read = `os.Getenv("${variable}")`;
     const { quote, before, after } = literal;
-    const text_ = [before === "" ? "" : `${quote}${before}${quote} + `, read, after === "" ? "" : ` + ${quote}${after}${quote}`].join("");
-    const edits: Edit[] = [{ start: literal.start, end: literal.end, text: text_ }];
+    // only the value's own place changes: other values may stand in the same string
+    const edit: Edit = {
+      start: before === "" ? literal.start : start,
+      end: after === "" ? literal.end : end,
+      text: `${before === "" ? "" : `${quote} + `}${read}${after === "" ? "" : ` + ${quote}`}`,
+    };
+    const edits: Edit[] = [edit];
     if (constant !== null) edits.unshift({ start: from, end: from + constant[0].length, text: constant[0].replace("const", "var") });
     return withImport(text, bare, { ...replaced(literal, read, variable), edits });
   },

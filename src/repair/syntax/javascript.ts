@@ -15,21 +15,22 @@ export const javascript: Language = {
     if (/\bimport\.meta\.env\b/.test(text))
       return { none: "this file is built for browsers (import.meta.env), where every value can be read; call the vendor from a server" };
     const attribute = /x$/i.test(path) && /[\w-]=$/.test(before);
-    const wrap = (expression: string) => (attribute ? `{${expression}}` : expression);
     const fallback = /process\.env\.([A-Za-z_]\w{0,99})\s{0,8}(?:\|\||\?\?)\s{0,8}$/.exec(before);
     if (fallback !== null && literal.whole) {
       const name = fallback[1] ?? variable;
       return replaced({ ...literal, start: literal.start - fallback[0].length }, `${environment}.${name}`, name);
     }
     const read = `${environment}.${variable}`;
-    if (literal.whole) return replaced(literal, wrap(read), variable);
+    if (literal.whole) return replaced(literal, attribute ? `{${read}}` : read, variable);
     const reference = `\${${read}}`;
     const filled = { ...replaced(literal, reference, variable), edits: [{ start, end, text: reference }] };
     if (literal.quote === "`") return filled;
     if (/[\\`]|\$\{/.test(literal.before + literal.after)) return partOf(variable);
-    return {
-      ...filled,
-      edits: [{ start: literal.start, end: literal.end, text: wrap(`\`${literal.before}${reference}${literal.after}\``) }],
-    };
+    const edits = [
+      { start: literal.start, end: literal.start + 1, text: attribute ? "{`" : "`" },
+      ...filled.edits,
+      { start: literal.end - 1, end: literal.end, text: attribute ? "`}" : "`" },
+    ];
+    return { ...filled, edits };
   },
 };
