@@ -29,8 +29,8 @@ export interface Origin {
 export interface Document {
   readonly bytes: Uint8Array;
   readonly origin: Origin;
-  /** Told, in words for a person, what of the document was not looked at. */
-  readonly onUnread?: (reason: string) => void;
+  /** Told, in words for a person, what of the document was not looked at. `hole`: not even as it stands, so the scan is not complete. */
+  readonly onUnread?: (reason: string, hole: boolean) => void;
 }
 
 /** A place that was not (wholly) read, and why, in words for a person. */

@@ -10,21 +10,35 @@ export interface Decoded {
   readonly bytes: Uint8Array;
 }
 
-/** What one scan may decode: stretches a level and bytes of one stretch. More is left undecoded, never half decoded. */
-const limits = { stretches: 2000, bytes: 1 << 20 };
+/**
+ * What one scan may decode: stretches of a level that give text, stretches that are tried, and bytes of one. More is left undecoded,
+ * never half decoded, and `onLimit` is told.
+ */
+const limits = { texts: 2000, tries: 200_000, bytes: 1 << 20 };
+/** So much of a stretch that is too long tells whether it would have given text. */
+const probe = 4096;
 
 /** Every stretch that is plausibly text in base64, base64url, hex, percent or backslash escapes. Linear in the input. */
-export function* decodings(bytes: Uint8Array): Generator<Decoded> {
+export function* decodings(bytes: Uint8Array, onLimit?: (reason: string) => void): Generator<Decoded> {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  let count = 0;
+  let [texts, tries] = [0, 0];
   for (const [find, steps] of finders) {
     for (const { start, end } of find(buffer)) {
-      if (++count > limits.stretches) return;
-      if (end - start > limits.bytes) continue;
-      const encoded = buffer.toString("latin1", start, end);
+      if (++tries > limits.tries || texts > limits.texts) {
+        onLimit?.(`more than ${texts > limits.texts ? limits.texts : limits.tries} encoded stretches: the rest was not decoded`);
+        return;
+      }
+      const isLong = end - start > limits.bytes;
+      const encoded = buffer.toString("latin1", start, isLong ? start + probe : end);
       for (const step of steps) {
         const decoded = undo(step, encoded);
-        if (decoded !== undefined) yield { start, end, step, bytes: decoded };
+        if (decoded === undefined) continue;
+        if (isLong) {
+          onLimit?.(`an encoded stretch of more than ${limits.bytes} bytes was not decoded`);
+          break;
+        }
+        texts++;
+        yield { start, end, step, bytes: decoded };
       }
     }
   }
@@ -37,7 +51,7 @@ const finders: readonly [(bytes: Buffer) => Generator<Stretch>, readonly DecodeS
 ];
 
 /** A word holds this much on each side of an escape, at most: one line of a minified file is not one word. */
-const wordReach = 4096;
+const wordReach = 32 << 10;
 
 /** The words that hold an escape, which begins with `sign`. Each character is looked at once, however long the line is. */
 function* around(bytes: Buffer, sign: number, mark: RegExp): Generator<Stretch> {

@@ -1,6 +1,7 @@
 import type { AgentConfig, ConfigSlot } from "../agent-config/index.ts";
 import { readAgentConfig } from "../agent-config/index.ts";
 import { decodings, undo } from "../decode/decode.ts";
+import { utf16Of } from "../decode/utf16.ts";
 import type { Ruleset } from "../detector/compile.ts";
 import type { DecodeStep, Document, Locator } from "../document.ts";
 import { type Evidence, type Finding, findingId, type Slot } from "../finding.ts";
@@ -36,25 +37,29 @@ export function scan(
   keyring: Keyring,
   onValue?: (finding: Finding, secret: Secret) => void,
 ): Finding[] {
-  const { bytes, decode } = transcoded(document.bytes);
+  const { bytes, decode, mark } = transcoded(document.bytes);
   const text = () => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("utf8");
   const path = document.origin.path ?? "";
-  const config = decode.length === 0 ? readAgentConfig(path, text) : undefined;
+  const config = readAgentConfig(path, text);
   const leaves = decode.length === 0 ? [...(readTranscript(path, text, () => headOf(bytes)) ?? [])] : [];
 
   let tooMany = false;
-  const onTooMany = () => {
-    tooMany = true;
+  const limit: Limits = {
+    onTooMany: () => {
+      tooMany = true;
+    },
+    // what is encoded is rarer than what is not: the text itself was read
+    onUndecoded: (reason) => document.onUnread?.(reason, false),
   };
   const every = unique([
-    ...inView({ bytes, decode, depth: maxDepth }, ruleset, onTooMany),
-    ...leaves.filter((leaf) => leaf.escaped).flatMap((leaf) => inLeaf(leaf, ruleset, onTooMany)),
+    ...inView({ bytes, decode, depth: maxDepth }, ruleset, limit),
+    ...leaves.filter((leaf) => leaf.escaped).flatMap((leaf) => inLeaf(leaf, ruleset, limit)),
     ...(config === undefined
       ? []
       : slotMatches(config, bytes, ruleset).map((match) => ({ match, start: match.start, end: match.end, decode }))),
   ]);
   if (every.length === 0) return [];
-  if (tooMany || every.length > maxFindings) document.onUnread?.(`more than ${maxFindings} credentials: the rest was left out`);
+  if (tooMany || every.length > maxFindings) document.onUnread?.(`more than ${maxFindings} credentials: the rest was left out`, true);
   const placed = every.slice(0, maxFindings);
 
   const index = new LineIndex(bytes);
@@ -71,7 +76,7 @@ export function scan(
       slot,
       leaf: leafAt(leaves, entry),
       secret,
-      wide: decode.length > 0 ? bytes : undefined,
+      wide: decode.length > 0 ? { bytes, mark } : undefined,
     });
     onValue?.(finding, secret);
     secret.wipe();
@@ -110,23 +115,22 @@ function headOf(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.byteLength, 4096)).toString("utf8");
 }
 
-/** UTF-16 with a byte order mark becomes UTF-8 before anything looks at it. */
-function transcoded(bytes: Uint8Array): { bytes: Uint8Array; decode: readonly DecodeStep[] } {
-  const step: DecodeStep | undefined =
-    bytes[0] === 0xff && bytes[1] === 0xfe ? "utf-16le" : bytes[0] === 0xfe && bytes[1] === 0xff ? "utf-16be" : undefined;
-  if (step === undefined) return { bytes, decode: [] };
-  const even = bytes.subarray(2, bytes.length - (bytes.length % 2));
-  return { bytes: undo(step, Buffer.from(even).toString("latin1")) ?? bytes, decode: [step] };
+/** UTF-16 becomes UTF-8 before anything looks at it. `mark`: bytes of a byte order mark. */
+function transcoded(bytes: Uint8Array): { bytes: Uint8Array; decode: readonly DecodeStep[]; mark: number } {
+  const wide = utf16Of(bytes);
+  if (wide === undefined) return { bytes, decode: [], mark: 0 };
+  const even = bytes.subarray(wide.mark, bytes.length - (bytes.length % 2));
+  return { bytes: undo(wide.step, Buffer.from(even).toString("latin1")) ?? bytes, decode: [wide.step], mark: wide.mark };
 }
 
 /** Matches of a view, then of whatever it encodes. In a decoded view every match has the place of the encoded text. */
-function inView({ bytes, decode, depth, fixed, lead = 0 }: View, ruleset: Ruleset, onTooMany?: () => void): Placed[] {
-  const found: Placed[] = matchBytes(bytes, ruleset, onTooMany)
+function inView({ bytes, decode, depth, fixed, lead = 0 }: View, ruleset: Ruleset, limit?: Limits): Placed[] {
+  const found: Placed[] = matchBytes(bytes, ruleset, limit?.onTooMany)
     .filter((match) => match.start >= lead)
     .map((match) => ({ match, start: fixed?.start ?? match.start, end: fixed?.end ?? match.end, decode }));
   if (depth === 0) return found;
   const sure = new Spans(fixed === undefined ? found.filter(certain) : []);
-  for (const stretch of decodings(bytes)) {
+  for (const stretch of decodings(bytes, limit?.onUndecoded)) {
     if (stretch.start < lead) continue;
     if (sure.overlapping(stretch, (entry) => entry.start <= stretch.start && entry.end >= stretch.end) !== undefined) continue;
     const before = leadOf(bytes, stretch.start);
@@ -137,9 +141,15 @@ function inView({ bytes, decode, depth, fixed, lead = 0 }: View, ruleset: Rulese
       fixed: fixed ?? { start: stretch.start, end: stretch.end },
       lead: before.length,
     };
-    found.push(...inView(view, ruleset, onTooMany));
+    found.push(...inView(view, ruleset, limit));
   }
   return found;
+}
+
+/** Who is told of what was left out. */
+interface Limits {
+  readonly onTooMany: () => void;
+  readonly onUndecoded: (reason: string) => void;
 }
 
 /** A text, or what a part of it encodes. */
@@ -166,9 +176,9 @@ function certain({ match }: Placed): boolean {
   return match.confidence === "high" && !match.rule.detector.fallback;
 }
 
-function inLeaf(leaf: Leaf, ruleset: Ruleset, onTooMany: () => void): Placed[] {
+function inLeaf(leaf: Leaf, ruleset: Ruleset, limit: Limits): Placed[] {
   const fixed = { start: leaf.byteStart, end: leaf.byteEnd };
-  return inView({ bytes: Buffer.from(leaf.text), decode: ["json-string"], depth: maxDepth - 1, fixed }, ruleset, onTooMany);
+  return inView({ bytes: Buffer.from(leaf.text), decode: ["json-string"], depth: maxDepth - 1, fixed }, ruleset, limit);
 }
 
 /**
@@ -212,7 +222,7 @@ interface Context {
   readonly leaf: Leaf | undefined;
   readonly secret: Secret;
   /** The transcoded bytes, where the document was UTF-16: offsets then count its units. */
-  readonly wide: Uint8Array | undefined;
+  readonly wide: { readonly bytes: Uint8Array; readonly mark: number } | undefined;
 }
 
 function toFinding({ match, start, end, decode }: Placed, { document, index, keyring, slot, leaf, secret, wide }: Context): Finding {
@@ -222,7 +232,8 @@ function toFinding({ match, start, end, decode }: Placed, { document, index, key
   const pointer = slot?.pointer ?? leaf?.pointer;
   const [from, to] = [index.position(start), index.position(end)];
   const allowed = /rekey:allow(?:\s+([^\n\r]{1,200}))?/.exec(index.lineAround(start));
-  const offset = (at: number) => (wide === undefined ? at : 2 + 2 * Buffer.from(wide.subarray(0, at)).toString("utf8").length);
+  const offset = (at: number) =>
+    wide === undefined ? at : wide.mark + 2 * Buffer.from(wide.bytes.subarray(0, at)).toString("utf8").length;
   return {
     id: findingId({ committed, subject: match.subject, detector: detector.id, path: origin.path, pointer }),
     detector: detector.id,

@@ -5,7 +5,7 @@ import { isArchive, scanArchive } from "./archive.ts";
 import { type Commit, type CommitInfo, gitLog, type LogOptions } from "./git-log.ts";
 import { isLfsPointer } from "./lfs.ts";
 import { type Packs, searchPack } from "./packs.ts";
-import { findingKey, isStructured, mayBeStructured, type ScannerOptions, type Tally } from "./scanner.ts";
+import { findingKey, isClean, isStructured, mayBeStructured, type ScannerOptions, type Tally } from "./scanner.ts";
 import type { WorkerPool } from "./worker-pool.ts";
 
 export interface CommitScan extends LogOptions, Pick<ScannerOptions, "scan"> {
@@ -52,7 +52,7 @@ export async function scanCommits(options: CommitScan): Promise<Ranked[]> {
   for (const { blob, path } of options.more ?? []) places.addBlob(blob, path, undefined);
   await searched;
   if (pool === undefined)
-    for (const pack of packs?.searched ?? []) searchPack(pack, (bytes) => options.scan({ bytes, origin: { kind: "file" } }).length === 0);
+    for (const pack of packs?.searched ?? []) searchPack(pack, (bytes) => isClean({ bytes, origin: { kind: "file" } }, options.scan));
 
   const left = [...places.blobs()].filter((blob) => !isDone(blob, places, options));
   for await (const object of readObjects(cwd, left, { maxBytes: maxBlob, ...(env === undefined ? {} : { env }) })) {

@@ -1,3 +1,5 @@
+import { utf16Of } from "../decode/utf16.ts";
+
 /** Lines around what is new that any pattern needs: names before a value, words near it, the parts of a pair. */
 const lines = 6;
 /** Of those lines at most so much, and of text without line ends at least. Bytes. */
@@ -87,5 +89,5 @@ function withBlock(bytes: Buffer, first: number, last: number, start: number): [
 
 /** UTF-16: its lines are not what ends in a byte 10. */
 export function isWide(bytes: Buffer): boolean {
-  return bytes.length >= 2 && (bytes.readUInt16BE(0) === 0xfffe || bytes.readUInt16BE(0) === 0xfeff);
+  return utf16Of(bytes) !== undefined;
 }

@@ -1,3 +1,4 @@
+import { type Utf16, utf16Of } from "../decode/utf16.ts";
 import type { Origin } from "../document.ts";
 import type { Finding } from "../finding.ts";
 import { folded, type Tally } from "./scanner.ts";
@@ -12,7 +13,8 @@ const overlap = 64 << 10;
  */
 export function scanPieces(size: number, read: (position: number, length: number) => Buffer, origin: Origin, tally: Tally): Finding[] {
   const found: Finding[] = [];
-  const mark = byteOrderMark(read(0, 2));
+  const wide = utf16Of(Buffer.from(read(0, 4096)));
+  const mark = Buffer.from(read(0, wide?.mark ?? 0));
   const before = { lines: 0, columns: 0 };
   for (let at = 0; at < size; at += pieceSize - overlap) {
     const raw = read(at, Math.min(pieceSize, size - at));
@@ -25,7 +27,7 @@ export function scanPieces(size: number, read: (position: number, length: number
       if (at > 0 && finding.locator.byteEnd - shift <= overlap) continue;
       found.push(moved(finding, before, at - shift));
     }
-    advance(before, raw.subarray(0, pieceSize - overlap), mark);
+    advance(before, raw.subarray(0, pieceSize - overlap), wide);
   }
   tally.skip(origin.path ?? origin.kind, `${size} bytes: read in pieces, without the parsers that need a whole file`, false);
   return folded(found);
@@ -54,15 +56,9 @@ function moved(finding: Finding, { lines, columns }: Before, bytes: number): Fin
   };
 }
 
-function byteOrderMark(head: Buffer): Buffer {
-  const mark = head.toString("hex");
-  return mark === "fffe" || mark === "feff" ? Buffer.from(head) : Buffer.alloc(0);
-}
-
-function advance(before: Before, bytes: Buffer, mark: Buffer): void {
-  const wide = mark.length === 2;
-  const low = mark[0] === 0xfe ? 1 : 0;
-  const isLineEnd = (at: number) => !wide || (at % 2 === low && bytes[low === 0 ? at + 1 : at - 1] === 0);
+function advance(before: Before, bytes: Buffer, wide: Utf16 | undefined): void {
+  const low = wide?.step === "utf-16be" ? 1 : 0;
+  const isLineEnd = (at: number) => wide === undefined || (at % 2 === low && bytes[low === 0 ? at + 1 : at - 1] === 0);
   let last = -1;
   for (let at = bytes.indexOf(10); at !== -1; at = bytes.indexOf(10, at + 1)) {
     if (!isLineEnd(at)) continue;
@@ -70,6 +66,6 @@ function advance(before: Before, bytes: Buffer, mark: Buffer): void {
     last = at;
   }
   const rest = bytes.subarray(last + 1);
-  const units = wide ? rest.length >> 1 : rest.toString("utf8").length;
+  const units = wide !== undefined ? rest.length >> 1 : rest.toString("utf8").length;
   before.columns = last === -1 ? before.columns + units : units;
 }

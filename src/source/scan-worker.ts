@@ -5,6 +5,7 @@ import type { Document } from "../document.ts";
 import { scan } from "../scan/scan.ts";
 import { scopeSalt } from "../secret.ts";
 import { searchPack } from "./packs.ts";
+import { isClean } from "./scanner.ts";
 import { clearFile } from "./tree.ts";
 import type { Answer, Task, WorkerSetup } from "./worker-pool.ts";
 
@@ -15,17 +16,17 @@ import type { Answer, Task, WorkerSetup } from "./worker-pool.ts";
 const { files, engine } = workerData as WorkerSetup;
 const ruleset = await compileDetectors(files, lazily(await loadRegexEngine(engine)));
 const keyring = { tenant: [], salts: [scopeSalt("worker")] };
-const isClean = (document: Document) => scan(document, ruleset, keyring).length === 0;
+const clean = (document: Document) => isClean(document, (one) => scan(one, ruleset, keyring));
 
 parentPort?.on("message", (task: Task) => {
   const answer: Answer =
     task.kind === "pack"
       ? { number: task.number, sizes: searched(task.packs) }
-      : { number: task.number, sizes: Float64Array.from(task.paths, (path) => clearFile(task.root, path, task.prefix, isClean)) };
+      : { number: task.number, sizes: Float64Array.from(task.paths, (path) => clearFile(task.root, path, task.prefix, clean)) };
   parentPort?.postMessage(answer);
 });
 
 function searched(packs: Extract<Task, { kind: "pack" }>["packs"]): Float64Array {
-  for (const pack of packs) searchPack(pack, (bytes) => isClean({ bytes, origin: { kind: "file" } }));
+  for (const pack of packs) searchPack(pack, (bytes) => clean({ bytes, origin: { kind: "file" } }));
   return new Float64Array();
 }

@@ -3,6 +3,15 @@ import type { Document, Skipped } from "../document.ts";
 import { type Finding, findingId, fingerprintableBits } from "../finding.ts";
 import { mayBeTranscript, transcriptFor } from "../transcript/index.ts";
 
+/** Whether a document holds nothing, and nothing has to be said about it. */
+export function isClean(document: Document, scan: Scan): boolean {
+  let silent = true;
+  const onUnread = () => {
+    silent = false;
+  };
+  return scan({ ...document, onUnread }).length === 0 && silent;
+}
+
 /** How a source turns a document into findings; ruleset and keyring stand behind it. Must not keep `document.bytes`. */
 export type Scan = (document: Document) => readonly Finding[];
 
@@ -60,7 +69,7 @@ export class Tally {
 
   /** As `read` for a document that was counted already: the same blob at another path, a further piece of a file. */
   again(document: Document): Finding[] {
-    const onUnread = (reason: string) => this.skip(document.origin.path ?? document.origin.kind, reason, true);
+    const onUnread = (reason: string, hole: boolean) => this.skip(document.origin.path ?? document.origin.kind, reason, hole);
     return folded(numbered(this.#options.scan({ ...document, onUnread })));
   }
 
