@@ -89,13 +89,11 @@ export const clients: readonly Client[] = [
 const globs = clients.flatMap((client) =>
   client.surfaces.flatMap((surface) => surface.paths.map((path) => ({ client, surface, matches: picomatch(path, { dot: true }) }))),
 );
+/** The globs of every file that some client reads. */
+export const surfacePaths: readonly string[] = clients.flatMap((client) => client.surfaces.flatMap((surface) => surface.paths));
+
 /** One test that turns nearly all paths away. */
-const anyGlob = new RegExp(
-  clients
-    .flatMap((client) => client.surfaces.flatMap((surface) => surface.paths))
-    .map((path) => picomatch.makeRe(path, { dot: true }).source)
-    .join("|"),
-);
+const anyGlob = new RegExp(surfacePaths.map((path) => picomatch.makeRe(path, { dot: true }).source).join("|"));
 
 /** The client that reads the file at this path, if one does. Paths use `/`, relative to any root. */
 export function clientFor(path: string): Client | undefined {

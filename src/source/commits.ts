@@ -2,10 +2,11 @@ import type { Origin } from "../document.ts";
 import type { Finding } from "../finding.ts";
 import { readObjects } from "../git/cat-file.ts";
 import { isArchive, scanArchive } from "./archive.ts";
-import { type Commit, type CommitInfo, gitLog, type LogOptions } from "./git-log.ts";
+import { type Change, type Commit, type CommitInfo, gitLog, type LogOptions } from "./git-log.ts";
 import { isLfsPointer } from "./lfs.ts";
 import { type Packs, searchPack } from "./packs.ts";
 import { findingKey, isClean, isStructured, mayBeStructured, type ScannerOptions, type Tally } from "./scanner.ts";
+import type { TreeIndex } from "./tree-index.ts";
 import type { WorkerPool } from "./worker-pool.ts";
 
 export interface CommitScan extends LogOptions, Pick<ScannerOptions, "scan"> {
@@ -41,18 +42,24 @@ export async function scanCommits(options: CommitScan): Promise<Ranked[]> {
   const places = new Places(tally);
   const searched = packs === undefined ? undefined : pool?.search(packs.searched);
   searched?.catch(() => undefined); // seen below, when the log is read
-  for await (const commit of gitLog(options)) {
+  const commits: Pick<Commit, "id" | "tree" | "parents">[] = [];
+  for await (const commit of gitLog({ ...options, changes: packs === undefined })) {
     options.onCommit?.(commit);
     if (commit.message.length > 0) {
       const origin = originOf({ kind: "commit-message" }, commit, repository);
       for (const finding of tally.read({ bytes: commit.message, origin })) found.push({ finding, rank: commit.rank });
     }
-    places.add(commit);
+    if (packs === undefined) places.add(commit);
+    else commits.push({ id: commit.id, tree: commit.tree, parents: commit.parents });
+  }
+  const trees = packs?.trees(isArchive);
+  await searched;
+  if (packs !== undefined) {
+    if (pool === undefined)
+      for (const pack of packs.searched) searchPack(pack, (bytes) => isClean({ bytes, origin: { kind: "file" } }, options.scan));
+    await placePacked({ packs, trees, commits, places }, options);
   }
   for (const { blob, path } of options.more ?? []) places.addBlob(blob, path, undefined);
-  await searched;
-  if (pool === undefined)
-    for (const pack of packs?.searched ?? []) searchPack(pack, (bytes) => isClean({ bytes, origin: { kind: "file" } }, options.scan));
 
   const left = [...places.blobs()].filter((blob) => !isDone(blob, places, options));
   for await (const object of readObjects(cwd, left, { maxBytes: maxBlob, ...(env === undefined ? {} : { env }) })) {
@@ -61,6 +68,37 @@ export async function scanCommits(options: CommitScan): Promise<Ranked[]> {
     else found.push(...scanBlob(object.id, object.bytes, introduced, options));
   }
   return found;
+}
+
+/** The places of what is not done with: by our own reading of the trees, or by git's where it has to. */
+async function placePacked(
+  {
+    packs,
+    trees,
+    commits,
+    places,
+  }: { packs: Packs; trees: TreeIndex | undefined; commits: readonly Pick<Commit, "id" | "tree" | "parents">[]; places: Places },
+  { cwd, env, tally }: CommitScan,
+): Promise<void> {
+  const introductions = trees === undefined ? undefined : packs.introductions(trees);
+  const ranks = new Map(commits.map(({ id }, rank) => [id, rank]));
+  const changed = new Map<string, Change[]>();
+  const outside = introductions === undefined ? commits.map(({ id }) => id) : introductions.outside;
+  if (introductions !== undefined) {
+    for (const commit of commits) {
+      const changes = [...introductions.of(commit)].map(({ path, blob }) => ({ path, after: blob, submodule: blob === undefined }));
+      if (changes.length > 0) changed.set(commit.id, changes);
+    }
+    for (const size of packs.done(introductions)) tally.passed(size);
+    if (!introductions.complete) tally.skip(".", "blobs stand at more paths than can be listed: some were left out", true);
+  }
+  const ofGit = new Set(outside);
+  const only = commits.flatMap(({ id }) => (ofGit.has(id) || changed.has(id) ? [id] : []));
+  if (only.length === 0) return;
+  for await (const commit of gitLog({ cwd, env, revisions: [], only, changes: ofGit.size > 0 })) {
+    const changes = ofGit.has(commit.id) ? commit.changes : (changed.get(commit.id) ?? []);
+    places.add({ ...commit, changes, rank: ranks.get(commit.id) ?? commit.rank });
+  }
 }
 
 /** Whether nothing is left to do for a blob: its bytes are clean, and no path that it has gives them another meaning. */
@@ -114,8 +152,8 @@ class Places {
   add({ changes, id, rank, author, date }: Commit): void {
     const commit = { id, rank, author, date };
     for (const { after, path, submodule } of changes) {
-      if (after === undefined) continue;
       if (submodule) this.#reportSubmodule(path);
+      else if (after === undefined) continue;
       else this.addBlob(after, this.#once(path), commit);
     }
   }

@@ -18,6 +18,8 @@ export interface CommitInfo {
 }
 
 export interface Commit extends CommitInfo {
+  readonly tree: string;
+  readonly parents: readonly string[];
   readonly message: Buffer;
   readonly changes: readonly Change[];
 }
@@ -27,29 +29,45 @@ export interface LogOptions {
   /** `git rev-list` words: `--all`, `--not`, revisions. */
   readonly revisions: readonly string[];
   readonly env?: Readonly<Record<string, string>> | undefined;
+  /** `false`: without what each commit changed, which is most of git's work. */
+  readonly changes?: boolean | undefined;
+  /** These commits only, in this order, not what leads to them. */
+  readonly only?: readonly string[] | undefined;
 }
 
 /**
  * Commits with what each one changed, oldest first. Merges show what differs from every parent (`-c`), so that what only a merge
  * introduced is seen. Renames are a removal and an addition. Held in memory one commit at a time.
  */
-export async function* gitLog({ cwd, revisions, env = {} }: LogOptions): AsyncGenerator<Commit> {
+export async function* gitLog({ cwd, revisions, env = {}, changes = true, only }: LogOptions): AsyncGenerator<Commit> {
   const words = revisions.map((word) => (["--all", "--not"].includes(word) ? word : argument(word)));
-  const format = ["%H", "%an", "%ae", "%ct", "%B"].join("%x00");
-  const args = ["log", "--date-order", "--reverse", "--raw", "-c", "--no-abbrev", "--no-renames", "-z", "--encoding=UTF-8"];
-  const fields = nulFields(gitStream([...args, `--format=${format}%x00`, ...words, "--"], { cwd, env }));
+  const format = ["%H", "%T", "%P", "%an", "%ae", "%ct", "%B"].join("%x00");
+  const order = only === undefined ? ["--date-order", "--reverse"] : ["--no-walk=unsorted", "--stdin"];
+  const shown = changes ? ["--raw", "-c", "--no-abbrev", "--no-renames"] : ["--no-patch"];
+  const args = ["log", ...order, ...shown, "-z", "--encoding=UTF-8", `--format=${format}%x00`, ...words];
+  const input = only === undefined ? {} : { input: `${only.join("\n")}\n` };
+  const fields = nulFields(gitStream(only === undefined ? [...args, "--"] : args, { cwd, env, ...input }));
   let rank = 0;
   let id = await nextId(fields);
   while (id !== undefined) {
-    const [name, email, time, message] = [await fields(), await fields(), await fields(), await fields()];
-    const { changes, following } = await readChanges(fields);
+    const [tree = "", parents = "", name = "", email = "", time = ""] = [
+      await fields(),
+      await fields(),
+      await fields(),
+      await fields(),
+      await fields(),
+    ].map((field) => field?.toString());
+    const message = (await fields()) ?? Buffer.alloc(0);
+    const { changes: changed, following } = await readChanges(fields);
     yield {
       id,
       rank: rank++,
-      author: { name: name?.toString() ?? "", email: email?.toString() ?? "" },
-      date: isoDate(time?.toString() ?? ""),
-      message: message ?? Buffer.alloc(0),
-      changes,
+      tree,
+      parents: parents === "" ? [] : parents.split(" "),
+      author: { name, email },
+      date: isoDate(time),
+      message,
+      changes: changed,
     };
     id = following;
   }

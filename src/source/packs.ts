@@ -1,11 +1,13 @@
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
+import { Introductions } from "./introductions.ts";
 import { KnownRuns, newRunTable, type RunTable } from "./known-runs.ts";
 import { isLfsPointer } from "./lfs.ts";
 import { isWide, noveltyWindows, withKeyBlocks } from "./novelty.ts";
 import type { PackIndex } from "./pack/pack-index.ts";
 import { openPack, type PackedBlob, type PackMap, packedBlobs, rootsOf } from "./pack/read-pack.ts";
 import { Unpacker } from "./pack/unpack.ts";
+import { TreeIndex } from "./tree-index.ts";
 
 /** What is known of a packed blob, whatever its paths. */
 export interface PackedVerdict {
@@ -54,6 +56,25 @@ export class Packs {
   /** Of all packs. */
   get bytes(): number {
     return this.searched.reduce((sum, { map }) => sum + (map.offsets[map.count] ?? 0), 0);
+  }
+
+  /** Undefined where some trees are in no pack or cannot be read. */
+  trees(namesMatter: (name: string) => boolean): TreeIndex | undefined {
+    const packs = this.searched.map(({ map }, pack) => ({ map, index: this.#indexes[pack] as PackIndex }));
+    const index = new TreeIndex(packs, namesMatter);
+    return index.complete ? index : undefined;
+  }
+
+  /** Once everything is searched: what each commit introduced of what is not clean, not known, or structured. */
+  introductions(trees: TreeIndex): Introductions {
+    return new Introductions(trees, (pack, position) => this.searched[pack]?.verdict[position] !== verdicts.clean);
+  }
+
+  /** Sizes of the blobs that `introductions` has nothing to say of. */
+  done(introductions: Introductions): number[] {
+    return this.searched.flatMap(({ verdict, size }, pack) =>
+      Array.from(size).filter((_, position) => verdict[position] === verdicts.clean && introductions.isDone(pack, position)),
+    );
   }
 
   /** Undefined where the blob was not read: it is loose, in an alternate, large, damaged or not there. */

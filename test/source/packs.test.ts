@@ -99,6 +99,64 @@ test("packs and git give the same findings, commits and counts", async () => {
   }
 }, 30_000);
 
+/** A history of every kind of change: folders, copies, renames, modes, submodules, merges, what only a merge brings, several roots. */
+function variedRepository(commits: number): TestRepository {
+  const made = repository();
+  const keys = Array.from({ length: 5 }, marker);
+  const folders = ["", "a/", "a/b/", "a/b/c/", "d/", ".gemini/x/", "d/a/"];
+  const names = ["one.txt", "two.env", "s.json", ".mcp.json", "log.jsonl"];
+  const place = () => `${folders[randomInt(folders.length)]}${names[randomInt(names.length)]}`;
+  const text = () => {
+    const key = randomInt(3) === 0 ? `KEY=${keys[randomInt(keys.length)]}\n` : "";
+    return `${"same\n".repeat(randomInt(60))}${key}${randomInt(8)}\n`;
+  };
+  const branches = ["main"];
+  let head = made.commit("first", { "a/one.txt": text(), "d/two.env": text() });
+  for (let number = 0; number < commits; number++) {
+    const kind = randomInt(12);
+    if (kind === 0) {
+      branches.push(`branch-${number}`);
+      made.git("checkout", "--quiet", "-b", `branch-${number}`);
+    } else if (kind === 1) made.git("checkout", "--quiet", branches[randomInt(branches.length)] ?? "main");
+    else if (kind === 2) {
+      made.git("merge", "--quiet", "--no-commit", "--no-ff", "-s", "ours", branches[randomInt(branches.length)] ?? "main");
+      made.write(place(), text());
+    } else if (kind === 3) made.git("rm", "-r", "--quiet", "--ignore-unmatch", folders[1 + randomInt(folders.length - 1)] ?? "a/");
+    else if (kind === 4) made.git("update-index", "--add", "--cacheinfo", `160000,${head},vendor/${randomInt(3)}`);
+    else if (kind === 5) {
+      const path = place();
+      made.write(path, text());
+      made.git("update-index", "--add", "--chmod=+x", path);
+    } else for (let files = randomInt(4); files >= 0; files--) made.write(place(), text());
+    head = made.commit(`change ${number}`);
+  }
+  made.git("checkout", "--quiet", "--orphan", "other");
+  made.commit("another root", { [place()]: text() });
+  return made;
+}
+
+test("a varied history gives the same findings, commits and counts, packed, half packed and loose", async () => {
+  for (let round = 0; round < 3; round++) {
+    const made = variedRepository(60);
+    const same = async () => {
+      const { packed, plain } = await bothWays(made);
+      expect(plain.findings.length).toBeGreaterThan(0);
+      expect(packed.findings).toEqual(plain.findings);
+      const sorted = (skipped: typeof plain.stats.skipped) => skipped.toSorted((a, b) => (a.path < b.path ? -1 : 1));
+      expect({ ...packed.stats, skipped: sorted(packed.stats.skipped) }).toEqual({ ...plain.stats, skipped: sorted(plain.stats.skipped) });
+    };
+    await same();
+    made.git("repack", "-adq", "--depth=30", "--window=20");
+    await same();
+    for (let more = 0; more < 8; more++) made.commit(`loose ${more}`, { [`a/b/late-${more}.env`]: marker(), "a/one.txt": `${more}` });
+    await same();
+    made.git("repack", "-q");
+    made.git("tag", "-a", "-m", "tag", "v1");
+    made.commit("loose again", { "d/last.env": marker() });
+    await same();
+  }
+}, 120_000);
+
 test("loose objects beside packs, and several packs with the same objects, are read once", async () => {
   const made = packedRepository(12);
   made.commit("loose", { "loose.env": marker() });

@@ -9,8 +9,8 @@ export interface PackIndex {
   id(position: number): string;
   /** The object that begins at this offset, or -1. */
   at(offset: number): number;
-  /** The object of this binary id, or -1. */
-  find(id: Buffer): number;
+  /** The object whose binary id stands at `at`, or -1. */
+  find(bytes: Uint8Array, at?: number): number;
 }
 
 const idLength = 20;
@@ -28,21 +28,27 @@ export function openPackIndex(file: string, packSize: number): PackIndex | undef
   const large = small + count * 4;
   if (large + 2 * idLength > bytes.length) return undefined;
 
-  const byId = new Float64Array(count);
+  const offsets = new Float64Array(new SharedArrayBuffer(8 * (count + 1)));
   for (let index = 0; index < count; index++) {
     const offset = bytes.readUInt32BE(small + index * 4);
     const place = large + (offset & 0x7fffffff) * 8;
-    if (offset < 0x80000000) byId[index] = offset;
-    else if (place + 8 <= bytes.length) byId[index] = Number(bytes.readBigUInt64BE(place));
+    if (offset < 0x80000000) offsets[index] = offset;
+    else if (place + 8 <= bytes.length) offsets[index] = Number(bytes.readBigUInt64BE(place));
     else return undefined;
   }
-  const offsets = new Float64Array(new SharedArrayBuffer(8 * (count + 1)));
-  offsets.set(byId);
+  const byId = offsets.slice(0, count);
   offsets[count] = packSize - idLength;
   offsets.sort();
   const at = (offset: number) => search(offsets, count, offset);
-  const numbers = new Uint32Array(count);
-  for (let index = 0; index < count; index++) numbers[at(byId[index] ?? 0)] = index;
+  /** From the order of ids to that of the pack, and back. */
+  const positions = new Int32Array(count);
+  const numbers = new Int32Array(count);
+  for (let index = 0; index < count; index++) {
+    const position = at(byId[index] as number);
+    positions[index] = position;
+    numbers[position] = index;
+  }
+  const starts = startsOf(bytes, ids, count);
 
   return {
     count,
@@ -52,17 +58,35 @@ export function openPackIndex(file: string, packSize: number): PackIndex | undef
       const start = ids + (numbers[position] ?? 0) * idLength;
       return bytes.toString("hex", start, start + idLength);
     },
-    find: (id) => {
-      for (let low = 0, high = count; low < high; ) {
+    find: (id, from = 0) => {
+      const bucket = ((id[from] as number) << 8) | (id[from + 1] as number);
+      let low = starts[bucket] as number;
+      for (let high = starts[bucket + 1] as number; low < high; ) {
         const middle = (low + high) >>> 1;
-        const order = bytes.compare(id, 0, idLength, ids + middle * idLength, ids + (middle + 1) * idLength);
-        if (order === 0) return at(byId[middle] ?? 0);
-        if (order < 0) low = middle + 1;
-        else high = middle;
+        const order = compared(id, from, bytes, ids + middle * idLength);
+        if (order === 0) return positions[middle] as number;
+        if (order < 0) high = middle;
+        else low = middle + 1;
       }
       return -1;
     },
   };
+}
+
+/** For each first two bytes the first id, in order, that begins with them or more. A damaged index is not in order: then ids are not found. */
+function startsOf(bytes: Buffer, ids: number, count: number): Int32Array {
+  const starts = new Int32Array(65_537).fill(count);
+  for (let index = count - 1; index >= 0; index--) starts[bytes.readUInt16BE(ids + index * idLength)] = index;
+  for (let bucket = 65_535; bucket >= 0; bucket--) starts[bucket] = Math.min(starts[bucket] as number, starts[bucket + 1] as number);
+  return starts;
+}
+
+function compared(a: Uint8Array, from: number, b: Uint8Array, at: number): number {
+  for (let offset = 2; offset < idLength; offset++) {
+    const difference = (a[from + offset] as number) - (b[at + offset] as number);
+    if (difference !== 0) return difference;
+  }
+  return 0;
 }
 
 function search(offsets: Float64Array, count: number, offset: number): number {

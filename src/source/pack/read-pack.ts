@@ -63,10 +63,11 @@ export function* packedBlobs(
   map: PackMap,
   roots: Iterable<number> = rootsOf(map),
   unpacker: Unpacker = new Unpacker(),
+  needed?: Uint8Array,
 ): Generator<PackedBlob> {
   const pack = openSync(`${map.file}.pack`, "r");
   try {
-    for (const root of roots) yield* readTree(pack, root, map, unpacker);
+    for (const root of roots) yield* readFamily(pack, root, map, unpacker, needed);
   } finally {
     closeSync(pack);
   }
@@ -82,7 +83,7 @@ interface Base extends Place {
 }
 
 /** One root and all that is built on it. */
-function* readTree(pack: number, root: number, map: PackMap, unpacker: Unpacker): Generator<PackedBlob> {
+function* readFamily(pack: number, root: number, map: PackMap, unpacker: Unpacker, needed: Uint8Array | undefined): Generator<PackedBlob> {
   const first = inflated(pack, root, map, unpacker, unpacker.start);
   if (first === undefined) return;
   yield { position: root, base: undefined, place: first, bytes: unpacker.bytes(first), fresh: undefined };
@@ -94,6 +95,7 @@ function* readTree(pack: number, root: number, map: PackMap, unpacker: Unpacker)
       continue;
     }
     top.child = map.nextChild[position] ?? -1;
+    if (needed?.[position] === 0) continue;
     const delta = inflated(pack, position, map, unpacker, aligned(top.at + top.size));
     if (delta === undefined) continue;
     const made = unpacker.patched(top, delta, aligned(delta.at + delta.size), largest);
@@ -153,7 +155,7 @@ function parseHeader(bytes: Buffer, offset: number, index: PackIndex): { type: n
     byte = bytes[skip++] ?? 0;
     size += (byte & 0x7f) * factor;
   }
-  if (type === idDelta) return { type, size, skip: skip + 20, base: index.find(bytes.subarray(skip, skip + 20)) };
+  if (type === idDelta) return { type, size, skip: skip + 20, base: index.find(bytes, skip) };
   if (type !== offsetDelta) return { type, size, skip, base: -1 };
   byte = bytes[skip++] ?? 0;
   let back = byte & 0x7f;
