@@ -8,25 +8,29 @@ import type { Ruleset } from "../detector/compile.ts";
 import type { Document } from "../document.ts";
 import { UsageError } from "../errors.ts";
 import type { Finding } from "../finding.ts";
-import { readObjects } from "../git/cat-file.ts";
 import { gitText } from "../git.ts";
 import type { SourceFile } from "../identity/graph.ts";
-import { inventoryPaths, isInventoryPath, largestInventoryFile } from "../identity/inventory.ts";
 import { aliasingScan } from "../scan/aliases.ts";
 import { type Suppressed, suppress } from "../scan/suppress.ts";
 import type { Secret } from "../secret.ts";
-import { scanAgentHomes } from "../source/agent-homes.ts";
-import { blobsAt, scanCommitTree } from "../source/commit-tree.ts";
-import { scanHistory } from "../source/history.ts";
-import { resolveRange, scanPush } from "../source/range.ts";
 import { isAddress, withClone } from "../source/remote.ts";
 import type { Progress, Result, Scan, Stats } from "../source/scanner.ts";
-import { scanStaged } from "../source/staged.ts";
-import { scanStdin } from "../source/stdin.ts";
-import { scanLargeTree } from "../source/tree.ts";
 import { WorkerPool } from "../source/worker-pool.ts";
-import { inventoryFiles } from "./identities.ts";
 import { absolute, today } from "./surroundings.ts";
+
+/** Only what a scan needs is loaded: a hook must start fast. */
+const load = {
+  agentHomes: () => import("../source/agent-homes.ts"),
+  catFile: () => import("../git/cat-file.ts"),
+  commitTree: () => import("../source/commit-tree.ts"),
+  history: () => import("../source/history.ts"),
+  identities: () => import("./identities.ts"),
+  inventory: () => import("../identity/inventory.ts"),
+  range: () => import("../source/range.ts"),
+  staged: () => import("../source/staged.ts"),
+  stdin: () => import("../source/stdin.ts"),
+  tree: () => import("../source/tree.ts"),
+};
 
 export interface Target {
   /** A folder, a file, `-`, or the address of a repository. */
@@ -72,6 +76,8 @@ async function scanAgents(target: Target, folder: string): Promise<LocalScan> {
   const repository = loadRepositoryConfig(home, { baseline: target.baseline });
   const ruleset = await loadRuleset({ folders: target.detectors ?? [], repository: readRepositoryDetectors(repository.top) });
   const seen = aliasingScan(ruleset, repository.keyring, target.valuesFor?.(ruleset));
+  const { scanAgentHomes } = await load.agentHomes();
+  const { isInventoryPath, largestInventoryFile } = await load.inventory();
   const files: SourceFile[] = [];
   const onFile = (path: string, bytes: Buffer) => {
     if (bytes.length <= largestInventoryFile && isInventoryPath(path)) files.push({ path, text: bytes.toString("utf8") });
@@ -92,7 +98,7 @@ async function scanHere(target: Target): Promise<LocalScan> {
   const wanted = new Set(kept.flatMap(({ location }) => location.path ?? []));
   const [noted, onLeftOut] = noting(stats);
   const also = (file: string) => wanted.has(file);
-  const files = kept.length === 0 || path === "-" ? [] : inventoryFiles(repository.top, { also, onLeftOut });
+  const files = kept.length === 0 || path === "-" ? [] : (await load.identities()).inventoryFiles(repository.top, { also, onLeftOut });
   return { kept, suppressed, stats: noted(), ruleset, repository, prefix, files, versions: await textsOf(repository.top, kept) };
 }
 
@@ -103,18 +109,21 @@ async function read(
   ruleset: Ruleset,
 ): Promise<Result & { prefix: string }> {
   const workers = () => new WorkerPool(ruleset);
-  if (path === "-") return { ...scanStdin({ scan, progress }), prefix: "" };
+  if (path === "-") return { ...(await load.stdin()).scanStdin({ scan, progress }), prefix: "" };
   if (!history && !staged && range === undefined && !isBare(path)) {
     const prefix = prefixOf(path, repository.top);
-    return { ...(await scanLargeTree(path, { scan, progress, prefix, workers })), prefix };
+    return { ...(await (await load.tree()).scanLargeTree(path, { scan, progress, prefix, workers })), prefix };
   }
   const cwd = await repositoryOf(path);
   const env = within(cwd) ? absolute(hookEnvironment()) : {};
   const scope = repository.scope === "." ? undefined : repository.scope;
   const options = { cwd, scan, progress, env, repository: scope };
-  if (staged) return { ...(await scanStaged(options)), prefix: "" };
-  if (range !== undefined) return { ...(await scanPush({ ...options, ...(await resolveRange(range, cwd)) })), prefix: "" };
-  return { ...(await scanHistory({ ...options, workers })), prefix: "" };
+  if (staged) return { ...(await (await load.staged()).scanStaged(options)), prefix: "" };
+  if (range !== undefined) {
+    const { resolveRange, scanPush } = await load.range();
+    return { ...(await scanPush({ ...options, ...(await resolveRange(range, cwd)) })), prefix: "" };
+  }
+  return { ...(await (await load.history()).scanHistory({ ...options, workers })), prefix: "" };
 }
 
 /** A remote repository's own rules are a stranger's: only what the person gave with `--baseline` silences anything. */
@@ -125,6 +134,7 @@ async function scanRemote(target: Target): Promise<LocalScan> {
   const seen = aliasingScan(ruleset, repository.keyring, target.valuesFor?.(ruleset));
   return withClone(target.path, async (cwd) => {
     const workers = () => new WorkerPool(ruleset);
+    const { scanHistory } = await load.history();
     const { findings, stats } = await scanHistory({
       cwd,
       scan: seen.scan,
@@ -150,6 +160,7 @@ async function filesOfHead(cwd: string, onLeftOut: (reason: string) => void): Pr
   const known = await gitText(["rev-parse", "--verify", "--quiet", "HEAD^{commit}"], { cwd, accept: [1, 128] });
   if (known.trim() === "") return [];
   const commit = known.trim();
+  const [{ blobsAt, scanCommitTree }, { inventoryPaths, largestInventoryFile }] = [await load.commitTree(), await load.inventory()];
   const listed = (await blobsAt(cwd, commit)).map(({ path }) => path);
   const paths = inventoryPaths(listed, { onLeftOut });
   const files: SourceFile[] = [];
@@ -170,6 +181,7 @@ async function textsOf(cwd: string, findings: readonly Finding[]): Promise<Map<s
   const blobs = [...new Set(findings.flatMap(({ locator }) => locator.blob ?? []))].slice(0, mostVersions);
   const texts = new Map<string, string>();
   if (blobs.length === 0) return texts;
+  const [{ readObjects }, { largestInventoryFile }] = [await load.catFile(), await load.inventory()];
   const env = within(cwd) ? absolute(hookEnvironment()) : {};
   for await (const { id, bytes } of readObjects(cwd, blobs, { maxBytes: largestInventoryFile, env })) {
     if (bytes !== undefined) texts.set(id, bytes.toString("utf8"));

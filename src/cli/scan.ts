@@ -3,19 +3,12 @@ import { Command, Option } from "commander";
 import type { Ruleset } from "../detector/compile.ts";
 import { UsageError } from "../errors.ts";
 import type { Evidence, Finding } from "../finding.ts";
-import { findingsCsv } from "../report/findings-csv.ts";
-import { gitlabReport } from "../report/gitlab.ts";
-import { jsonReport } from "../report/json.ts";
-import { junitReport } from "../report/junit.ts";
-import { markdownReport } from "../report/markdown.ts";
-import { ocsfReport } from "../report/ocsf.ts";
-import { sarifReport } from "../report/sarif.ts";
 import { printable, textReport } from "../report/text.ts";
 import { isAddress } from "../source/remote.ts";
 import type { Progress } from "../source/scanner.ts";
 import { identified } from "./identify.ts";
 import { type LocalScan, localScan } from "./local-scan.ts";
-import { parseAllowedHosts, SeenValues, verifiedFindings } from "./verify-findings.ts";
+import type { SeenValues } from "./verify-findings.ts";
 
 const formats = ["text", "json", "sarif", "gitlab", "junit", "csv", "ocsf", "markdown"] as const;
 type Format = (typeof formats)[number];
@@ -80,20 +73,23 @@ async function run(path: string, options: Options): Promise<void> {
   const live = options.progress && process.stderr.isTTY;
   const progress = live ? showProgress() : undefined;
   let values: SeenValues | undefined;
-  const valuesFor = (ruleset: Ruleset) => {
-    values = new SeenValues(parseAllowedHosts(options.verifyHost, ruleset));
-    return values.add;
-  };
-  const scanned = await localScan({ ...options, path, progress: progress?.show, ...(options.verify === true ? { valuesFor } : {}) });
+  const verifying = options.verify === true ? await import("./verify-findings.ts") : undefined;
+  const valuesFor =
+    verifying &&
+    ((ruleset: Ruleset) => {
+      values = new verifying.SeenValues(verifying.parseAllowedHosts(options.verifyHost, ruleset));
+      return values.add;
+    });
+  const scanned = await localScan({ ...options, path, progress: progress?.show, valuesFor });
   progress?.clear();
   for (const warning of scanned.repository.warnings) process.stderr.write(`rekey scan: ${printable(warning)}\n`);
 
   const known = await identified(scanned.kept, { ...scanned, scope: scanned.repository.scope });
   const { ruleset } = scanned;
   const verified =
-    values === undefined
+    values === undefined || verifying === undefined
       ? known
-      : await withTold(await verifiedFindings(known, { values, ruleset, top: scanned.repository.top, progress: live }), scanned);
+      : await withTold(await verifying.verifiedFindings(known, { values, ruleset, top: scanned.repository.top, progress: live }), scanned);
   values?.wipe();
   const chosen = options.onlyActive === true ? activeOf(verified) : verified;
   const ofTree =
@@ -141,19 +137,19 @@ async function render(
   const below = () => findings.map((finding) => withoutPrefix(finding, prefix));
   switch (format) {
     case "sarif":
-      return sarifReport(findings, stats, manifest.version);
+      return (await import("../report/sarif.ts")).sarifReport(findings, stats, manifest.version);
     case "gitlab":
-      return gitlabReport(findings, stats, tool);
+      return (await import("../report/gitlab.ts")).gitlabReport(findings, stats, tool);
     case "ocsf":
-      return ocsfReport(findings, tool);
+      return (await import("../report/ocsf.ts")).ocsfReport(findings, tool);
     case "junit":
-      return junitReport(findings, stats);
+      return (await import("../report/junit.ts")).junitReport(findings, stats);
     case "csv":
-      return findingsCsv(findings);
+      return (await import("../report/findings-csv.ts")).findingsCsv(findings);
     case "markdown":
-      return markdownReport(findings, stats);
+      return (await import("../report/markdown.ts")).markdownReport(findings, stats);
     case "json":
-      return jsonReport(below(), stats);
+      return (await import("../report/json.ts")).jsonReport(below(), stats);
     case "text":
       return textReport(below(), stats, {
         suppressed: suppressed.length,
