@@ -64,6 +64,8 @@ export interface Manifest {
   readonly proof: "probe" | "control-plane" | "both";
   /** What an answer "invalid" of the probe means where there is no control; false = it may also mean something else. */
   readonly invalidMeansDead: boolean;
+  /** `match` finds a value by its hash, so that the value itself is not sent. */
+  readonly matchesByHash?: true;
   /** Servers of other people issue the same kind of value: a refusal by `hosts` says nothing of one that is not known to be theirs. */
   readonly issuedElsewhere?: true;
   /** Manual steps: the exact page for what the API cannot do. */

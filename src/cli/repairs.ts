@@ -7,6 +7,7 @@ import { linksFor } from "../identity/links.ts";
 import { readCommand, storedAt } from "../identity/stored.ts";
 import { type FileRepair, repairFile } from "../repair/file.ts";
 import { variableNames } from "../repair/name.ts";
+import { largestFile } from "../repair/repair.ts";
 import { isRewrite, type NoRewrite, type Rewrite } from "../repair/syntax.ts";
 import { aliasingScan } from "../scan/aliases.ts";
 import { suppress } from "../scan/suppress.ts";
@@ -60,7 +61,9 @@ function repairedFile(
   if (tracked?.has(path) === false && /(?:^|\/)(?:\.env[^/]*|[^/]+\.env|\.dev\.vars)$/.test(path))
     return "git does not track this file, which is where values of one machine may stand; rotate it if the file was ever shared";
   const file = join(repository.top, path);
-  if (!lstatSync(file, { throwIfNoEntry: false })?.isFile()) return "it is a link, or no file";
+  const stat = lstatSync(file, { throwIfNoEntry: false });
+  if (stat?.isFile() !== true) return "it is a link, or no file";
+  if (stat.size > largestFile) return "the file is too large to be rewritten";
   const top = realpathSync(repository.top);
   if (!`${realpathSync(dirname(file))}${sep}`.startsWith(`${top}${sep}`)) return "a link leads to it from outside of the repository";
   const bytes = readFileSync(file);
@@ -76,8 +79,8 @@ function repairedFile(
   return { ...repaired, before, repairs };
 }
 
-/** More findings than this in one scan are shown without a repair; `rekey fix` repairs them all. */
-const mostShown = 100;
+/** More findings, or more bytes looked at for them, are shown without a repair in one scan; `rekey fix` repairs them all. */
+const mostShown = { findings: 100, bytes: 4 << 20 };
 
 /** Findings of the working tree with how each is to be written in its file instead. */
 export async function withRepairs(findings: readonly Finding[], scanned: LocalScan): Promise<Finding[]> {
@@ -85,11 +88,14 @@ export async function withRepairs(findings: readonly Finding[], scanned: LocalSc
   const graph = buildGraph({ scope: repository.scope, files, findings: kept, storeMatches: [] });
   const variable = variableNames(kept, new Map(files.map((file) => [file.path, file.text])));
   const tracked = await trackedPaths(repository.top, [...new Set(findings.flatMap(({ location }) => location.path ?? []))]);
+  let bytes = 0;
   return findings.map((finding, index): Finding => {
     const { kind, path, commit } = finding.location;
-    if (kind !== "file" || path === undefined || commit !== undefined || index >= mostShown) return finding;
+    if (kind !== "file" || path === undefined || commit !== undefined) return finding;
+    if (index >= mostShown.findings || bytes > mostShown.bytes) return finding;
     const repaired = repairedFile(path, scanned, { graph, variable, tracked }, finding.id);
     if (typeof repaired === "string") return { ...finding, repair: { none: repaired } };
+    bytes += repaired.before.length;
     const repair = repaired.repairs[0]?.repair;
     return repair === undefined ? finding : { ...finding, repair: shown(repair, repaired) };
   });

@@ -26,6 +26,7 @@ interface Options {
   readonly verify?: true;
   readonly verifyHost: string[];
   readonly onlyActive?: true;
+  readonly config?: string;
 }
 
 export function command(): Command {
@@ -50,6 +51,7 @@ export function command(): Command {
       repeated,
       [],
     )
+    .option("--config <file>", "with --verify, a rekey.yml whose connections look a value up by its hash, so that it is not sent")
     .option("--only-active", "with --verify, report only what its vendor accepts")
     .option("--no-progress", "do not show progress on a terminal")
     .addHelpText(
@@ -67,8 +69,8 @@ function repeated(one: string, all: readonly string[]): string[] {
 }
 
 async function run(path: string, options: Options): Promise<void> {
-  if (options.verify !== true && (options.onlyActive === true || options.verifyHost.length > 0))
-    throw new UsageError("--only-active and --verify-host say how to verify; add --verify");
+  if (options.verify !== true && (options.onlyActive === true || options.verifyHost.length > 0 || options.config !== undefined))
+    throw new UsageError("--only-active, --verify-host and --config say how to verify; add --verify");
   const started = new Date().toISOString();
   const live = options.progress && process.stderr.isTTY;
   const progress = live ? showProgress() : undefined;
@@ -89,7 +91,10 @@ async function run(path: string, options: Options): Promise<void> {
   const verified =
     values === undefined || verifying === undefined
       ? known
-      : await withTold(await verifying.verifiedFindings(known, { values, ruleset, top: scanned.repository.top, progress: live }), scanned);
+      : await withTold(
+          await verifying.verifiedFindings(known, { values, ruleset, top: scanned.repository.top, progress: live, config: options.config }),
+          scanned,
+        );
   values?.wipe();
   const chosen = options.onlyActive === true ? activeOf(verified) : verified;
   const ofTree =

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import type { Ruleset } from "../detector/compile.ts";
 import type { Document } from "../document.ts";
+import type { Driver, DriverContext } from "../driver.ts";
 import { UsageError } from "../errors.ts";
 import { credentialKey, type Finding } from "../finding.ts";
 import { type DeclaredIdentities, declaredPath, parseIdentitiesFile } from "../identity/declared.ts";
@@ -78,10 +79,15 @@ export interface VerifyRun {
   /** Where `.rekey/identities.yml` may stand. */
   readonly top: string;
   readonly progress: boolean;
+  /** rekey.yml, whose connections look values up by their hash. */
+  readonly config?: string | undefined;
 }
 
 /** The findings with what their vendors say of them: one call for each credential, however often it stands somewhere. Ctrl-C ends the asking. */
-export async function verifiedFindings(findings: readonly Finding[], { values, ruleset, top, progress }: VerifyRun): Promise<Finding[]> {
+export async function verifiedFindings(
+  findings: readonly Finding[],
+  { values, ruleset, top, progress, config }: VerifyRun,
+): Promise<Finding[]> {
   const { verify } = await import("../provider/verify.ts");
   const declared = declaredAt(top);
   const rules = new Map(ruleset.detectors.map((rule) => [rule.detector.id, rule]));
@@ -92,6 +98,7 @@ export async function verifiedFindings(findings: readonly Finding[], { values, r
     if (finding === undefined || seen === undefined) return [];
     return [{ finding, ...seen, bait: group.map((one) => honeytokenOf(one, declared)).find((reason) => reason !== undefined) }];
   });
+  const connection = config === undefined ? undefined : await connectionsOf(config);
   const stop = new AbortController();
   const interrupt = () => stop.abort();
   process.once("SIGINT", interrupt);
@@ -101,6 +108,7 @@ export async function verifiedFindings(findings: readonly Finding[], { values, r
       sleep: (milliseconds) => pause(milliseconds, undefined, { signal: stop.signal }).catch(() => undefined),
       now: () => new Date().toISOString(),
       signal: stop.signal,
+      ...(connection === undefined ? {} : { connection }),
       ...(progress ? { onProgress: (done, of) => process.stderr.write(`\r\x1b[Kverified ${done} of ${of}`) } : {}),
     });
     if (progress) process.stderr.write("\r\x1b[K");
@@ -110,6 +118,20 @@ export async function verifiedFindings(findings: readonly Finding[], { values, r
   } finally {
     process.removeListener("SIGINT", interrupt);
   }
+}
+
+async function connectionsOf(file: string): Promise<(driver: Driver) => DriverContext | undefined> {
+  const [{ loadServerConfig, readReference }, { connectionType }, { contextOf }] = await Promise.all([
+    import("../config/server.ts"),
+    import("../driver.ts"),
+    import("../pipeline/context.ts"),
+  ]);
+  const config = loadServerConfig(file);
+  return (driver) => {
+    const type = connectionType(driver.manifest);
+    const [name] = Object.entries(config.connections).find((entry) => entry[1].type === type) ?? [];
+    return name === undefined ? undefined : contextOf({ config, credential: (reference) => readReference(reference) }, name, driver);
+  };
 }
 
 function keyOf(finding: Finding): string {

@@ -29,6 +29,7 @@ export const litellm: Driver = {
     // The proxy keeps keys in a cache of its own, 60 s unless its configuration says otherwise (user_api_key_cache_ttl).
     propagation: { create: 1_000, revoke: 60_000 },
     valueChosenByUs: true,
+    matchesByHash: true,
     probeCall: "GET /key/info",
     tells: Object.keys(tells),
     hosts: [], // a proxy is somebody's own: only connections and targets name one

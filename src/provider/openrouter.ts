@@ -22,6 +22,7 @@ export const openrouter: Driver = {
     verbs: ["list", "issue", "disable", "enable", "revoke", "probe", "whoami"],
     // The vendor documents no propagation times (November 2026): 10 s is a margin over the seconds that key caches at an edge take.
     propagation: { create: 2_000, revoke: 10_000 },
+    matchesByHash: true,
     probeCall: "GET /api/v1/key",
     tells: Object.keys(tells),
     hosts: ["openrouter.ai"],

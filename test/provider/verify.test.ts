@@ -7,6 +7,7 @@ import { expandTemplate } from "../../src/detector/template.ts";
 import { request } from "../../src/http.ts";
 import { type Verifiable, type VerifyOptions, verify } from "../../src/provider/verify.ts";
 import { Secret } from "../../src/secret.ts";
+import { startOpenRouter } from "../../src/stand-in/openrouter.ts";
 import { startVendor, type VendorServer } from "../../src/stand-in/vendor.ts";
 import { finding } from "../report/finding.ts";
 
@@ -118,6 +119,22 @@ test("calls to one host are spaced; a host that is silent three times is not ask
     "no answer",
     ...Array(2).fill("not sent: openrouter.ai did not answer 3 times"),
   ]);
+});
+
+test("where the person's own account knows a value by its hash, the value is not sent", async () => {
+  const provider = await startOpenRouter();
+  const { secret } = provider.createKey("ci bot");
+  const connection = () => ({ host: provider.url, credential: provider.managementKey, timeout: 2000 });
+  const answers = await ask([one("openrouter-api-key", secret.reveal()), one("openrouter-api-key", live.openrouter)], { connection });
+  expect(answers).toMatchObject([
+    {
+      validity: "active",
+      verification: { call: expect.stringContaining("by the hash of the value"), answer: "active", tells: { token: "ci bot" } },
+    },
+    { validity: "active", verification: { answer: "200" } }, // of another account: only the vendor can say
+  ]);
+  expect(calls).toEqual(["GET /api/v1/key"]);
+  await provider.stop();
 });
 
 test("a canary token, an ambiguous format, a type without a safe call: nothing leaves", async () => {
