@@ -31,14 +31,10 @@ function failure(finding: Finding): string {
     `Id: ${finding.id}`,
   ].filter(Boolean);
   return [
-    `    <testcase classname="rekey.${xml(finding.detector)}" name="${xml(place)}"${file(finding)}>`,
+    `    <testcase classname="rekey.${xml(finding.detector)}" name="${xml(place)}">`,
     `      <failure type="${xml(finding.detector)}" message="${xml(`${finding.title} in ${place}`)}">${xml(text.join("\n"))}</failure>`,
     "    </testcase>",
   ].join("\n");
-}
-
-function file({ location }: Finding): string {
-  return location.path === undefined ? "" : ` file="${xml(location.path)}" line="${location.startLine}"`;
 }
 
 function incomplete({ skipped }: ReportStats): string {

@@ -47,7 +47,7 @@ test("JUnit: a finding is a failed test, a clean scan a passed one, and no path 
   const hostile = finding({ location: { ...owned.location, path: 'a"><x>\u0000\ud800.env' } });
   const text = junitReport([hostile], complete);
   expect(text).toContain('tests="1" failures="1" errors="0"');
-  expect(text).toContain('file="a&quot;&gt;&lt;x&gt;\ufffd\ufffd.env" line="3"');
+  expect(text).toContain('name="a&quot;&gt;&lt;x&gt;\ufffd\ufffd.env:3"');
   expect(junitReport([], complete)).toContain('<testcase classname="rekey" name="no leaked credentials"/>');
 });
 

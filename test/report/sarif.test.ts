@@ -1,5 +1,11 @@
+import { randomInt } from "node:crypto";
 import { expect, test } from "vitest";
+import { loadRuleset } from "../../src/config/detectors.ts";
+import { expandTemplate } from "../../src/detector/template.ts";
 import { sarifReport } from "../../src/report/sarif.ts";
+import { scan } from "../../src/scan/scan.ts";
+import { fingerprintKey, scopeSalt } from "../../src/secret.ts";
+import { Tally } from "../../src/source/scanner.ts";
 import { complete, finding } from "./finding.ts";
 
 function run(...args: Parameters<typeof sarifReport>) {
@@ -75,4 +81,25 @@ test("a finding outside files has a logical place too; an incomplete scan is no 
     { logicalLocations: [{ name: "commit-message", kind: "resource" }], physicalLocation: { artifactLocation: { uri: "commit-message" } } },
   ]);
   expect(invocations).toEqual([{ executionSuccessful: false, toolExecutionNotifications: [{ level: "note", message: { text: "x: y" } }] }]);
+});
+
+test("a value that moves keeps its fingerprints: other lines, another indentation, a second copy, another machine's key", async () => {
+  const key = expandTemplate("sk-or-v1-{hex:64}", (below) => randomInt(below));
+  const ruleset = await loadRuleset();
+  const fingerprints = (text: string, tenant: number) => {
+    const keyring = { tenant: [fingerprintKey(Buffer.alloc(32, tenant))], salts: [scopeSalt("github.com/acme/app")] };
+    const tally = new Tally({ scan: (document) => scan(document, ruleset, keyring) });
+    const found = tally.read({ bytes: Buffer.from(text), origin: { kind: "file", path: "a.env" } });
+    const { results } = run(found, tally.stats(), "1");
+    return results.map((result: { partialFingerprints: unknown; locations: unknown }) => [result.partialFingerprints, result.locations]);
+  };
+  const [[before, placed]] = fingerprints(`KEY=${key}\n`, 1);
+  for (const text of [`# a\n# b\nKEY=${key}\n`, `\t  KEY=${key}`, `KEY=${key}\nOTHER=${key}\n`, `export KEY="${key}" # moved`]) {
+    const all = fingerprints(text, 2);
+    expect(all).toHaveLength(1);
+    expect(all[0][0]).toEqual(before);
+    if (!text.startsWith("KEY")) expect(all[0][1]).not.toEqual(placed);
+  }
+  const other = expandTemplate("sk-or-v1-{hex:64}", (below) => randomInt(below));
+  expect(fingerprints(`KEY=${other}\n`, 1)[0][0]).not.toEqual(before);
 });
