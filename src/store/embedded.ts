@@ -171,6 +171,15 @@ async function proveDurable(session: Session, files: DurableFS): Promise<void> {
   });
 }
 
+/** Copies a consistent state beside the running database: nothing is written while the files are copied. */
+export async function copyCluster(session: Session, directory: string, target: string): Promise<void> {
+  await session.exclusive(async (database) => {
+    await database.exec("checkpoint");
+    cpSync(join(directory, "pgdata"), target, { recursive: true, errorOnExist: true, force: false });
+  });
+  syncTree(target);
+}
+
 async function vacuum(session: Session, log: Log): Promise<void> {
   try {
     await session.exclusive((database) => database.exec("vacuum (analyze)"));
