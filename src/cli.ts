@@ -32,8 +32,12 @@ const commands: Record<string, Entry> = {
   playbook: { summary: "List, lint and run rotation playbooks", load: () => import("./cli/playbook.ts") },
   connect: { summary: "Print the least policy of a connection and test its credential", load: () => import("./cli/connect.ts") },
   providers: { summary: "List what can be done with each provider and secret manager", load: () => import("./cli/providers.ts") },
+  setup: { summary: "Register the GitHub App and write its configuration", load: () => import("./cli/setup.ts") },
+  doctor: { summary: "Look whether everything that the server needs is there", load: () => import("./cli/doctor.ts") },
   serve: { summary: "Run the GitHub App: webhooks, workers and the dashboard", load: () => import("./cli/serve.ts") },
   demo: { summary: "Show the whole chain on this machine: a leaked key from push to verified dead", load: () => import("./cli/demo.ts") },
+  backup: { summary: "Copy the embedded database, also while the server runs", load: () => import("./cli/backup.ts") },
+  restore: { summary: "Put a backup in place of an embedded database", load: () => import("./cli/restore.ts") },
   audit: { summary: "Prove that the event log was not changed", load: () => import("./cli/audit.ts") },
   check: { summary: "Prove detectors and playbooks", load: () => import("./cli/check.ts") },
 };

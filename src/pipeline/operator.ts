@@ -4,6 +4,7 @@ import { RefusedError } from "../errors.ts";
 import type { Incident } from "../incident/fold.ts";
 import { operatorApprover } from "../incident/policy.ts";
 import { Secret } from "../secret.ts";
+import { backUp } from "../store/backup.ts";
 import { giveApproval } from "../store/evidence.ts";
 import { getIncident } from "../store/incidents.ts";
 import { holdRollout, releaseRollout } from "../store/rollout.ts";
@@ -42,6 +43,12 @@ export function operatorRoutes(rekey: Rekey): Hono {
   const id = (context: Context) => context.req.param("id") ?? "";
 
   app.route("/", reviewRoutes(rekey));
+  app.post(
+    "/operator/backup",
+    order(z.strictObject({ target: z.string().max(1000), directory: z.string().max(1000) }), async ({ target, directory }) => ({
+      events: await backUp(rekey.database, directory, target),
+    })),
+  );
   app.route("/", operatorTokenRoutes(rekey));
   app.get("/operator/plan/:id", async (context) => {
     const plan = await keptPlan(rekey, id(context));

@@ -8,6 +8,7 @@ import { deliver, send, type Weather } from "./deliver.ts";
 import { gitHttp } from "./git-http.ts";
 import { issueRoutes } from "./issues.ts";
 import { type LoginClient, loginRoutes } from "./login.ts";
+import { manifestRoutes } from "./manifest.ts";
 import {
   type App,
   type CheckRun,
@@ -321,7 +322,33 @@ export async function startGitHub(options: { folder: string; port?: number }): P
   });
   api.get("/app", (context) =>
     validJwt(context.req.header("authorization") ?? "", state.app)
-      ? context.json({ id: state.app?.id, slug: state.app?.slug, name: "Rekey" })
+      ? context.json({
+          id: state.app?.id,
+          slug: state.app?.slug,
+          name: "Rekey",
+          permissions: state.app?.permissions,
+          events: state.app?.events ?? [],
+        })
+      : refuse(context, 401, "Bad credentials"),
+  );
+
+  api.get("/app/hook/config", (context) =>
+    validJwt(context.req.header("authorization") ?? "", state.app)
+      ? context.json({ url: state.app?.webhookUrl, content_type: "json", insecure_ssl: "0", secret: "********" })
+      : refuse(context, 401, "Bad credentials"),
+  );
+  api.patch("/app/hook/config", async (context) => {
+    if (!validJwt(context.req.header("authorization") ?? "", state.app) || state.app === undefined)
+      return refuse(context, 401, "Bad credentials");
+    const { secret } = (await context.req.json()) as { secret?: string };
+    if (secret !== undefined) state.app.webhookSecret = secret;
+    return context.json({ url: state.app.webhookUrl, content_type: "json", insecure_ssl: "0", secret: "********" });
+  });
+  api.get("/app/installations", (context) =>
+    validJwt(context.req.header("authorization") ?? "", state.app)
+      ? context.json([
+          { id: state.app?.installation, account: { login: "acme", type: "Organization" }, permissions: state.app?.permissions },
+        ])
       : refuse(context, 401, "Bad credentials"),
   );
 
@@ -347,6 +374,7 @@ export async function startGitHub(options: { folder: string; port?: number }): P
 
   // --- repositories ---------------------------------------------------------------------------------------------------------
   const base = "/repos/:owner/:repo";
+  manifestRoutes(api, state, url);
   issueRoutes(api, state, base, route);
   loginRoutes(api, { state, client: standIn.login, json: repositoryJson });
   api.get(

@@ -93,9 +93,10 @@ export interface App {
   readonly slug: string;
   readonly publicKey: string;
   readonly webhookUrl: string;
-  readonly webhookSecret: string;
+  webhookSecret: string;
   readonly installation: number;
   readonly permissions: Readonly<Record<string, "read" | "write">>;
+  readonly events?: readonly string[];
 }
 
 export interface Delivery {
