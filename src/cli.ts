@@ -38,6 +38,7 @@ const commands: Record<string, Entry> = {
   demo: { summary: "Show the whole chain on this machine: a leaked key from push to verified dead", load: () => import("./cli/demo.ts") },
   backup: { summary: "Copy the embedded database, also while the server runs", load: () => import("./cli/backup.ts") },
   restore: { summary: "Put a backup in place of an embedded database", load: () => import("./cli/restore.ts") },
+  keys: { summary: "Replace the keys of Rekey itself: fingerprints, webhooks, the App", load: () => import("./cli/keys.ts") },
   audit: { summary: "Prove that the event log was not changed", load: () => import("./cli/audit.ts") },
   check: { summary: "Prove detectors and playbooks", load: () => import("./cli/check.ts") },
 };

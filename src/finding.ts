@@ -113,6 +113,8 @@ export interface Finding {
   readonly confidence: Confidence;
   /** `fp1:…`, or `rs1:…` where there is no tenant key. */
   readonly fingerprint: string;
+  /** The same value under the tenant's older keys, while a key is rotated: what is known under one of them is the same credential. */
+  readonly aliases?: readonly string[];
   /** `rs1:…` */
   readonly committed: string;
   /** Estimated entropy of the value, bits. Under 40: identified by place, never joined. Under 64: no committed fingerprint is written. */

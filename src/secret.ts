@@ -127,6 +127,11 @@ export function allFingerprints(secret: Secret, keyring: Keyring): string[] {
   ];
 }
 
+/** The same value under the tenant's older keys. */
+export function olderFingerprints(secret: Secret, { tenant }: Keyring): string[] {
+  return tenant.slice(1).map((key) => `fp1:${key.kid}:${hmac(key, secret)}`);
+}
+
 /** Whether this value is the one with that fingerprint; `false` also where the keyring lacks its key. */
 export function hasFingerprint(secret: Secret, expected: string, keyring: Keyring): boolean {
   return allFingerprints(secret, keyring).some(

@@ -88,7 +88,9 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       fingerprintKeys:
         config.fingerprint.key === undefined
           ? tenantKeys({ ...environment, CI: "" })
-          : [fingerprintKey(Buffer.from(credential(config.fingerprint.key).reveal(), "hex"))],
+          : [config.fingerprint.key, ...config.fingerprint.previous].map((reference) =>
+              fingerprintKey(Buffer.from(credential(reference).reveal(), "hex")),
+            ),
       drivers,
       sinkFor,
       credential,

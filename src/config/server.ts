@@ -64,7 +64,8 @@ export const ServerConfig = z.strictObject({
     })
     .optional(),
   database: z.strictObject({ url: reference.optional(), directory: z.string().optional() }).default({}),
-  fingerprint: z.strictObject({ key: reference.optional() }).default({}),
+  /** `previous`: keys of before, by which what is known is found again; the newest first. */
+  fingerprint: z.strictObject({ key: reference.optional(), previous: z.array(reference).max(10).default([]) }).prefault({}),
   listen: z.strictObject({ host: z.string().default("127.0.0.1"), port: z.number().int().min(0).max(65535).default(3000) }).prefault({}),
   /** Whom the outside is told what: Slack, Jira, or a signed webhook. */
   notify: z

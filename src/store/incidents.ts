@@ -37,6 +37,7 @@ export async function openOrAddOccurrence(
 ): Promise<{ incident: Incident; opened: boolean; added: boolean }> {
   const tenant = sighted.tenant ?? "local";
   const credential = credentialKey(sighted.finding);
+  await takeOverAlias(trx, tenant, credential, sighted.finding);
   const id = await insertIncident(trx, tenant, credential, sighted);
   if (id !== undefined) await appendEvents<IncidentEvent>(trx, id, [openedEvent(sighted)]);
   const known =
@@ -184,6 +185,15 @@ export function withoutAuthor(finding: Finding): Finding {
 
 export function readTimeline(db: Kysely<Schema>, id: string): Promise<Recorded<IncidentEvent>[]> {
   return readEvents<IncidentEvent>(db, id);
+}
+
+/** An incident that is known under an older fingerprint key is from now on known under the newest: nothing that was decided is lost. */
+async function takeOverAlias(trx: Transaction<Schema>, tenant: string, credential: string, finding: Finding): Promise<void> {
+  const older = (finding.aliases ?? []).map((fingerprint) => credentialKey({ fingerprint, subject: finding.subject }));
+  if (older.length === 0) return;
+  await sql`update incident set credential = ${credential}, fingerprint = ${finding.fingerprint}
+    where tenant = ${tenant} and credential in (${sql.join(older)})
+      and not exists (select 1 from incident newer where newer.tenant = ${tenant} and newer.credential = ${credential})`.execute(trx);
 }
 
 /** Undefined = another one has this credential. Ids grow by a character after some collisions. */

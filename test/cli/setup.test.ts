@@ -1,17 +1,22 @@
 import { spawn } from "node:child_process";
+import { generateKeyPairSync } from "node:crypto";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { startServer } from "../../src/cli/server.ts";
+import { type RunningServer, startServer } from "../../src/cli/server.ts";
 import { loadServerConfig } from "../../src/config/server.ts";
 import { silentLog } from "../../src/log.ts";
+import { fingerprint, olderFingerprints, Secret } from "../../src/secret.ts";
 import { type GitHubStandIn, startGitHub } from "../../src/stand-in/github/server.ts";
 import { startOpenBao } from "../../src/stand-in/openbao.ts";
+import { openOrAddOccurrence, recordEvents } from "../../src/store/incidents.ts";
 import { Browser } from "../github/browser.ts";
+import { openRouterKey } from "../github/keys.ts";
 import { until } from "../github/world.ts";
 import { real } from "../servers/real.ts";
+import { finding } from "../store/findings.ts";
 
 const cli = fileURLToPath(new URL("../../src/cli.ts", import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), "rekey-setup-"));
@@ -147,6 +152,69 @@ test("doctor names what is missing and what to do about it", { timeout: 30_000 }
 
   writeFileSync(join(dir, "bad.yml"), "github: yes\n");
   expect(await rekey(["doctor", "--config", join(dir, "bad.yml")])).toMatchObject({ code: 1, out: expect.stringContaining("bad.yml:1") });
+});
+
+test("the server's own keys are replaced without losing a webhook or a decision", { timeout: 120_000 }, async () => {
+  const data = join(folder, "db-keys");
+  const repository = await github.addRepository("acme", "keys", { private: true, roles: {} });
+  const run = async (during: (server: RunningServer) => Promise<void>) => {
+    const server = await startServer({ config: listening(), environment: {}, dataDir: data, log: silentLog });
+    await during(server).finally(() => server.stop());
+  };
+  const ping = async ({ rekey: { database } }: RunningServer) => {
+    const before = (await database.db.selectFrom("delivery").select("guid").execute()).length;
+    github.installation("created", [repository]);
+    await until(
+      "the webhook is taken",
+      () => database.db.selectFrom("delivery").select("guid").execute(),
+      ({ length }) => length > before,
+    );
+  };
+  const value = Secret.from(openRouterKey());
+  const sight = async ({ rekey: { database, fingerprintKeys } }: RunningServer) => {
+    const ring = { tenant: fingerprintKeys, salts: [] };
+    const seen = finding({ fingerprint: fingerprint(value, ring), aliases: olderFingerprints(value, ring) });
+    const sighted = { finding: seen, exposedAt: new Date().toISOString(), preExisting: false };
+    return database.db.transaction().execute((trx) => openOrAddOccurrence(trx, sighted));
+  };
+
+  let known = "";
+  await run(async (server) => {
+    await ping(server);
+    known = (await sight(server)).incident.id;
+    const { db } = server.rekey.database;
+    const closed = [
+      { type: "false-positive", by: "mara", reason: "an example" } as const,
+      { type: "closed", resolution: "false_positive" } as const,
+    ];
+    await db.transaction().execute((trx) => recordEvents(trx, known, closed));
+  });
+  expect(await rekey(["keys", "rotate", "fingerprint", "--config", config])).toMatchObject({ code: 0 });
+  expect(await rekey(["keys", "rotate", "webhook", "--config", config])).toMatchObject({ code: 0 });
+  expect(await rekey(["keys", "rotate", "webhook", "--config", config])).toMatchObject({
+    code: 2,
+    err: expect.stringContaining("is under way"),
+  });
+  await run(async (server) => {
+    await ping(server); // still signed with the old secret
+    expect(await rekey(["keys", "rotate", "webhook", "--finish", "--config", config])).toMatchObject({ code: 0 });
+    await ping(server);
+    const again = await sight(server);
+    expect(again).toMatchObject({ opened: false, incident: { id: known, resolution: "false_positive" } });
+  });
+  expect(await rekey(["keys", "rotate", "app", "--config", config])).toMatchObject({
+    code: 0,
+    out: expect.stringContaining("Manual step"),
+  });
+  const wrong = join(folder, "wrong.pem");
+  writeFileSync(wrong, generateKeyPairSync("rsa", { modulusLength: 2048 }).privateKey.export({ type: "pkcs8", format: "pem" }), {
+    mode: 0o600,
+  });
+  expect(await rekey(["keys", "rotate", "app", "--key", wrong, "--config", config])).toMatchObject({
+    code: 2,
+    err: expect.stringContaining("nothing was changed"),
+  });
+  expect(await rekey(["keys", "rotate", "app", "--key", join(dir, "app.pem"), "--config", config])).toMatchObject({ code: 0 });
 });
 
 const bao = await real("OpenBao", startOpenBao);
