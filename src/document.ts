@@ -20,6 +20,8 @@ export interface Origin {
   readonly repository?: string;
   readonly blob?: string;
   readonly commit?: string;
+  /** Id of a GitHub text: GraphQL node id, or REST id. */
+  readonly node?: string;
   readonly author?: { readonly name: string; readonly email: string };
   /** Committer date, ISO 8601 UTC. */
   readonly date?: string;

@@ -40,6 +40,8 @@ export interface Target {
   readonly range?: string | undefined;
   /** What agent clients keep in the home folder, or in the one that is named. */
   readonly agents?: true | string | undefined;
+  /** What people wrote on GitHub about this repository, `owner/name`. */
+  readonly githubText?: string | undefined;
   readonly detectors?: readonly string[] | undefined;
   readonly baseline?: string | undefined;
   readonly progress?: Progress | undefined;
@@ -66,7 +68,28 @@ export interface LocalScan {
 export async function localScan(target: Target): Promise<LocalScan> {
   check(target);
   if (target.agents !== undefined) return scanAgents(target, target.agents === true ? homedir() : target.agents);
+  if (target.githubText !== undefined) return scanText(target, target.githubText);
   return isAddress(target.path) ? scanRemote(target) : scanHere(target);
+}
+
+/** Texts of issues are strangers': no rules of theirs apply, only what the person gave with `--baseline`. */
+async function scanText(target: Target, name: string): Promise<LocalScan> {
+  const { scanGitHubText } = await import("../source/github-text.ts");
+  const { gitHubAccess, parseRepository, repositoryLists, scopeOfRepository } = await import("./github-lists.ts");
+  const [wanted, access] = [parseRepository(name), gitHubAccess(process.env)];
+  const ruleset = await loadRuleset({ folders: target.detectors ?? [] });
+  const own = loadRepositoryConfig(".", { baseline: target.baseline });
+  const repository = { ...own, scope: scopeOfRepository(access, wanted), ignore: [] };
+  const seen = aliasingScan(ruleset, repository.keyring, target.valuesFor?.(ruleset));
+  const { findings, stats } = await scanGitHubText({
+    list: repositoryLists(access, wanted),
+    repository: repository.scope,
+    scan: seen.scan,
+    progress: target.progress,
+  });
+  const rules = { ...repository, baseline: target.baseline === undefined ? new Set<string>() : own.baseline };
+  const { kept, suppressed } = suppress(findings, { ...rules, today: today(), aliases: seen.aliases, placed: seen.placed });
+  return { kept, suppressed, stats, ruleset, repository, prefix: "", files: [], versions: new Map() };
 }
 
 /** The rules are those of the home folder, if it is a repository of its own or has a `.rekey`. */
@@ -191,9 +214,9 @@ async function textsOf(cwd: string, findings: readonly Finding[]): Promise<Map<s
 
 const mostVersions = 200;
 
-function check({ path, history, staged, range, agents }: Target): void {
-  if ([history, staged, range, agents].filter((mode) => mode !== undefined && mode !== false).length > 1)
-    throw new UsageError("expected at most one of --history, --staged, --range and --agents");
+function check({ path, history, staged, range, agents, githubText }: Target): void {
+  if ([history, staged, range, agents, githubText].filter((mode) => mode !== undefined && mode !== false).length > 1)
+    throw new UsageError("expected at most one of --history, --staged, --range, --agents and --github-text");
   if (path === "-" && (history || staged || range !== undefined))
     throw new UsageError("what is piped in has no history; expected a repository with --history, --staged and --range");
   if (isAddress(path) && (staged || range !== undefined))

@@ -18,6 +18,7 @@ interface Options {
   readonly staged?: true;
   readonly range?: string;
   readonly agents?: true | string;
+  readonly githubText?: string;
   readonly format: Format;
   readonly baseline?: string;
   readonly output?: string;
@@ -37,6 +38,10 @@ export function command(): Command {
     .option("--staged", "scan what the next commit would add, as it stands in the index")
     .option("--range <a..b>", "scan what the commits of a range add")
     .option("--agents [home]", "scan what agent clients keep in your home folder: configuration, credentials, transcripts")
+    .option(
+      "--github-text <owner/name>",
+      "scan issues, pull requests, comments and reviews on GitHub; the token from GH_TOKEN or GITHUB_TOKEN, the server from GITHUB_API_URL",
+    )
     .addOption(new Option("--format <format>", "output").choices(formats).default("text"))
     .option("--baseline <file>", "silence what this file lists (default: .rekey/baseline)")
     .option("--output <file>", "write the report to a file")
@@ -62,6 +67,11 @@ A credential is silenced by 'rekey:allow <reason>' on its line, by .rekey/ignore
 Exit codes: 0 clean, 1 credentials found, 2 wrong usage, failure, or a scan that found nothing and is not complete.`,
     )
     .action(run);
+}
+
+/** Whether something else than the path is scanned. */
+function elsewhere({ agents, githubText }: Options): boolean {
+  return agents !== undefined || githubText !== undefined;
 }
 
 function repeated(one: string, all: readonly string[]): string[] {
@@ -98,11 +108,12 @@ async function run(path: string, options: Options): Promise<void> {
   values?.wipe();
   const chosen = options.onlyActive === true ? activeOf(verified) : verified;
   const ofTree =
-    path !== "-" && !isAddress(path) && !options.history && !options.staged && options.range === undefined && options.agents === undefined;
+    path !== "-" && !isAddress(path) && !options.history && !options.staged && options.range === undefined && !elsewhere(options);
   const repairable = ofTree && chosen.length > 0 && (options.format === "text" || options.format === "json");
   const findings = repairable ? await (await import("./repairs.ts")).withRepairs(chosen, scanned) : chosen;
   const report = await render(findings, scanned, {
-    path: options.agents === undefined ? path : undefined,
+    path: elsewhere(options) ? undefined : path,
+    home: options.agents !== undefined,
     started,
     format: options.format,
   });
@@ -133,7 +144,7 @@ function activeOf(findings: readonly Finding[]): Finding[] {
 async function render(
   findings: readonly Finding[],
   scanned: LocalScan,
-  { path, started, format }: { path: string | undefined; started: string; format: Format },
+  { path, home, started, format }: { path: string | undefined; home: boolean; started: string; format: Format },
 ): Promise<string> {
   const { stats, prefix, suppressed } = scanned;
   const { default: manifest } = await import("../../package.json", { with: { type: "json" } });
@@ -158,7 +169,7 @@ async function render(
     case "text":
       return textReport(below(), stats, {
         suppressed: suppressed.length,
-        prefix: path === undefined ? "~/" : prefix === "" ? "" : typed(path),
+        prefix: home ? "~/" : path === undefined || prefix === "" ? "" : typed(path),
       });
   }
 }

@@ -268,6 +268,7 @@ function toFinding({ match, start, end, decode }: Placed, { document, index, key
       ...(origin.repository === undefined ? {} : { repository: origin.repository }),
       ...(origin.path === undefined ? {} : { path: origin.path }),
       ...(origin.blob === undefined ? {} : { blob: origin.blob }),
+      ...(origin.node === undefined ? {} : { node: origin.node }),
       ...(pointer === undefined ? {} : { pointer }),
       byteStart: offset(start),
       byteEnd: offset(end),

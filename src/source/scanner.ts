@@ -54,7 +54,7 @@ export class Tally {
 
   /** The findings of one document: one a credential, detector and pointer, with the number of its places as `occurrences`. */
   read(document: Document): Finding[] {
-    if (document.origin.kind === "file" || document.origin.kind === "stdin") this.#files++;
+    if (["file", "stdin", "github-text"].includes(document.origin.kind)) this.#files++;
     this.#bytes += document.bytes.length;
     this.#options.progress?.(this.#files, this.#bytes);
     return this.again(document);

@@ -1,6 +1,7 @@
 import type { Context, Hono } from "hono";
 import { gitText } from "../../git.ts";
 import { type Issue, type Repository, type State, timestamp } from "./state.ts";
+import { pageOf } from "./text.ts";
 
 type Handler = (context: Context, repository: Repository, who: { readonly kind: "user" | "app" }) => Response | Promise<Response>;
 type Route = (role: "read" | "write", handler: Handler) => (context: Context) => Promise<Response>;
@@ -17,7 +18,23 @@ export function issueRoutes(api: Hono, state: State, base: string, route: Route)
   });
   api.get(
     `${base}/issues`,
-    route("read", (context, repository) => context.json(state.issues.filter((issue) => issue.repository === repository.id).map(json))),
+    route("read", (context, repository) => {
+      const issues = state.issues
+        .filter((issue) => issue.repository === repository.id)
+        .map((issue) => ({ id: issue.number, ...json(issue) }));
+      // to GitHub a pull request is an issue, too
+      const pulls = state.pulls
+        .filter((pull) => pull.repository === repository.id)
+        .map(({ id, number, title, body, createdAt }) => ({
+          id,
+          number,
+          title,
+          body: body ?? null,
+          created_at: createdAt,
+          pull_request: {},
+        }));
+      return context.json(pageOf(context, [...issues, ...pulls]));
+    }),
   );
   api.post(
     `${base}/issues`,

@@ -21,6 +21,7 @@ import {
   timestamp,
   type User,
 } from "./state.ts";
+import { textRoutes } from "./text.ts";
 
 /** Who asks: a person with a token, or the App's installation. */
 type Caller = { readonly kind: "user"; readonly user: User } | { readonly kind: "app" };
@@ -375,6 +376,7 @@ export async function startGitHub(options: { folder: string; port?: number }): P
   // --- repositories ---------------------------------------------------------------------------------------------------------
   const base = "/repos/:owner/:repo";
   manifestRoutes(api, state, url);
+  textRoutes(api, state, base, route);
   issueRoutes(api, state, base, route);
   loginRoutes(api, { state, client: standIn.login, json: repositoryJson });
   api.get(
@@ -426,7 +428,7 @@ export async function startGitHub(options: { folder: string; port?: number }): P
   api.post(
     `${base}/pulls`,
     route("read", async (context, repository, who) => {
-      const body = (await context.req.json()) as { title: string; head: string; base: string; draft?: boolean };
+      const body = (await context.req.json()) as { title: string; body?: string; head: string; base: string; draft?: boolean };
       const [branch = "", owner] = body.head.split(":").toReversed();
       const from = owner === undefined ? repository : (state.repository(owner, repository.name) ?? repository);
       const [headSha, baseSha] = [await resolve(from, branch), await resolve(repository, body.base)];
@@ -437,6 +439,7 @@ export async function startGitHub(options: { folder: string; port?: number }): P
         number,
         repository: repository.id,
         title: body.title,
+        ...(body.body === undefined ? {} : { body: body.body }),
         author: login(who),
         head: branch,
         headRepository: from.id,

@@ -31,6 +31,7 @@ export interface PullRequest {
   readonly number: number;
   readonly repository: number;
   readonly title: string;
+  readonly body?: string;
   readonly author: string;
   /** Branch of the head repository. */
   readonly head: string;
