@@ -1,4 +1,4 @@
-import { closeSync, fsyncSync, lstatSync, openSync, readFileSync, renameSync, rmSync, writeSync } from "node:fs";
+import { closeSync, fchmodSync, fchownSync, fsyncSync, lstatSync, openSync, readFileSync, renameSync, rmSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { Command, Option } from "commander";
 import { UsageError } from "../errors.ts";
@@ -65,6 +65,8 @@ function writeFile(path: string, file: RepairedFile): Outcome {
       return { file, written: false, failed: "it was changed meanwhile; run it again" };
     const descriptor = openSync(temporary, "wx", stat.mode & 0o7777);
     try {
+      fchmodSync(descriptor, stat.mode & 0o7777); // whatever the umask says
+      if (process.getuid?.() === 0) fchownSync(descriptor, stat.uid, stat.gid);
       writeSync(descriptor, file.text);
       fsyncSync(descriptor);
     } finally {

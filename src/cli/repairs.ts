@@ -4,7 +4,7 @@ import type { Finding, ShownRepair } from "../finding.ts";
 import { GitError, gitText } from "../git.ts";
 import { buildGraph, type Graph } from "../identity/graph.ts";
 import { linksFor } from "../identity/links.ts";
-import { readCommand, storedAt } from "../identity/stored.ts";
+import { declaredField, readCommand, storedAt } from "../identity/stored.ts";
 import { type FileRepair, repairFile } from "../repair/file.ts";
 import { variableNames } from "../repair/name.ts";
 import { largestFile } from "../repair/repair.ts";
@@ -37,12 +37,17 @@ export async function repairedFiles(scanned: LocalScan): Promise<(RepairedFile |
   const inTree = kept.filter(({ location }) => location.kind === "file" && location.commit === undefined && location.path !== undefined);
   const byPath = Map.groupBy(inTree, ({ location }) => location.path ?? "");
   const tracked = await trackedPaths(repository.top, [...byPath.keys()]);
-  const variable = variableNames(inTree, new Map(files.map((file) => [file.path, file.text])));
+  const variable = namesIn(scanned, graph);
   return [...byPath].map(([path, findings]) => {
     const repaired = repairedFile(path, scanned, { graph, variable, tracked });
     if (typeof repaired === "string") return { path, none: repaired, findings };
     return { ...repaired, path };
   });
+}
+
+function namesIn({ kept, files }: LocalScan, graph: Graph): (finding: Finding) => string {
+  const fieldOf = (finding: Finding) => declaredField({ ...finding, identities: linksFor(finding, graph).identities }, graph);
+  return variableNames(kept, new Map(files.map((file) => [file.path, file.text])), fieldOf);
 }
 
 interface Known {
@@ -86,7 +91,7 @@ const mostShown = { findings: 100, bytes: 4 << 20 };
 export async function withRepairs(findings: readonly Finding[], scanned: LocalScan): Promise<Finding[]> {
   const { repository, files, kept } = scanned;
   const graph = buildGraph({ scope: repository.scope, files, findings: kept, storeMatches: [] });
-  const variable = variableNames(kept, new Map(files.map((file) => [file.path, file.text])));
+  const variable = namesIn(scanned, graph);
   const tracked = await trackedPaths(repository.top, [...new Set(findings.flatMap(({ location }) => location.path ?? []))]);
   let bytes = 0;
   return findings.map((finding, index): Finding => {

@@ -27,6 +27,19 @@ export function storedAt(finding: Finding, graph: Graph, variable: string | unde
 }
 
 /**
+ * The field under which people declared that such a credential of one of the finding's identities is stored; undefined where there is
+ * more than one. Good enough for a name, not to write anything there.
+ */
+export function declaredField(finding: Finding, { declared }: Graph): string | undefined {
+  const linked = declared?.identities.filter((entry) =>
+    finding.identities.some(({ kind, name }) => entry.kind === kind && entry.name === name),
+  );
+  const places = linked?.flatMap(({ credentials }) => credentials).filter(({ detector }) => detector === finding.detector) ?? [];
+  const fields = new Set(places.flatMap(({ stored_in }) => stored_in.flatMap(({ field }) => field ?? [])));
+  return fields.size === 1 ? [...fields][0] : undefined;
+}
+
+/**
  * The command that reads an entry, for a person with the right to; undefined for stores that give nothing back, and for names that
  * a shell would not take as they are. `type`: of the connection, or the kind of store.
  */

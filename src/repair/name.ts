@@ -3,15 +3,17 @@ import { credentialKey, type Finding } from "../finding.ts";
 import { variableOf } from "../identity/variable.ts";
 
 /**
- * The variable for each finding: the one that its file gives it to, else made of its title, and never one that another credential has.
- * Asked in the same order it gives the same names.
+ * The variable for each finding: the one that its file gives it to, else the field under which people declared that it is stored
+ * (`fieldOf`), else made of its title; and never one that another credential has. Asked in the same order it gives the same names.
  */
-export function variableNames(findings: readonly Finding[], textOf: ReadonlyMap<string, string>): (finding: Finding) => string {
+export function variableNames(
+  findings: readonly Finding[],
+  textOf: ReadonlyMap<string, string>,
+  fieldOf: (finding: Finding) => string | undefined = () => undefined,
+): (finding: Finding) => string {
   const holder = new Map<string, string>();
-  const known = (finding: Finding) => {
-    const name = variableOf(finding, { textOf });
-    return name !== undefined && isVariableName(name) ? name : undefined;
-  };
+  const known = (finding: Finding) =>
+    [variableOf(finding, { textOf }), fieldOf(finding)].find((name) => name !== undefined && isVariableName(name));
   for (const finding of findings) {
     const name = known(finding);
     if (name !== undefined && !holder.has(name)) holder.set(name, credentialKey(finding));

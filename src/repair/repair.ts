@@ -12,7 +12,7 @@ import { workflow } from "./syntax/workflow.ts";
 import { isRewrite, type NoRewrite, type Rewrite, type Syntax, type Target } from "./syntax.ts";
 
 /** One line each; the first that takes a file has it. */
-const syntaxes: readonly Syntax[] = [workflow, compose, agentConfig, kubernetes, terraform, dotenv, npmrc, shell, code];
+const syntaxes: readonly Syntax[] = [workflow, compose, kubernetes, agentConfig, terraform, dotenv, npmrc, shell, code];
 
 /** Files of more characters are not rewritten: nobody writes them by hand. */
 export const largestFile = 1 << 20;

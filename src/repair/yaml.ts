@@ -4,11 +4,17 @@ import { applied, type Edit, type Target } from "./syntax.ts";
 
 /** The text node that a stretch of a file stands in; undefined for comments and keys. */
 export function nodeAt(root: Tree | undefined, start: number, end: number): TextNode | undefined {
-  const pending = root === undefined ? [] : [root];
-  for (let node = pending.pop(); node !== undefined; node = pending.pop()) {
-    if (node.kind === "text" && node.start <= start && end <= node.end) return node;
-    if (node.kind === "map") pending.push(...node.entries.map((entry) => entry.node));
-    if (node.kind === "list") pending.push(...node.items);
+  return placeAt(root, start, end)?.node;
+}
+
+/** As `nodeAt`, with the keys and indexes that lead there. */
+export function placeAt(root: Tree | undefined, start: number, end: number): { node: TextNode; path: readonly string[] } | undefined {
+  const pending: { node: Tree; path: readonly string[] }[] = root === undefined ? [] : [{ node: root, path: [] }];
+  for (let place = pending.pop(); place !== undefined; place = pending.pop()) {
+    const { node, path } = place;
+    if (node.kind === "text" && node.start <= start && end <= node.end) return { node, path };
+    if (node.kind === "map") pending.push(...node.entries.map((entry) => ({ node: entry.node, path: [...path, entry.key] })));
+    if (node.kind === "list") pending.push(...node.items.map((item, index) => ({ node: item, path: [...path, String(index)] })));
   }
   return undefined;
 }

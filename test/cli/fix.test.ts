@@ -36,7 +36,7 @@ test("without --write it shows the change, never a value, and changes nothing", 
 
 test("--write: several values on one line, each its own variable; line ends and mode stay; the second time nothing is left to write", () => {
   const { made, a, b } = files();
-  chmodSync(join(made.path, "run.sh"), 0o755);
+  chmodSync(join(made.path, "run.sh"), 0o775);
   const first = rekey(made.path, ["fix", "--write", "--format", "json"]);
   expect(first.status).toBe(1); // the Dockerfile is left
   expect(first.json().files.map((file: { path: string; written: boolean }) => [file.path, file.written])).toEqual([
@@ -48,7 +48,7 @@ test("--write: several values on one line, each its own variable; line ends and 
   const text = (path: string) => readFileSync(join(made.path, path), "utf8");
   expect(text(".mcp.json")).toBe(mcp(`\${OPENROUTER_API_KEY}`, `\${OPENROUTER_API_KEY_2}`));
   expect(text("bot.py")).toBe('import os\nx = [os.environ["OPENROUTER_API_KEY"], os.environ["OPENROUTER_API_KEY_2"]]\n');
-  expect(statSync(join(made.path, "run.sh")).mode & 0o777).toBe(0o755);
+  expect(statSync(join(made.path, "run.sh")).mode & 0o777).toBe(0o775);
   for (const value of [a, b]) expect(first.stdout + first.stderr).not.toContain(value.slice(9, 25));
   expect(readdirSync(made.path).filter((name) => name.includes("rekey-"))).toEqual([]);
 
@@ -104,6 +104,15 @@ test("the declared store and its command are told; the report of a scan has the 
   expect(finding.repair).toMatchObject({ reference: 'os.environ["OPENROUTER_API_KEY"]', name: "OPENROUTER_API_KEY" });
   expect(finding.repair.next.join(" ")).toContain("vault kv get -mount=secret -field=OPENROUTER_API_KEY agents/bot");
   expect(JSON.stringify(finding)).not.toContain(key.slice(9, 25));
+});
+
+test("a value without a name takes the one of the field that its identity declares", () => {
+  const made = repository();
+  made.commit("a", {
+    "agents/bot.ts": `export const bot = new Agent({ apiKey: "${openRouterKey()}" });\n`,
+    ".rekey/identities.yml": `version: 1\nidentities:\n  - kind: agent\n    name: bot\n    credentials: [ { detector: openrouter-api-key, stored_in: [ { connection: store, path: secret/bot, field: BOT_MODEL_KEY } ] } ]\n`,
+  });
+  expect(rekey(made.path, ["fix"]).stdout).toContain("process.env.BOT_MODEL_KEY");
 });
 
 test("stdin and addresses are wrong usage", () => {

@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { stream } from "hono/streaming";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { DeclaredCheck } from "../../src/detector/schema.ts";
 import { type CheckHttp, checkValidity, madeUp } from "../../src/provider/declared-check.ts";
@@ -99,6 +100,26 @@ test("a query of GraphQL is sent as one, and its words tell a live value from a 
   };
   expect(await checkValidity(graphql, live, {}, http)).toEqual({ validity: "active", code: "200", tells: { user: "mara" } });
   expect(await checkValidity(graphql, gone, {}, http)).toMatchObject({ validity: "inactive" });
+});
+
+test("an answer that drips in for longer than the call may take is unknown", async () => {
+  const dripping = await startVendor((app) => {
+    app.get("/v1/me", (context) => {
+      const stop = new AbortController();
+      context.env.incoming.socket.once("close", () => stop.abort());
+      return stream(context, async (body) => {
+        while (!stop.signal.aborted) {
+          await body.write(" ");
+          await body.sleep(20);
+        }
+      });
+    });
+  });
+  expect(await checkValidity(check, live, {}, { host: dripping.url, timeout: 400 })).toMatchObject({
+    validity: "unknown",
+    code: "no answer",
+  });
+  await dripping.stop();
 });
 
 test("a host that is away says unknown", async () => {

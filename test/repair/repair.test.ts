@@ -1,3 +1,5 @@
+import { execFileSync, spawnSync } from "node:child_process";
+import { stripTypeScriptTypes } from "node:module";
 import { describe, expect, test } from "vitest";
 import { repaired } from "./world.ts";
 
@@ -268,6 +270,23 @@ test.each(cases)("%s", (_, path, before, after, edge) => {
   if (edge !== undefined) expect(edges).toContain(edge);
 });
 
+const python = spawnSync("python3", ["--version"]).status === 0;
+const parses: readonly (readonly [RegExp, (text: string) => void])[] = [
+  [
+    /\.py$/,
+    (text) =>
+      void (python && execFileSync("python3", ["-c", "import ast, sys; ast.parse(sys.stdin.read())"], { input: text, stdio: "pipe" })),
+  ],
+  [/\.sh$|\.envrc$/, (text) => void execFileSync("sh", ["-n"], { input: text, stdio: "pipe" })],
+  [/\.m?[jt]s$/, (text) => void stripTypeScriptTypes(text)],
+];
+
+test.each(
+  cases.flatMap(([title, path, before]) =>
+    parses.flatMap(([files, parse]) => (files.test(path) ? [[title, path, before, parse] as const] : [])),
+  ),
+)("%s: the language's own parser takes the result", (_, path, before, parse) => parse(repaired(path, before).text));
+
 test.each(cases)("%s, with Windows line ends", (_, path, before, after) => {
   const crlf = (text: string) => text.replaceAll("\n", "\r\n");
   const { text, left } = repaired(path, crlf(before));
@@ -306,6 +325,13 @@ describe("where no safe rewrite is known it says so", () => {
       `[mcp_servers.s]\n[mcp_servers.s.http_headers]\nAuthorization = "Bearer VALUE"\n`,
       "bearer_token_env_var",
     ],
+    [
+      "a condition of a workflow",
+      ".github/workflows/ci.yml",
+      `jobs:\n  a:\n    if: "'VALUE' != ''"\n    steps: []\n`,
+      "gives no secrets to this key",
+    ],
+    ["a backend of Terraform", "main.tf", `terraform {\n  backend "http" {\n    password = "VALUE"\n  }\n}\n`, "backend"],
     ["a comment of a workflow", ".github/workflows/ci.yml", `jobs:\n  a:\n    steps: [] # VALUE\n`, "comment"],
     ["a comment of a program", "a.py", `x = 1  # VALUE\n`, "comment"],
     [

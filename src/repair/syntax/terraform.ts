@@ -8,6 +8,8 @@ export const terraform: Syntax = {
     const line = text.slice(from, lineEnd(text, start));
     if (/^\s*(?:#|\/\/)/.test(line)) return { none: "the value stands in a comment; delete it there" };
     if (path.endsWith(".tfvars")) return inVariables(text, start, end, line);
+    if (insideBackend(text.slice(0, start)))
+      return { none: "a backend takes no variables: give the value by -backend-config, or by the backend's own environment variables" };
     const name = variable.toLowerCase();
     if (new RegExp(`^variable[ \\t]+"${name}"`, "m").test(text) && /\bdefault\s*=\s*"?$/.test(text.slice(from, start)))
       return { none: `it is the default of variable "${name}"; delete the default and set TF_VAR_${name}` };
@@ -31,6 +33,13 @@ export const terraform: Syntax = {
     };
   },
 };
+
+function insideBackend(before: string): boolean {
+  const open = before.lastIndexOf('backend "');
+  if (open === -1) return false;
+  const rest = before.slice(open);
+  return (rest.match(/\{/g)?.length ?? 0) > (rest.match(/\}/g)?.length ?? 0);
+}
 
 function quotes(before: string): number {
   return before.match(/(?<!\\)"/g)?.length ?? 0;
