@@ -96,7 +96,7 @@ export async function verifiedFindings(
     const [finding] = group;
     const seen = finding === undefined ? undefined : values.of(finding);
     if (finding === undefined || seen === undefined) return [];
-    return [{ finding, ...seen, bait: group.map((one) => honeytokenOf(one, declared)).find((reason) => reason !== undefined) }];
+    return [{ finding, ...seen, bait: group.map((one) => honeytokenOf(one, declared)?.text).find((reason) => reason !== undefined) }];
   });
   const connection = config === undefined ? undefined : await connectionsOf(config);
   const stop = new AbortController();

@@ -32,7 +32,9 @@ export function linksFor(finding: Finding, graph: Graph): Links {
   return {
     identities,
     evidence: distinct([
-      ...(bait === undefined ? [] : [{ method: "honeytoken", grade: "strong" as const, text: bait }]),
+      ...(bait === undefined
+        ? []
+        : [{ method: "honeytoken", grade: bait.sure ? ("strong" as const) : ("weak" as const), text: bait.text }]),
       ...chosen.flatMap(({ edges }) => edges.flatMap(({ evidence }) => evidence)),
     ]),
   };

@@ -1,6 +1,6 @@
 import type { Driver, ProbeResult } from "../driver.ts";
 import type { Finding } from "../finding.ts";
-import { isBait } from "../identity/honeytoken.ts";
+import { baitOf } from "../identity/honeytoken.ts";
 import type { Incident } from "../incident/fold.ts";
 import { Secret } from "../secret.ts";
 import { listReceipts, saveReceipt } from "../store/evidence.ts";
@@ -12,7 +12,8 @@ import { recover } from "./recover.ts";
 export async function observeValidity(rekey: Rekey, incident: string, finding: Finding): Promise<ProbeResult | undefined> {
   const driver = driverOf(rekey, finding.detector);
   const known = await getIncident(rekey.database.db, incident);
-  if (driver?.manifest.verbs.probe === undefined || known === undefined || known.state === "resolved" || isBait(finding)) return undefined;
+  if (driver?.manifest.verbs.probe === undefined || known === undefined || known.state === "resolved" || baitOf(finding) !== undefined)
+    return undefined;
   const result = await probeOnce(rekey, driver, known, finding);
   if (result === undefined) return undefined;
   await saveReceipt(rekey.database.db, {
@@ -48,8 +49,9 @@ export async function verifyDead(
   const known = await getIncident(rekey.database.db, incident);
   const [occurrence] = await listOccurrences(rekey.database.db, incident);
   if (known === undefined || occurrence === undefined) return { dead: false, sentence: "This incident is not known." };
-  if (isBait(occurrence.finding))
-    return { dead: false, sentence: "It is, or may be, a honeytoken, which is never sent to its vendor: its use is the alarm." };
+  // what only may be one is tried when a person asks: then somebody has revoked it
+  if (baitOf(occurrence.finding) === "sure")
+    return { dead: false, sentence: "It is a honeytoken, which is never sent to its vendor: its use is the alarm." };
   const driver = driverOf(rekey, known.credential.detector);
   if (driver?.manifest.verbs.probe === undefined)
     return {

@@ -31,7 +31,7 @@ test("a declared honeytoken is never sent to its provider, and the comment says 
       await until(
         "the comment",
         () => repository.comment(number),
-        (text) => text.includes("honeytoken of agent bot"),
+        (text) => text.includes("agent bot, which this may be"),
       );
   }
   expect(validities).toEqual({ bait: "unknown", plain: "active" });

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import type { Grade } from "../../src/finding.ts";
 import { parseIdentitiesFile } from "../../src/identity/declared.ts";
 import { honeytokenOf } from "../../src/identity/honeytoken.ts";
 import { finding } from "../report/finding.ts";
@@ -23,7 +24,7 @@ test.each([
   ["a declared account", { attributes: { account_id: "123456789012" } }],
   ["a server below a declared one", { attributes: { host: "db1.BAIT.corp.example" } }],
 ])("%s is bait", (_, changes) => {
-  expect(honeytokenOf(finding(changes), declared)).toMatch(/alarm|honeytoken/);
+  expect(honeytokenOf(finding(changes), declared)).toEqual({ sure: true, text: expect.stringMatching(/raises an alarm/) });
 });
 
 test.each([
@@ -34,12 +35,14 @@ test.each([
   expect(honeytokenOf(finding(changes), declared)).toBeUndefined();
 });
 
-test("a credential of an identity whose credential of that type is a honeytoken is bait, that of another identity is not", () => {
-  const of = (name: string) =>
-    finding({
-      identities: [{ id: `agent:.#.rekey/identities.yml#${name}`, kind: "agent", name, relation: "authenticates_as", grade: "weak" }],
-    });
-  expect(honeytokenOf(of("bait"), declared)).toContain("agent bait");
-  expect(honeytokenOf(of("triage"), declared)).toBeUndefined();
-  expect(honeytokenOf({ ...of("bait"), detector: "xai-api-key" }, declared)).toBeUndefined();
+test("a credential of an identity whose credential of that type is a honeytoken is bait, or may be; that of another identity is not", () => {
+  const of = (name: string, grade: Grade) =>
+    finding({ identities: [{ id: `agent:.#.rekey/identities.yml#${name}`, kind: "agent", name, relation: "authenticates_as", grade }] });
+  expect(honeytokenOf(of("bait", "strong"), declared)).toMatchObject({ sure: true });
+  expect(honeytokenOf(of("bait", "moderate"), declared)).toMatchObject({
+    sure: false,
+    text: expect.stringContaining("agent bait, which this may be"),
+  });
+  expect(honeytokenOf(of("triage", "strong"), declared)).toBeUndefined();
+  expect(honeytokenOf({ ...of("bait", "strong"), detector: "xai-api-key" }, declared)).toBeUndefined();
 });
