@@ -107,13 +107,15 @@ function fileLines({ file, written, failed }: Outcome): string[] {
     return [path, ...file.findings.map((finding) => `  line ${finding.location.startLine}: no automatic repair: ${file.none}`)];
   const state = failed !== undefined ? `  not written: ${failed}` : written ? "  written" : undefined;
   const diff = file.diff.map(({ sign, line, text }) => `  ${String(line).padStart(5)} ${sign} ${printable(text.replaceAll("\t", "  "))}`);
+  const warning =
+    file.untracked && diff.length > 0 ? ["  note: git does not track this file: once written, the old value is gone from here"] : [];
   const open = file.repairs.flatMap(({ finding, repair }) =>
     isRewrite(repair) ? [] : [`  line ${finding.location.startLine}: no automatic repair: ${repair.none}`],
   );
   const next = [...new Set(file.repairs.flatMap(({ repair }) => (isRewrite(repair) ? repair.next : [])))].map(
     (step) => `  next: ${printable(step)}`,
   );
-  return [path, ...diff, ...open, ...next, ...(state === undefined ? [] : [state])];
+  return [path, ...diff, ...open, ...next, ...warning, ...(state === undefined ? [] : [state])];
 }
 
 function jsonOf(outcomes: readonly Outcome[]): string {

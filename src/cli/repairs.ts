@@ -18,6 +18,8 @@ import { today } from "./surroundings.ts";
 export interface RepairedFile extends FileRepair {
   readonly path: string;
   readonly before: string;
+  /** git keeps no version of it, so that what is overwritten is gone. */
+  readonly untracked: boolean;
 }
 
 /** Why a file is left alone as a whole. */
@@ -53,8 +55,7 @@ function namesIn({ kept, files }: LocalScan, graph: Graph): (finding: Finding) =
 interface Known {
   readonly graph: Graph;
   readonly variable: (finding: Finding) => string;
-  /** Paths that git tracks; undefined outside of a repository. */
-  readonly tracked: ReadonlySet<string> | undefined;
+  readonly tracked: ReadonlySet<string>;
 }
 
 function repairedFile(
@@ -63,7 +64,7 @@ function repairedFile(
   { graph, variable, tracked }: Known,
   only?: string,
 ): Omit<RepairedFile, "path"> | string {
-  if (tracked?.has(path) === false && /(?:^|\/)(?:\.env[^/]*|[^/]+\.env|\.dev\.vars)$/.test(path))
+  if (!tracked.has(path) && isEnvFile(path))
     return "git does not track this file, which is where values of one machine may stand; rotate it if the file was ever shared";
   const file = join(repository.top, path);
   const stat = lstatSync(file, { throwIfNoEntry: false });
@@ -81,7 +82,7 @@ function repairedFile(
   const kubernetesSecret = (name: string) => secretOf(name, graph);
   const repaired = repairFile({ path, text: before, findings: wanted, variable, scan, kubernetesSecret });
   const repairs = repaired.repairs.map(({ finding, repair }) => ({ finding, repair: withStores(finding, repair, graph) }));
-  return { ...repaired, before, repairs };
+  return { ...repaired, before, repairs, untracked: !tracked.has(path) };
 }
 
 /** More findings, or more bytes looked at for them, are shown without a repair in one scan; `rekey fix` repairs them all. */
@@ -133,13 +134,20 @@ function secretOf(variable: string, { edges }: Graph): string | undefined {
     .find((secret) => secret !== undefined);
 }
 
-/** Undefined outside of a repository. */
-async function trackedPaths(top: string, paths: readonly string[]): Promise<ReadonlySet<string> | undefined> {
-  if (paths.length === 0) return new Set();
+function isEnvFile(path: string): boolean {
+  return /(?:^|\/)(?:\.env[^/]*|[^/]+\.env|\.dev\.vars)$/.test(path);
+}
+
+/** Those of these paths that git tracks; none outside of a repository. */
+async function trackedPaths(top: string, paths: readonly string[]): Promise<ReadonlySet<string>> {
+  const tracked = new Set<string>();
   try {
-    return new Set((await gitText(["ls-files", "-z", "--", ...paths.map((path) => `:(top,literal)${path}`)], { cwd: top })).split("\0"));
+    for (let at = 0; at < paths.length; at += 500) {
+      const some = paths.slice(at, at + 500).map((path) => `:(top,literal)${path}`);
+      for (const path of (await gitText(["ls-files", "-z", "--", ...some], { cwd: top })).split("\0")) tracked.add(path);
+    }
   } catch (error) {
-    if (error instanceof GitError) return undefined;
-    throw error;
+    if (!(error instanceof GitError)) throw error;
   }
+  return tracked;
 }

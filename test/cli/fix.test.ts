@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, readdirSync, readFileSync, statSync, symlinkSync } from "node:fs";
+import { chmodSync, existsSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { repository, temporaryFolder } from "../source/repository.ts";
@@ -80,6 +80,16 @@ test("an .env that git does not track stays; one that it tracks is emptied, with
   expect(stdout).toContain("git rm --cached prod.env");
   expect(readFileSync(join(made.path, "prod.env"), "utf8")).toBe("OPENROUTER_API_KEY=\n");
   expect(readFileSync(join(made.path, ".env"), "utf8")).toContain(key);
+});
+
+test("outside of git an .env stays, and another file says that the old value would be gone", () => {
+  const folder = temporaryFolder();
+  const key = openRouterKey();
+  writeFileSync(join(folder, ".env"), `OPENROUTER_API_KEY=${key}\n`);
+  writeFileSync(join(folder, "a.ts"), `const a = "${key}";\n`);
+  const { stdout } = rekey(folder, ["fix", "--write"]);
+  expect(readFileSync(join(folder, ".env"), "utf8")).toContain(key);
+  expect(stdout).toContain("note: git does not track this file: once written, the old value is gone from here");
 });
 
 test("what rules silence is left alone and not shown", () => {
