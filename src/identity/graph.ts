@@ -23,6 +23,7 @@ import { selfDescribing } from "./technique/self-describing.ts";
 import { session } from "./technique/session.ts";
 import { storeMatch } from "./technique/store-match.ts";
 import { whoami } from "./technique/whoami.ts";
+import { terraformRoles } from "./technique/terraform.ts";
 import { workloadIdentity } from "./technique/workload-identity.ts";
 
 export { type Links, linksFor } from "./links.ts";
@@ -46,6 +47,7 @@ const techniques: readonly Technique[] = [
   dify,
   modelList,
   workloadIdentity,
+  terraformRoles,
   session,
   commitAuthor,
   codeowners,

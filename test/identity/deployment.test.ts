@@ -60,6 +60,7 @@ test("a Helm template is read as far as it is plain, its values by the chart", (
   const values =
     "replicas: 2\nbot:\n  extraEnv:\n    - name: B_KEY\n      valueFrom: { secretKeyRef: { name: s, key: b } }\n    - { name: lower, value: x }\n  env: { C_KEY: x }\n";
   expect(edges([file("charts/bot/values-prod.yaml", values)])).toEqual([
+    "store-entry:kubernetes/default/s#b used_by workload:h/o/r#charts/bot/values-prod.yaml#chart bot strong",
     "variable:h/o/r#B_KEY stored_in store-entry:kubernetes/default/s#b strong",
     "variable:h/o/r#B_KEY used_by workload:h/o/r#charts/bot/values-prod.yaml#chart bot moderate",
     "variable:h/o/r#C_KEY used_by workload:h/o/r#charts/bot/values-prod.yaml#chart bot moderate",

@@ -1,4 +1,5 @@
 import { storeEntryNode } from "../model.ts";
+import { type Block, readHcl } from "./hcl.ts";
 import { lineCounter, type Mention, type MentionReader, mostMentions } from "./mention.ts";
 
 /** A resource whose `environment` takes a variable from AWS Secrets Manager or from a Terraform variable. Read by line, not as HCL. */
@@ -11,7 +12,7 @@ export const terraform: MentionReader = {
       name: `${match[1]}.${match[2]}`,
       index: match.index,
     }));
-    return [...text.matchAll(assignment)].slice(0, mostMentions).flatMap((match): Mention[] => {
+    const assigned = [...text.matchAll(assignment)].flatMap((match): Mention[] => {
       const resource = resources.findLast(({ index }) => index < match.index);
       if (resource === undefined) return [];
       const secret = match[2];
@@ -27,8 +28,34 @@ export const terraform: MentionReader = {
         },
       ];
     });
+    return [...assigned, ...environmentBlocks(text, lineOf)].slice(0, mostMentions);
   },
 };
+
+/** `env { name = "X" … }` of Cloud Run, with the entry of Secret Manager that the block names. */
+function environmentBlocks(text: string, lineOf: (offset: number) => number): Mention[] {
+  if (!/\benv\s*\{/.test(text)) return [];
+  return readHcl(text).flatMap((resource) => {
+    if (resource.type !== "resource") return [];
+    const by = { kind: "workload" as const, name: resource.labels.join("."), line: lineOf(resource.start + 1) };
+    return inside(resource, "env").flatMap((block): Mention[] => {
+      const variable = literal(block, "name");
+      if (variable === undefined || !/^[A-Za-z_]\w{0,127}$/.test(variable)) return [];
+      const [reference] = inside(block, "secret_key_ref");
+      const secret = reference === undefined ? undefined : (literal(reference, "secret") ?? literal(reference, "name"));
+      const from = secret === undefined ? undefined : storeEntryNode("gcp-secret-manager", secret);
+      return [{ variable, line: lineOf(block.start + 1), verb: "passes", by, ...(from === undefined ? {} : { from }) }];
+    });
+  });
+}
+
+function inside(block: Block, type: string): Block[] {
+  return block.blocks.flatMap((inner) => (inner.type === type ? [inner] : inside(inner, type)));
+}
+
+function literal({ attributes }: Block, name: string): string | undefined {
+  return /^"([\w./-]{1,200})"$/.exec(attributes.get(name)?.text ?? "")?.[1];
+}
 
 const assignment =
   /^[ \t]{1,40}"?([A-Z_][A-Z0-9_]{1,127})"?[ \t]{0,40}=[ \t]{0,40}(?:(?:data\.)?aws_secretsmanager_secret(?:_version)?\.([\w-]{1,100})|var\.[\w-]{1,100}|local\.[\w-]{1,100})/gm;

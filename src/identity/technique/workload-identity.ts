@@ -1,11 +1,13 @@
 import { readTree } from "../../agent-config/format/read.ts";
 import { field, select, type Tree } from "../../agent-config/format/tree.ts";
-import { isPlainName, withoutValues } from "../../agent-config/slot/mask.ts";
+import { isPlainName } from "../../agent-config/slot/mask.ts";
+import { joined, localIdentity, nativeIdentity, resourceNode } from "../edge.ts";
 import { cloudResources, isTemplatePath } from "../mention/cloudformation.ts";
 import { isOpen } from "../mention/helm.ts";
 import { isKubernetesPath, resourceName, resourcesOf, textOf } from "../mention/kubernetes.ts";
 import { lineCounter } from "../mention/mention.ts";
 import { type Contribution, type GraphEdge, type GraphIdentity, identityId, type SourceFile, type Technique } from "../model.ts";
+import { actionsText, grantedResources, grantsOf, texts } from "../policy.ts";
 
 const method = "workload-identity";
 
@@ -22,10 +24,7 @@ export const workloadIdentity: Technique = {
       ...[...accounts.values()].flat(),
       ...small.flatMap((file) => [...pods(file, scope, accounts), ...jobs(file, scope), ...functions(file, scope)]),
     ];
-    return {
-      identities: parts.flatMap(({ identities = [] }) => identities),
-      edges: parts.flatMap(({ edges = [] }) => edges),
-    };
+    return joined(parts);
   },
 };
 
@@ -80,7 +79,7 @@ function pods({ path, text }: SourceFile, scope: string, accounts: Accounts): Co
       if (at === undefined || name === undefined || isOpen(name)) return [];
       const [account, ...more] = accounts.get(`${named.namespace}/${name}`) ?? [];
       if (account === undefined || more.length > 0) return [];
-      const workload = identity("workload", `${named.kind}/${named.name}`, scope, path, lineOf(resource.start));
+      const workload = localIdentity("workload", `${named.kind}/${named.name}`, scope, { path, line: lineOf(resource.start) });
       const text = `${workload.name} runs as service account ${account.account.name}.`;
       return [{ identities: [workload], edges: [edge(workload.id, account.account.id, text, { path, line: lineOf(at.node.start) })] }];
     });
@@ -94,7 +93,7 @@ function jobs({ path, text }: SourceFile, scope: string): Contribution[] {
   const all = field(readTree(text, "yaml").root, "jobs");
   if (all?.kind !== "map") return [];
   return all.entries.flatMap(({ key, node }) => {
-    const job = identity("ci-job", withoutValues(key.slice(0, 200)), scope, path, lineOf(node.start));
+    const job = localIdentity("ci-job", key, scope, { path, line: lineOf(node.start) });
     const given = [
       ...select(node, "/steps/*/with/role-to-assume").map((one) => ({ node: one.node, mark: annotations[0] })),
       ...select(node, "/steps/*/with/service_account").map((one) => ({ node: one.node, mark: annotations[1] })),
@@ -116,11 +115,17 @@ function functions({ path, text }: SourceFile, scope: string): Contribution[] {
   const roles = new Map(
     resources
       .filter(({ type }) => type === "AWS::IAM::Role")
-      .map(({ name, node }) => [name, identity("cloud-role", name, scope, path, lineOf(node.start))]),
+      .map(({ name, node }) => [name, localIdentity("cloud-role", name, scope, { path, line: lineOf(node.start) })]),
   );
-  const own = [...roles.values()].map((role): Contribution => ({ identities: [role] }));
+  const own = resources.map(({ name, properties }): Contribution => {
+    const role = roles.get(name);
+    return role === undefined ? {} : joined([{ identities: [role] }, ...policies(role, properties, path, lineOf)]);
+  });
   const used = resources.flatMap(({ name, type, node, properties }) => {
-    const user = identity(type.startsWith("AWS::Bedrock::Agent") ? "agent" : "workload", name, scope, path, lineOf(node.start));
+    const user = localIdentity(type.startsWith("AWS::Bedrock::Agent") ? "agent" : "workload", name, scope, {
+      path,
+      line: lineOf(node.start),
+    });
     return ["Role", "TaskRoleArn", "AgentResourceRoleArn"].flatMap((key): Contribution[] => {
       const value = field(properties, key);
       if (value === undefined) return [];
@@ -138,16 +143,33 @@ function functions({ path, text }: SourceFile, scope: string): Contribution[] {
   return [...own, ...used];
 }
 
+/** What the role's own policies allow, and the managed ones that it has. */
+function policies(role: GraphIdentity, properties: Tree | undefined, path: string, lineOf: (offset: number) => number): Contribution[] {
+  const listed = field(properties, "Policies");
+  const documents = listed?.kind === "list" ? listed.items.map((item) => field(item, "PolicyDocument")) : [];
+  const grants = documents.flatMap(grantsOf).flatMap((grant) =>
+    grantedResources(grant, () => undefined).map((native) => ({
+      native,
+      text: `${role.name} may ${actionsText(grant.actions)} on ${native}.`,
+      line: lineOf(grant.start),
+    })),
+  );
+  const managed = texts(field(properties, "ManagedPolicyArns"))
+    .filter((arn) => /^arn:aws[\w-]*:iam::(?:aws|\d{12}):policy\/[\w+=,.@/-]{1,600}$/.test(arn))
+    .map((native) => ({ native, text: `${role.name} has the policy ${native}.`, line: role.locations[0]?.startLine ?? 1 }));
+  return [...grants, ...managed]
+    .filter(({ native }) => isPlainName(native))
+    .map(({ native, text, line }) => {
+      const resource = resourceNode(native);
+      return { nodes: [resource], edges: [edge(role.id, resource.id, text, { path, line })] };
+    });
+}
+
 /** `!GetAtt Role.Arn`, `Fn::GetAtt: [Role, Arn]` → `Role`. The end tells it from an import or a parameter, whose tag is gone here. */
 function referred(node: Tree): string {
   const attribute = field(node, "Fn::GetAtt") ?? node;
   const parts = attribute.kind === "list" ? attribute.items.map(textOf) : (textOf(attribute)?.split(".") ?? []);
   return parts.length === 2 && parts[1] === "Arn" ? (parts[0] ?? "") : "";
-}
-
-function identity(kind: GraphIdentity["kind"], name: string, scope: string, path: string, startLine: number): GraphIdentity {
-  const plain = withoutValues(name);
-  return { id: identityId(kind, scope, path, plain), kind, name: plain, locations: [{ path, startLine }] };
 }
 
 function to(
@@ -156,15 +178,8 @@ function to(
   text: string,
   where: { path: string; line: number },
 ): Contribution {
-  const role: GraphIdentity = { id: `${kind}:${native}`, kind, name: native, locations: [{ path: where.path, startLine: where.line }] };
+  const role = nativeIdentity(kind, native, where);
   return { identities: [role], edges: [edge(from, role.id, text, where)] };
-}
-
-function joined(parts: readonly Contribution[]): { identities: readonly GraphIdentity[]; edges: readonly GraphEdge[] } {
-  return {
-    identities: parts.flatMap(({ identities = [] }) => identities),
-    edges: parts.flatMap(({ edges = [] }) => edges),
-  };
 }
 
 function edge(from: string, target: string, text: string, where: { path: string; line: number }): GraphEdge {
