@@ -52,15 +52,16 @@ const credential = z.strictObject({
   consumers: z.union([z.literal("none"), z.array(consumer).min(1).max(200)]).optional(),
 });
 
+const person = z.string().regex(/^(@[\w-]+(\/[\w.-]+)?|[^\s@]+@[^\s@]+)$/, "expected '@user', '@org/team' or an e-mail address");
+
 const identity = z.strictObject({
   kind: z.enum(kinds),
   name: z.string().regex(/^[^#\p{Cc}\p{Cf}]{1,200}$/u, "expected a name of at most 200 characters without '#'"),
   /** The id that Rekey gave an inferred identity: what is declared here is about that one. */
   id: word.optional(),
-  owner: z
-    .string()
-    .regex(/^(@[\w-]+(\/[\w.-]+)?|[^\s@]+@[^\s@]+)$/, "expected '@user', '@org/team' or an e-mail address")
-    .optional(),
+  owner: person.optional(),
+  /** Who answers for it where the owner does not: the person behind an agent that works by itself. */
+  sponsor: person.optional(),
   /** Absent = production. */
   environment: word.optional(),
   credentials: z.array(credential).max(100).default([]),

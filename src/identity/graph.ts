@@ -13,6 +13,7 @@ import { configSlot } from "./technique/config-slot.ts";
 import { crewAi } from "./technique/crewai.ts";
 import { declared } from "./technique/declared.ts";
 import { dify } from "./technique/dify.ts";
+import { environment } from "./technique/environment.ts";
 import { environmentReference } from "./technique/environment-reference.ts";
 import { kagent } from "./technique/kagent.ts";
 import { langGraph } from "./technique/langgraph.ts";
@@ -50,6 +51,7 @@ const techniques: readonly Technique[] = [
   terraformRoles,
   session,
   commitAuthor,
+  environment,
   codeowners,
   catalogInfo,
 ];
@@ -178,7 +180,7 @@ function ownersBy(edges: readonly GraphEdge[]): ReadonlyMap<string, string> {
   const order = [declared.method, codeowners.method, catalogInfo.method];
   const rank = ({ method }: GraphEdge) => order.indexOf(method);
   const owned = edges
-    .filter(({ relation }) => relation === "owned_by")
+    .filter((edge) => edge.relation === "owned_by" && rank(edge) !== -1)
     .toSorted((a, b) => rank(a) - rank(b) || compareGrades(a.grade, b.grade));
   const owners = new Map<string, string>();
   for (const { from, to } of owned) if (!owners.has(from)) owners.set(from, to.replace(/^owner:/, ""));

@@ -1,6 +1,7 @@
 import { compareGrades, type Evidence, type Finding, type Grade, type IdentityLink } from "../finding.ts";
 import type { Graph } from "./graph.ts";
 import { honeytokenOf } from "./honeytoken.ts";
+import { dirname } from "./mention/path.ts";
 import { credentialNode, type GraphEdge, type GraphIdentity } from "./model.ts";
 
 export interface Links {
@@ -17,7 +18,11 @@ export interface Links {
  */
 export function linksFor(finding: Finding, graph: Graph): Links {
   const { out, kinds } = indexOf(graph);
-  const paths = pathsFrom(credentialNode(finding).id, out, (id) => kinds.has(id));
+  const paths = nearestOnly(
+    pathsFrom(credentialNode(finding).id, out, (id) => kinds.has(id)),
+    finding,
+    kinds,
+  );
 
   const best = new Map<string, Path>();
   for (const path of paths.toSorted(comparePaths)) if (!best.has(path.to)) best.set(path.to, path);
@@ -93,6 +98,21 @@ function pathsFrom(credential: string, out: ReadonlyMap<string, readonly GraphEd
         .map((edge): Path => ({ to: edge.to, relation: "used_by", grade: worse(path.grade, edge.grade), edges: [...path.edges, edge] })),
     );
   return [...reached, ...onward];
+}
+
+/**
+ * A variable's name is given in many folders, but a value that stands in one is meant for the programs around it: where there is one,
+ * those of other folders are `weak`.
+ */
+function nearestOnly(paths: readonly Path[], { location }: Finding, kinds: ReadonlyMap<string, GraphIdentity>): readonly Path[] {
+  const byName = ({ edges: [first, second] }: Path) => second !== undefined && first?.to.startsWith("variable:") === true;
+  const near = ({ to }: Path) => kinds.get(to)?.locations.some(({ path }) => around(dirname(path), dirname(location.path ?? ""))) ?? false;
+  if (!paths.some((path) => byName(path) && near(path))) return paths;
+  return paths.map((path) => (byName(path) && !near(path) ? { ...path, grade: "weak" } : path));
+}
+
+function around(a: string, b: string): boolean {
+  return `${a}/`.startsWith(`${b}/`) || `${b}/`.startsWith(`${a}/`) || a === "" || b === "";
 }
 
 const relations = ["authenticates_as", "used_by", "exposed_by"] as const;

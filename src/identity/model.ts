@@ -8,6 +8,10 @@ export interface GraphIdentity {
   readonly kind: IdentityKind;
   readonly name: string;
   readonly owner?: string;
+  /** Who answers for it beside the owner, as declared. */
+  readonly sponsor?: string;
+  /** Where it runs, as declared or as its places say. Never lowers an approval unless it is declared. */
+  readonly environment?: { readonly name: string; readonly grade: Grade; readonly evidence: readonly Evidence[] };
   readonly locations: readonly { readonly path: string; readonly startLine: number }[];
 }
 

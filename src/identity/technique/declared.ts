@@ -15,6 +15,8 @@ import {
 import { variableOf } from "../variable.ts";
 
 const method = "declared";
+/** A sponsor is no owner: apart, so that nobody takes one for the other. */
+const sponsorMethod = "sponsor";
 
 /**
  * What people wrote in `.rekey/identities.yml` of the default branch. It outranks inference. That a finding is the declared
@@ -43,6 +45,8 @@ function ofIdentity(identity: DeclaredIdentity, { path }: DeclaredIdentities, { 
   const where = { path, line: identity.line };
   const title = `${identity.kind} ${identity.name}`;
   const owner = identity.owner === undefined ? [] : [ownerNode(identity.owner)];
+  const sponsor = identity.sponsor === undefined ? [] : [ownerNode(identity.sponsor)];
+  const said = `${title} is declared to be in ${identity.environment ?? "production"}${identity.environment === undefined ? ", where nothing else is said" : ""}.`;
   const entries = identity.credentials.flatMap(({ stored_in }) =>
     stored_in.map((place) => ({
       entry: storeEntryNode(place.connection, place.path, place.field),
@@ -56,12 +60,22 @@ function ofIdentity(identity: DeclaredIdentity, { path }: DeclaredIdentities, { 
         kind: identity.kind,
         name: identity.name,
         ...(identity.owner === undefined ? {} : { owner: identity.owner }),
+        ...(identity.sponsor === undefined ? {} : { sponsor: identity.sponsor }),
+        environment: {
+          name: identity.environment ?? "production",
+          grade: "strong",
+          evidence: [{ method, grade: "strong", text: said, ...where }],
+        },
         locations: [{ path, startLine: identity.line }],
       },
     ],
-    nodes: [...owner, ...entries.flatMap(({ entry, variable }) => [entry, ...variable])],
+    nodes: [...owner, ...sponsor, ...entries.flatMap(({ entry, variable }) => [entry, ...variable])],
     edges: [
       ...owner.map((node) => edge(id, node.id, "owned_by", "strong", `${title} is declared with the owner ${node.name}.`, where)),
+      ...sponsor.map((node) => ({
+        ...edge(id, node.id, "owned_by", "strong", `${title} is declared with the sponsor ${node.name}.`, where),
+        method: sponsorMethod,
+      })),
       ...entries.flatMap(({ entry, variable }) => [
         edge(entry.id, id, "used_by", "strong", `${title} is declared to keep a credential in ${entry.name}.`, where),
         ...variable.map((node) =>
