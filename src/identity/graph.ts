@@ -23,8 +23,8 @@ import { retrievalStore } from "./technique/retrieval-store.ts";
 import { selfDescribing } from "./technique/self-describing.ts";
 import { session } from "./technique/session.ts";
 import { storeMatch } from "./technique/store-match.ts";
-import { whoami } from "./technique/whoami.ts";
 import { terraformRoles } from "./technique/terraform.ts";
+import { whoami } from "./technique/whoami.ts";
 import { workloadIdentity } from "./technique/workload-identity.ts";
 
 export { type Links, linksFor } from "./links.ts";

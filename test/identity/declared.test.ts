@@ -71,7 +71,7 @@ test("a declaration with an id is about the inferred identity of that id", () =>
     findings: [],
     storeMatches: [],
   });
-  expect(graph.identities.find((identity) => identity.id === id)).toEqual({
+  expect(graph.identities.find((identity) => identity.id === id)).toMatchObject({
     id,
     kind: "mcp-server",
     name: "Search",
