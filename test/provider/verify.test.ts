@@ -9,6 +9,7 @@ import { type Verifiable, type VerifyOptions, verify } from "../../src/provider/
 import { Secret } from "../../src/secret.ts";
 import { startOpenRouter } from "../../src/stand-in/openrouter.ts";
 import { startVendor, type VendorServer } from "../../src/stand-in/vendor.ts";
+import { findingsIn } from "../repair/world.ts";
 import { finding } from "../report/finding.ts";
 
 const live = { xai: key("xai-{alnum:80}"), openrouter: key("sk-or-v1-{hex:64}"), gitlab: key("glpat-{b64url:20}") };
@@ -164,6 +165,33 @@ test("a refusal says nothing where other servers issue such values too, unless a
   });
   expect(named.map(({ validity }) => validity)).toEqual(["active", "inactive"]);
   expect(named[0]?.verification.tells).toMatchObject({ scopes: "api, read_user", expires: "2027-01-01" });
+});
+
+test("a credential of two parts is asked about with both, and its public part stands in the path", async () => {
+  const account = `AC${randomBytes(16).toString("hex")}`;
+  const token = randomBytes(16).toString("hex");
+  const twilio = await startVendor((app) => {
+    app.get("/2010-04-01/Accounts/:file", (context) =>
+      context.req.header("authorization") === `Basic ${Buffer.from(`${account}:${token}`).toString("base64")}`
+        ? context.json({ sid: account, friendly_name: "Bots", type: "Full" })
+        : context.json({ code: 20003 }, 401),
+    );
+  });
+  const text = `TWILIO_ACCOUNT_SID=${account}\nTWILIO_AUTH_TOKEN=${token}\n`;
+  const [found] = findingsIn("a.env", text);
+  if (found === undefined) throw new Error("no finding");
+  const other = Secret.from(randomBytes(16).toString("hex"));
+  const answers = await ask(
+    [
+      { finding: found, secret: Secret.from(token), beside: [] },
+      { finding: found, secret: other, beside: [] },
+      { finding: { ...found, attributes: {} }, secret: other, beside: [] },
+    ],
+    { standIn: () => twilio.url },
+  );
+  expect(answers.map(({ validity }) => validity)).toEqual(["active", "inactive", "unknown"]);
+  expect(answers[0]?.verification.tells).toEqual({ account: "Bots", account_id: account, plan: "Full" });
+  await twilio.stop();
 });
 
 test("a database is asked only where its own host is allowed", async () => {
