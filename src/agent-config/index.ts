@@ -92,13 +92,25 @@ const globs = clients.flatMap((client) =>
 /** The globs of every file that some client reads. */
 export const surfacePaths: readonly string[] = clients.flatMap((client) => client.surfaces.flatMap((surface) => surface.paths));
 
-/** One test that turns nearly all paths away. */
+/** File names, or their endings, of which a path that any glob takes has one. */
+const endings: ReadonlySet<string> = new Set(surfacePaths.flatMap(endingsOf));
+
+function endingsOf(glob: string): string[] {
+  const name = glob.slice(glob.lastIndexOf("/") + 1);
+  if (/^[\w.-]+$/.test(name)) return [name];
+  const [, several, one] = /\.(?:\{([\w,-]+)\}|([\w-]+))$/.exec(name) ?? [];
+  if (several === undefined && one === undefined) throw new Error(`the glob '${glob}' needs a name or an ending`);
+  return (several?.split(",") ?? [one]).map((ending) => `.${ending}`);
+}
+
+/** What is left after the endings: one test that turns nearly all paths away. */
 const anyGlob = new RegExp(surfacePaths.map((path) => picomatch.makeRe(path, { dot: true }).source).join("|"));
 
 /** The client that reads the file at this path, if one does. Paths use `/`, relative to any root. */
 export function clientFor(path: string): Client | undefined {
   const normal = path.replaceAll("\\", "/");
-  if (!anyGlob.test(normal)) return undefined;
+  const name = normal.slice(normal.lastIndexOf("/") + 1);
+  if (!(endings.has(name) || endings.has(name.slice(Math.max(name.lastIndexOf("."), 0)))) || !anyGlob.test(normal)) return undefined;
   return globs.find(({ matches }) => matches(normal))?.client;
 }
 
