@@ -84,9 +84,14 @@ async function everyPattern(repository: string, ruleset: Ruleset, most: number):
 export function bruteForce(ruleset: Ruleset): Ruleset {
   const hits = { anchors: new Uint16Array(1), positions: new Uint32Array(1), count: 1 };
   const everywhere = ruleset.detectors.flatMap((rule) =>
-    rule.patterns.map((pattern) => ({ rule, pattern: { ...pattern, back: 0, forward: Number.MAX_SAFE_INTEGER }, mayMatch: () => true })),
+    rule.patterns.map((pattern) => ({
+      rule,
+      pattern: { ...pattern, back: 0, forward: Number.MAX_SAFE_INTEGER },
+      mayMatch: () => true,
+      run: undefined,
+    })),
   );
-  return { ...ruleset, filter: { hits: () => hits }, users: [everywhere] };
+  return { ...ruleset, filter: { hits: () => hits }, users: [{ run: undefined, all: everywhere }] };
 }
 
 function page(results: readonly (readonly [string, Difference])[], detectors: number): string {

@@ -1,6 +1,6 @@
 import { isUtf8 } from "node:buffer";
 import type { DecodeStep } from "../document.ts";
-import { runs, type Stretch } from "./runs.ts";
+import { encodedRuns, longRuns, type Stretch } from "./runs.ts";
 
 /** An encoded stretch of a text: 0-based byte offsets, end exclusive, and what it says. */
 export interface Decoded {
@@ -18,12 +18,19 @@ const limits = { texts: 2000, tries: 200_000, bytes: 1 << 20 };
 /** So much of a stretch that is too long tells whether it would have given text. */
 const probe = 4096;
 
-/** Every stretch that is plausibly text in base64, base64url, hex, percent or backslash escapes. Linear in the input. */
-export function* decodings(bytes: Uint8Array, onLimit?: (reason: string) => void): Generator<Decoded> {
+/**
+ * Every stretch that is plausibly text in base64, base64url, hex, percent or backslash escapes. Linear in the input. `runs`: what
+ * `encodedRuns` finds in these bytes, where the caller knows it.
+ */
+export function* decodings(
+  bytes: Uint8Array,
+  onLimit?: (reason: string) => void,
+  runs: readonly Stretch[] = encodedRuns(longRuns(bytes), bytes),
+): Generator<Decoded> {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   let [texts, tries] = [0, 0];
   for (const [find, steps] of finders) {
-    for (const { start, end } of find(buffer)) {
+    for (const { start, end } of find(buffer, runs)) {
       if (++tries > limits.tries || texts > limits.texts) {
         onLimit?.(`more than ${texts > limits.texts ? limits.texts : limits.tries} encoded stretches: the rest was not decoded`);
         return;
@@ -44,30 +51,49 @@ export function* decodings(bytes: Uint8Array, onLimit?: (reason: string) => void
   }
 }
 
-const finders: readonly [(bytes: Buffer) => Generator<Stretch>, readonly DecodeStep[]][] = [
-  [runs, ["base64", "hex"]],
-  [(bytes) => around(bytes, 37, /%[0-9A-Fa-f]{2}/g), ["percent"]],
-  [(bytes) => around(bytes, 92, /\\(?:u[0-9A-Fa-f]{4}|x[0-9A-Fa-f]{2})/g), ["unicode-escape"]],
+const finders: readonly [(bytes: Buffer, runs: readonly Stretch[]) => Iterable<Stretch>, readonly DecodeStep[]][] = [
+  [(_, runs) => runs, ["base64", "hex"]],
+  [(bytes) => around(bytes, 37, percentMark), ["percent"]],
+  [(bytes) => around(bytes, 92, escapeMark), ["unicode-escape"]],
 ];
 
 /** A word holds this much on each side of an escape, at most: one line of a minified file is not one word. */
 const wordReach = 32 << 10;
 
-/** The words that hold an escape, which begins with `sign`. Each character is looked at once, however long the line is. */
-function* around(bytes: Buffer, sign: number, mark: RegExp): Generator<Stretch> {
-  if (!bytes.includes(sign)) return;
-  const text = bytes.toString("latin1");
+/** The words that hold an escape, which begins with `sign`. Each byte is looked at once, however long the line is. */
+function* around(bytes: Buffer, sign: number, lengthOfMark: (bytes: Buffer, at: number) => number): Generator<Stretch> {
   let done = 0;
-  for (const match of text.matchAll(mark)) {
-    if (match.index < done) continue;
-    let start = match.index;
-    while (start > done && match.index - start < wordReach && !ends(text.charCodeAt(start - 1))) start--;
-    let end = match.index + match[0].length;
-    while (end < text.length && end - match.index < wordReach && !ends(text.charCodeAt(end))) end++;
+  for (let at = bytes.indexOf(sign); at !== -1; at = bytes.indexOf(sign, Math.max(at + 1, done))) {
+    const length = lengthOfMark(bytes, at);
+    if (length === 0) continue;
+    let start = at;
+    while (start > done && at - start < wordReach && !ends(bytes[start - 1] as number)) start--;
+    let end = at + length;
+    while (end < bytes.length && end - at < wordReach && !ends(bytes[end] as number)) end++;
     done = end;
     yield { start, end };
   }
 }
+
+/** `%41`: 3, otherwise 0. */
+function percentMark(bytes: Buffer, at: number): number {
+  return areHex(bytes, at + 1, 2) ? 3 : 0;
+}
+
+/** `\u0041`: 6, `\x41`: 4, otherwise 0. */
+function escapeMark(bytes: Buffer, at: number): number {
+  const letter = bytes[at + 1];
+  if (letter === 117) return areHex(bytes, at + 2, 4) ? 6 : 0;
+  return letter === 120 && areHex(bytes, at + 2, 2) ? 4 : 0;
+}
+
+function areHex(bytes: Buffer, from: number, count: number): boolean {
+  for (let at = from; at < from + count; at++) if (hexDigits[bytes[at] ?? 0] !== 1) return false;
+  return true;
+}
+
+const hexDigits = new Uint8Array(256);
+for (const digit of "0123456789abcdefABCDEF") hexDigits[digit.charCodeAt(0)] = 1;
 
 /** White space, quotes and angle brackets: what ends a word in code, markup and URLs. */
 function ends(code: number): boolean {

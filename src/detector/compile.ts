@@ -1,7 +1,21 @@
 import { createHash } from "node:crypto";
 import { ConfigError } from "../errors.ts";
+import { commonWords } from "./byte-frequency.ts";
 import { checksums } from "./checksum.ts";
-import { assignmentCheck, continuationCheck, Links, type Precheck, stretchCheck, templateCheck, valueCheck } from "./precheck.ts";
+import {
+  anyOf,
+  assignmentCheck,
+  continuationCheck,
+  Links,
+  type Precheck,
+  type RunNeed,
+  reachOf,
+  runOfShape,
+  runOfTemplate,
+  stretchCheck,
+  templateCheck,
+  valueCheck,
+} from "./precheck.ts";
 import { type Anchor, type AnchorFilter, buildFilter } from "./prefilter.ts";
 import type { LinearRegex, RegexEngine } from "./regex.ts";
 import { lengthsOf, shapeOf } from "./regex-shape.ts";
@@ -28,6 +42,8 @@ export interface CompiledPattern {
 export interface PatternAnchor extends Anchor {
   /** Whether it is worth to run the regex around this place of the anchor. */
   readonly mayMatch: Precheck;
+  /** Asked before, and quicker. */
+  readonly run?: RunNeed | undefined;
 }
 
 export interface CompiledDetector {
@@ -56,14 +72,20 @@ export interface Ruleset {
   /** SHA-256 over every detector, hex: scans under one hash give one result. */
   readonly hash: string;
   readonly filter: AnchorFilter;
-  /** Who uses the n-th anchor of the filter. */
-  readonly users: readonly (readonly AnchorUser[])[];
+  /** Who uses the n-th anchor of the filter, and what they all need near it. */
+  readonly users: readonly AnchorUsers[];
+}
+
+export interface AnchorUsers {
+  readonly run: RunNeed | undefined;
+  readonly all: readonly AnchorUser[];
 }
 
 export interface AnchorUser {
   readonly rule: CompiledDetector;
   readonly pattern: CompiledPattern;
   readonly mayMatch: Precheck;
+  readonly run: RunNeed | undefined;
 }
 
 /** Throws ConfigError naming the detector where a rule has no usable anchor, does not compile or names an unknown checksum. */
@@ -85,16 +107,16 @@ function anchorsOf(detectors: readonly CompiledDetector[]): Pick<Ruleset, "filte
   const numbers = new Map<string, number>();
   for (const rule of detectors) {
     for (const pattern of rule.patterns) {
-      for (const { text, exact, mayMatch } of pattern.anchors) {
+      for (const { text, exact, mayMatch, run } of pattern.anchors) {
         const key = `${exact} ${text}`;
         const number = numbers.get(key) ?? anchors.push({ text, exact }) - 1;
         numbers.set(key, number);
         users[number] ??= [];
-        users[number].push({ rule, pattern, mayMatch });
+        users[number].push({ rule, pattern, mayMatch, run });
       }
     }
   }
-  return { filter: buildFilter(anchors), users };
+  return { filter: buildFilter(anchors), users: users.map((all) => ({ run: anyOf(all.map(({ run }) => run)), all })) };
 }
 
 function compileOne(detector: Detector, file: DetectorFile, engine: RegexEngine): CompiledDetector {
@@ -176,8 +198,9 @@ function regexWindow(source: string, anchors: readonly string[]): Pick<CompiledP
   const inside = anchors.map((anchor) => (shape === undefined ? undefined : continuationCheck(shape, anchor)));
   const longest = shape === undefined || inside.includes(undefined) ? forward : lengthsOf(shape).max + 1;
   const stretch = shape === undefined ? undefined : stretchCheck(shape, -back, forward);
+  const run = shape === undefined ? undefined : runOfShape(shape, -Math.min(back, longest), Math.min(forward, longest));
   return {
-    anchors: anchors.map((text, index) => ({ text, exact: false, mayMatch: inside[index] ?? stretch ?? always })),
+    anchors: anchors.map((text, index) => ({ text, exact: false, mayMatch: inside[index] ?? stretch ?? always, run })),
     back: Math.min(back, longest),
     forward: Math.min(forward, longest),
   };
@@ -210,7 +233,8 @@ function tokenPattern(
   if (detector.near === undefined) return fail(`'${template}' has no literal of 3 bytes; give the words that stand near it (near: …)`);
   const [back, forward] = [60 + longest, 140 + longest];
   const mayMatch = valueCheck(template, -back, forward);
-  const anchors = detector.near.map((word) => ({ text: word.toLowerCase(), exact: false, mayMatch }));
+  const run = runOfTemplate(template, -back, forward);
+  const anchors = detector.near.map((word) => ({ text: word.toLowerCase(), exact: false, mayMatch, run }));
   return { ...shared, anchors, back, forward, bare: anchor === "" };
 }
 
@@ -346,13 +370,9 @@ function behindName(
   return {
     regex: engine.compile(`${name}(?P<secret>${templateSource(template)})`),
     anchors: [...anchors].map(([text, places]) => {
-      const mayMatch = assignmentCheck(
-        links,
-        text.length,
-        places.map(({ rest }) => rest),
-        template,
-      );
-      return { text, exact: false, mayMatch };
+      const rests = places.map(({ rest }) => rest);
+      const mayMatch = assignmentCheck(links, text.length, rests, template);
+      return { text, exact: false, mayMatch, run: runOfTemplate(template, text.length, text.length + reachOf(links, rests)) };
     }),
     glue: glueOf(template),
     bare: longestLiteral(template).length < 3,
@@ -382,16 +402,13 @@ function capital(word: string): string {
   return `${word.slice(0, 1).toUpperCase()}${word.slice(1)}`;
 }
 
-/** Words that stand in every program: no good as the anchor of a search. */
-const common = /^(api|key|token|secret|access|auth|app|client|id|private|url|password|account|service|the|and)$/;
-
 /**
  * The longest telling word of a name, or, where it has none of 4 letters, the first two words with every separator; with the words
  * that follow it in the name.
  */
 function tellingWords(name: string): { anchor: string; rest: string[] }[] {
   const pieces = name.split(/[_.-]/);
-  const telling = pieces.filter((piece) => piece.length >= 4 && !common.test(piece)).toSorted((a, b) => b.length - a.length)[0];
+  const telling = pieces.filter((piece) => piece.length >= 4 && !commonWords.has(piece)).toSorted((a, b) => b.length - a.length)[0];
   const anchor = telling ?? (pieces.length === 1 ? name : undefined);
   if (anchor === undefined)
     return ["", "_", "-", ".", " "].map((separator) => ({ anchor: pieces.slice(0, 2).join(separator), rest: pieces.slice(2) }));

@@ -1,3 +1,4 @@
+import { runLetters, shortestRun } from "../decode/runs.ts";
 import { type Automaton, automaton } from "./automaton.ts";
 import { bytesOf, lengthsOf, type Shape, setOf, union } from "./regex-shape.ts";
 import { parseTemplate, type TemplatePart } from "./template.ts";
@@ -7,6 +8,63 @@ import { parseTemplate, type TemplatePart } from "./template.ts";
  * most anchors stand in text that is no credential, and starting a regular expression costs a microsecond or more.
  */
 export type Precheck = (bytes: Uint8Array, at: number) => boolean;
+
+/**
+ * Wherever a pattern matches around an anchor, `least` letters of base64 stand in a row, and begin `from` to `to` bytes from the
+ * anchor's first byte.
+ */
+export interface RunNeed {
+  readonly least: number;
+  readonly from: number;
+  readonly to: number;
+}
+
+/** What a value of this template that begins between `from` and `to` needs; undefined where it may have no run that is long enough. */
+export function runOfTemplate(template: string, from: number, to: number): RunNeed | undefined {
+  let [least, length, now] = [0, 0, 0];
+  for (const part of parseTemplate(template)) {
+    const [set, min, max] =
+      "literal" in part ? [setOf(part.literal), part.literal.length, part.literal.length] : [setOf(part.alphabet), part.min, part.max];
+    now = isOfRun(set) ? now + min : 0;
+    least = Math.max(least, now);
+    length += max;
+  }
+  return least < shortestRun ? undefined : { least, from, to: to + length };
+}
+
+/** What a match of this shape that begins behind `from` and ends before `to` needs. */
+export function runOfShape(shape: Shape, from: number, to: number): RunNeed | undefined {
+  const least = longestRun(shape);
+  return least < shortestRun ? undefined : { least, from, to };
+}
+
+function longestRun(shape: Shape): number {
+  if (isOfRun(bytesOf(shape))) return lengthsOf(shape).min;
+  if (shape.kind === "set") return 0;
+  if (shape.kind === "choice") return Math.min(...shape.options.map(longestRun));
+  if (shape.kind === "repeat") return shape.min === 0 ? 0 : longestRun(shape.item);
+  let [least, now] = [0, 0];
+  for (const item of shape.items) {
+    now = isOfRun(bytesOf(item)) ? now + lengthsOf(item).min : 0;
+    least = Math.max(least, now, longestRun(item));
+  }
+  return least;
+}
+
+function isOfRun(set: Uint8Array): boolean {
+  return set.every((member, byte) => member === 0 || runLetters[byte] === 1);
+}
+
+/** The weakest of several needs, as one; undefined where one of them is. */
+export function anyOf(needs: readonly (RunNeed | undefined)[]): RunNeed | undefined {
+  const known = needs.filter((need) => need !== undefined);
+  if (known.length < needs.length) return undefined;
+  return {
+    least: Math.min(...known.map(({ least }) => least)),
+    from: Math.min(...known.map(({ from }) => from)),
+    to: Math.max(...known.map(({ to }) => to)),
+  };
+}
 
 /** The template's characters stand around its own literal. `lead`: bytes before the anchor; undefined where that varies. */
 export function templateCheck(template: string, anchor: string, lead: number | undefined): Precheck {
@@ -98,7 +156,13 @@ const farthest = 1024;
 export function assignmentCheck(links: Links, length: number, rests: readonly (readonly string[])[], template: string): Precheck {
   const isValue = partsCheck(parseTemplate(template), 0);
   const words = rests.map((rest) => rest.map((word) => Buffer.from(word, "latin1")));
-  return (bytes, at) => words.some((rest) => links.someValue(bytes, behindName(bytes, at + length, rest), isValue));
+  const hasRun = valueCheck(template, length, length + reachOf(links, rests));
+  return (bytes, at) => hasRun(bytes, at) && words.some((rest) => links.someValue(bytes, behindName(bytes, at + length, rest), isValue));
+}
+
+/** How far behind the anchor a value may begin, at most. */
+export function reachOf(links: Links, rests: readonly (readonly string[])[]): number {
+  return links.longest + Math.max(...rests.map((rest) => rest.reduce((sum, word) => sum + word.length + 1, 0)));
 }
 
 /** Where a name ends whose first part ends at `at`; -1 where the rest of it does not stand there. */

@@ -1,6 +1,7 @@
 import type { AgentConfig, ConfigSlot } from "../agent-config/index.ts";
 import { readAgentConfig } from "../agent-config/index.ts";
 import { decodings, undo } from "../decode/decode.ts";
+import { encodedRuns, longRuns } from "../decode/runs.ts";
 import { utf16Of } from "../decode/utf16.ts";
 import type { Ruleset } from "../detector/compile.ts";
 import type { DecodeStep, Document, Locator } from "../document.ts";
@@ -125,12 +126,14 @@ function transcoded(bytes: Uint8Array): { bytes: Uint8Array; decode: readonly De
 
 /** Matches of a view, then of whatever it encodes. In a decoded view every match has the place of the encoded text. */
 function inView({ bytes, decode, depth, fixed, lead = 0 }: View, ruleset: Ruleset, limit?: Limits): Placed[] {
-  const found: Placed[] = matchBytes(bytes, ruleset, limit?.onTooMany)
+  const runs = longRuns(bytes);
+  const encoded = depth === 0 ? [] : encodedRuns(runs, bytes);
+  const found: Placed[] = matchBytes(bytes, ruleset, limit?.onTooMany, runs)
     .filter((match) => match.start >= lead)
     .map((match) => ({ match, start: fixed?.start ?? match.start, end: fixed?.end ?? match.end, decode }));
   if (depth === 0) return found;
   const sure = new Spans(fixed === undefined ? found.filter(certain) : []);
-  for (const stretch of decodings(bytes, limit?.onUndecoded)) {
+  for (const stretch of decodings(bytes, limit?.onUndecoded, encoded)) {
     if (stretch.start < lead) continue;
     if (sure.overlapping(stretch, (entry) => entry.start <= stretch.start && entry.end >= stretch.end) !== undefined) continue;
     const before = leadOf(bytes, stretch.start);

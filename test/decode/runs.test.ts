@@ -1,13 +1,14 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { runs } from "../../src/decode/runs.ts";
+import { encodedRuns, longRuns } from "../../src/decode/runs.ts";
 
 function byPattern(text: string): [number, number][] {
   return [...text.matchAll(/[A-Za-z0-9+/_-]{24,}={0,2}/g)].map((match) => [match.index, match.index + match[0].length]);
 }
 
 function byRuns(text: string): [number, number][] {
-  return [...runs(Buffer.from(text, "latin1"))].map(({ start, end }) => [start, end]);
+  const bytes = Buffer.from(text, "latin1");
+  return encodedRuns(longRuns(bytes), bytes).map(({ start, end }) => [start, end]);
 }
 
 test("finds what the pattern matches, and nothing else", () => {
