@@ -56,16 +56,16 @@ function defaultAt({ start, end, variable, text }: Target, { reference }: Config
   return head === null ? [start, end, variable] : [start - head[0].length, end + 1, reference ?? head[1] ?? variable];
 }
 
-/** The same slot, read again with the client's own grammar, is a reference to what was written. */
+/** Read again with the client's own grammar, one slot more of that server refers to what was written. */
 function refersNow({ path, text }: Target, slot: ConfigSlot, { edits, name }: Rewrite): boolean {
-  const after = readAgentConfig(path, applied(text, edits));
-  if (after === undefined || after.problems.length > (readAgentConfig(path, text)?.problems.length ?? 0)) return false;
-  return after.slots.some(
-    (one) =>
-      one.server === slot.server &&
-      (one.kind === "reference" || one.kind === "names_only") &&
-      one.reference?.replace(/^input:/, "") === name,
-  );
+  const [before, after] = [readAgentConfig(path, text), readAgentConfig(path, applied(text, edits))];
+  if (before === undefined || after === undefined || after.problems.length > before.problems.length) return false;
+  const referring = ({ slots }: AgentConfig) =>
+    slots.filter(
+      ({ server, kind, reference }) =>
+        server === slot.server && (kind === "reference" || kind === "names_only") && reference?.replace(/^input:/, "") === name,
+    ).length;
+  return referring(after) > referring(before);
 }
 
 function slotAt(config: AgentConfig | undefined, text: string, start: number, end: number): ConfigSlot | undefined {

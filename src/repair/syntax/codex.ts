@@ -1,5 +1,5 @@
 import type { ConfigSlot } from "../../agent-config/index.ts";
-import { lineEnd, lineStart, type NoRewrite, newlineOf, type Rewrite, type Target } from "../syntax.ts";
+import { type Edit, lineEnd, lineStart, type NoRewrite, newlineOf, type Rewrite, type Target } from "../syntax.ts";
 
 /**
  * Codex has no reference syntax: other keys take the name of a variable instead of the value
@@ -12,7 +12,7 @@ export function codexRewrite(target: Target, slot: ConfigSlot): Rewrite | NoRewr
   const line = text.slice(from, lineEnd(text, start));
   const parts = slot.pointer.split("/");
   const key = parts.at(-1) ?? "";
-  const done = (edits: Rewrite["edits"], reference: string, name = variable): Rewrite => ({
+  const done = (edits: readonly Edit[], reference: string, name = variable): Rewrite => ({
     edits,
     reference,
     name,
@@ -20,56 +20,122 @@ export function codexRewrite(target: Target, slot: ConfigSlot): Rewrite | NoRewr
   });
 
   const renamed = key === "bearer_token" ? "bearer_token_env_var" : key === "experimental_bearer_token" ? "env_key" : undefined;
-  if (renamed !== undefined && isLine(line, key))
+  if (renamed !== undefined && isLine(line, key) && !has(text, tableBefore(text, start), renamed))
     return done(
       [{ start: from, end: from + line.length, text: `${indentOf(line)}${renamed} = "${variable}"` }],
       `${renamed} = "${variable}"`,
     );
 
   const parent = parts.at(-2);
-  if (parent === "env" && parts[1] === "mcp_servers") return environment(target, key, line, done);
-  if (parent === "http_headers") return headers(target, key, line, done);
+  if (parent === "env" && parts[1] === "mcp_servers") return environment(target, key, done);
+  if (parent === "http_headers") return headers(target, key, done);
   return { none: "Codex takes no name of a variable at this place; take the value out by hand" };
 }
 
-type Done = (edits: Rewrite["edits"], reference: string, name?: string) => Rewrite;
+type Done = (edits: readonly Edit[], reference: string, name?: string) => Rewrite;
 
 /** `env` sets; `env_vars` passes on what Codex itself was started with. */
-function environment({ text, start }: Target, key: string, line: string, done: Done): Rewrite | NoRewrite {
-  const from = lineStart(text, start);
-  const alone = /^(\s*)env\s*=\s*\{\s*["']?[A-Za-z_]\w*["']?\s*=\s*(?:"[^"]*"|'[^']*')\s*\}\s*$/.exec(line);
-  const written = `env_vars = ["${key}"]`;
-  if (alone !== null) return done([{ start: from, end: from + line.length, text: `${alone[1]}${written}` }], written, key);
-  const table = tableBefore(text, start);
-  if (table?.name.endsWith(".env") === true && isLine(line, key) && only(text, table.end))
-    return done(intoServer(text, table, from + line.length, written), written, key);
-  return { none: `take ${key} out of env, and name it in env_vars = [..., "${key}"] of the same server: Codex then passes on its own` };
+function environment(target: Target, key: string, done: Done): Rewrite | NoRewrite {
+  const edits = moveEntry(target, { key, from: "env", to: "env_vars", open: "[", close: "]", entry: `"${key}"` });
+  if (edits === undefined)
+    return { none: `take ${key} out of env, and name it in env_vars = [..., "${key}"] of the same server: Codex then passes on its own` };
+  return done(edits, `env_vars = ["${key}"]`, key);
 }
 
-/** A table with one header becomes the table that takes names. */
-function headers({ text, start, variable }: Target, key: string, line: string, done: Done): Rewrite | NoRewrite {
-  const from = lineStart(text, start);
-  const quoted = /^["']/.test(key) || /^[\w-]+$/.test(key) ? key : JSON.stringify(key);
-  const written = `env_http_headers = { ${quoted} = "${variable}" }`;
-  const scheme = /["'](?:bearer|basic|token)\s$/i.test(text.slice(Math.max(0, start - 10), start));
-  if (scheme && /^authorization$/i.test(key) && /bearer\s$/i.test(text.slice(Math.max(0, start - 8), start)))
+function headers(target: Target, key: string, done: Done): Rewrite | NoRewrite {
+  const { text, start, variable } = target;
+  const scheme = /["'](bearer|basic|token)\s$/i.exec(text.slice(Math.max(0, start - 10), start))?.[1];
+  if (scheme?.toLowerCase() === "bearer" && /^authorization$/i.test(key))
     return {
       none: `Codex sends "Bearer" by itself: delete the header, and write bearer_token_env_var = "${variable}" in the server's table`,
     };
-  if (scheme)
-    return { none: `a header from a variable is sent as it is: put the scheme into the variable too, and name it in env_http_headers` };
-  const alone = /^(\s*)http_headers\s*=\s*\{\s*["']?[\w-]+["']?\s*=\s*(?:"[^"]*"|'[^']*')\s*\}\s*$/.exec(line);
-  if (alone !== null) return done([{ start: from, end: from + line.length, text: `${alone[1]}${written}` }], written);
+  if (scheme !== undefined)
+    return { none: "a header from a variable is sent as it is: put the scheme into the variable too, and name it in env_http_headers" };
+  const entry = `${/^[\w-]+$/.test(key) ? key : JSON.stringify(key)} = "${variable}"`;
+  const edits = moveEntry(target, { key, from: "http_headers", to: "env_http_headers", open: "{", close: "}", entry });
+  if (edits === undefined) return { none: `take the header out of http_headers, and write ${entry} under env_http_headers` };
+  return done(edits, `env_http_headers = { ${entry} }`);
+}
+
+interface Move {
+  readonly key: string;
+  /** The map that has the value, and the list or map beside it that is to have the name. */
+  readonly from: string;
+  readonly to: string;
+  readonly open: string;
+  readonly close: string;
+  readonly entry: string;
+}
+
+/** Out of one inline map or table of a server, into another; undefined where either is written in another way. */
+function moveEntry(target: Target, move: Move): Edit[] | undefined {
+  const { text, start } = target;
+  const newline = newlineOf(text);
+  const [from, to] = [lineStart(text, start), lineEnd(text, start)];
+  const line = text.slice(from, to);
   const table = tableBefore(text, start);
-  if (table?.name.endsWith(".http_headers") === true && isLine(line, key) && only(text, table.end))
-    return done(
-      [
-        { start: table.start, end: table.end, text: `[${table.name.replace(/http_headers$/, "env_http_headers")}]` },
-        { start: from, end: from + line.length, text: `${quoted} = "${variable}"` },
-      ],
-      `${quoted} = "${variable}"`,
-    );
-  return { none: `take the header out of http_headers, and write ${quoted} = "${variable}" under env_http_headers` };
+  if (table === undefined) return undefined;
+  const after = to + (/^\r?\n/.exec(text.slice(to, to + 2))?.[0].length ?? 0);
+
+  const inline = /^(\s*)([\w-]+)\s*=\s*\{(.*)\}\s*$/.exec(line);
+  if (inline !== null) {
+    if (inline[2] !== move.from) return undefined;
+    const kept = entriesOf(inline[3] ?? "", move.key);
+    if (kept === undefined) return undefined;
+    const rest = kept.length === 0 ? [] : [`${inline[1]}${move.from} = { ${kept.join(", ")} }`];
+    const known = addedTo(text, table, move);
+    if (known === "unreadable") return undefined;
+    if (known !== undefined)
+      return [known, rest.length === 0 ? { start: from, end: after, text: "" } : { start: from, end: to, text: rest.join() }];
+    return [{ start: from, end: to, text: [...rest, `${inline[1]}${written(move)}`].join(newline) }];
+  }
+
+  if (!table.name.endsWith(`.${move.from}`) || !isLine(line, move.key)) return undefined;
+  const server = table.name.slice(0, -1 - move.from.length);
+  const own = tables(text).find(({ name }) => name === server);
+  const names = tables(text).find(({ name }) => name === `${server}.${move.to}`);
+  const gone: Edit = only(text, table.end) ? { start: table.start, end: after, text: "" } : { start: from, end: after, text: "" };
+  if (names !== undefined) return [{ start: names.end, end: names.end, text: `${newline}${move.entry}` }, gone];
+  if (own === undefined) {
+    const head = `[${server}]${newline}${written(move)}`;
+    if (gone.start === table.start) return [{ start: table.start, end: to, text: head }];
+    return [{ start: table.start, end: table.start, text: `${head}${newline}${newline}` }, gone];
+  }
+  const known = addedTo(text, own, move);
+  if (known === "unreadable") return undefined;
+  return [known ?? { start: own.end, end: own.end, text: `${newline}${written(move)}` }, gone];
+}
+
+function written({ to, open, close, entry }: Move): string {
+  return open === "[" ? `${to} = [${entry}]` : `${to} = ${open} ${entry} ${close}`;
+}
+
+/** The entry behind those that the list or map has already; undefined where the table has none. */
+function addedTo(text: string, table: TableHeader, { to, open, close, entry }: Move): Edit | "unreadable" | undefined {
+  const body = text.slice(table.end).split(/^\[/m)[0] ?? "";
+  const known = new RegExp(`^[ \\t]*${to}[ \\t]*=[^\\n]*`, "m").exec(body);
+  if (known === null) return undefined;
+  const value = new RegExp(`=\\s*\\${open}(.*)\\${close}\\s*$`).exec(known[0]);
+  if (value === null) return "unreadable";
+  const end = table.end + known.index + known[0].lastIndexOf(close);
+  const last = (value[1] ?? "").trimEnd();
+  const at = end - ((value[1] ?? "").length - last.length);
+  return { start: at, end: at, text: `${last.trim() === "" ? "" : last.endsWith(",") ? " " : ", "}${entry}` };
+}
+
+/** The entries of an inline table without one; undefined where it is not read whole, or does not have that one. */
+function entriesOf(body: string, key: string): string[] | undefined {
+  const entries = [...body.matchAll(/\s*((?:"[^"]*"|'[^']*'|[\w-]+)\s*=\s*(?:"(?:[^"\\]|\\.)*"|'[^']*'|[\w.+-]+))\s*(?:,|$)/g)];
+  if (entries.map((match) => match[0]).join("") !== body) return undefined;
+  const all = entries.map((match) => match[1] ?? "");
+  const kept = all.filter(
+    (entry) =>
+      (/^(?:"([^"]*)"|'([^']*)'|([\w-]+))/
+        .exec(entry)
+        ?.slice(1)
+        .find((name) => name !== undefined) ?? "") !== key,
+  );
+  return kept.length === all.length - 1 ? kept : undefined;
 }
 
 interface TableHeader {
@@ -78,9 +144,16 @@ interface TableHeader {
   readonly end: number;
 }
 
+function tables(text: string): TableHeader[] {
+  return [...text.matchAll(/^\[([^\]\n[]{1,300})\][ \t]*/gm)].map((match) => ({
+    name: (match[1] ?? "").trim(),
+    start: match.index,
+    end: match.index + match[0].length,
+  }));
+}
+
 function tableBefore(text: string, at: number): TableHeader | undefined {
-  const match = [...text.slice(0, at).matchAll(/^\[([^\]\n[]{1,300})\][ \t]*/gm)].at(-1);
-  return match === undefined ? undefined : { name: (match[1] ?? "").trim(), start: match.index, end: match.index + match[0].length };
+  return tables(text.slice(0, at)).at(-1);
 }
 
 /** Whether a table has exactly one entry. */
@@ -89,18 +162,10 @@ function only(text: string, from: number): boolean {
   return body.split("\n").filter((line) => /^\s*[^#\s]/.test(line)).length === 1;
 }
 
-/** The `env` table goes, and the names stand at the beginning of the server's own table, which is made where there is none. */
-function intoServer(text: string, table: TableHeader, end: number, written: string): { start: number; end: number; text: string }[] {
-  const server = `[${table.name.replace(/\.env$/, "")}]`;
-  const newline = newlineOf(text);
-  const own = text.indexOf(server);
-  if (own === -1) return [{ start: table.start, end, text: `${server}${newline}${written}` }];
-  const at = lineEnd(text, own);
-  const after = end + (/^\r?\n/.exec(text.slice(end, end + 2))?.[0].length ?? 0);
-  return [
-    { start: at, end: at, text: `${newline}${written}` },
-    { start: table.start, end: after, text: "" },
-  ];
+/** Whether a table has this key. */
+function has(text: string, table: TableHeader | undefined, key: string): boolean {
+  const body = table === undefined ? text.split(/^\[/m)[0] : text.slice(table.end).split(/^\[/m)[0];
+  return new RegExp(`^[ \\t]*${key}[ \\t]*=`, "m").test(body ?? "");
 }
 
 function isLine(line: string, key: string): boolean {
