@@ -184,11 +184,7 @@ function patternsOf(
   const anchors = (source.anchors ?? []).map((anchor) => anchor.toLowerCase());
   if (anchors.length === 0) fail("a regex needs anchors: literals of 3 bytes or more, one of which every match contains");
   if (/\(\?(?:[=!]|<[=!])/.test(source.regex)) fail("look-around is not linear-time and not supported");
-  try {
-    return [{ regex: engine.compile(source.regex), ...regexWindow(source.regex, anchors), glue: noGlue, bare: false, part }];
-  } catch (error) {
-    return fail(`not RE2 syntax: ${error instanceof Error ? error.message : String(error)}`);
-  }
+  return [{ regex: engine.compile(source.regex), ...regexWindow(source.regex, anchors), glue: noGlue, bare: false, part }];
 }
 
 /** A match of bounded length lies within that length around an anchor in it. An anchor beside the match is given what most formats need. */
@@ -272,17 +268,17 @@ const operator = [
   "(?:",
   [
     // NAME=value, name: value, name => value, f(name, value), <name>value, | name | value |, --name value
-    "\\s{0,8}(?:=>|:=|\\|\\|=|[?+]=|[=:,(>|]|\\s|\\\\u003[da])\\s{0,8}(?:[=>:]\\s{0,4})?",
+    "\\s{0,8}(?:=>|:=|\\|\\|=|[?+]=|[=:,(>|]|\\s|\\\\u003[da])\\s{0,8}(?:[=>:]\\s{0,4}|[>|][+-]?\\s{1,16})?",
     // the key is value
-    "\\s{1,4}(?i:is|was)(?:\\s{1,2}set\\s{1,2}to)?\\s{0,2}:?\\s{1,2}",
+    "\\s{1,4}(?i:(?:is|was)(?:\\s(?:set\\sto|now|still))?|please|here|below|instead|again|now|(?:we|i|to|you\\scan)\\suse)\\s{0,2}:?\\s{1,2}",
     // name: &str = value, name string = value
     "\\s{0,2}:?\\s{0,2}&?(?:'static\\s)?(?i:str|string)\\??\\s{0,4}=\\s{0,4}",
     // <key>name</key> <string>value
     "</key>\\s{0,24}<string>",
     // NAME ?? value
     "\\s{0,4}(?:\\|\\||\\?\\?|or)\\s{1,4}",
-    // { name: NAME, value: value }, name="NAME" value="value", --name NAME --value value
-    `,?${blank}\\\\{0,3}["']?(?:--)?(?i:value)\\\\{0,3}["']?\\s{0,4}[\\s:=]\\s{0,4}`,
+    // { name: NAME, value: value }, name = NAME, type = …, value = value, --name NAME --value value, NAME --body value
+    `,?${blank}(?:[a-z_]{2,12}\\s{0,4}[:=][^\\n]{1,40}\\n[ \\t]{0,12}){0,2}\\\\{0,3}["']?(?:--)?(?i:value|body|secret-string)\\\\{0,3}["']?\\s{0,4}[\\s:=]\\s{0,4}`,
     // variable "name" { default = value
     `\\s{0,4}\\{${blank}(?:[a-z_]{2,12}\\s{0,4}=[^\\n]{1,60}\\n\\s{0,12}){0,3}default\\s{0,4}=\\s{0,4}`,
   ].join("|"),
@@ -291,9 +287,10 @@ const operator = [
 ].join("");
 
 function assignPattern(names: readonly string[], template: string, part: string | undefined, engine: RegexEngine): CompiledPattern {
-  const alternatives = names.map((name) => name.split("_").map(escapeRegex).join("[_.\\- ]?"));
+  // the longest first: the rest of a longer name is no suffix
+  const alternatives = names.toSorted((a, b) => b.length - a.length).map((name) => name.split("_").map(escapeRegex).join("[_.\\- ]?"));
   const name = `(?:${start}(?i:${alternatives.join("|")})|[a-z0-9](?:${camelCased(names)}))`;
-  return behindName(`${name}${stage}${operator}`, names, template, part, engine, nameLinks());
+  return behindName(`${name}(?P<stage>${stage})${operator}`, names, template, part, engine, nameLinks());
 }
 
 /**
@@ -305,19 +302,19 @@ function vendorPattern(vendor: readonly string[], template: string, part: string
   const plain = `${start}(?i:${words.join("|")})${vendorLink}`;
   const camel = `(?:${start}(?:${camelCased(vendor, (word) => word)})|[a-z0-9]?(?:${camelCased(vendor)}))(?:[A-Z][A-Za-z0-9]{0,40}?)?`;
   const reversed = `(?i:key|token|secret|password)\\s(?:for|to|of|from)\\s(?:(?:the|our|my)\\s)?(?i:${words.join("|")})(?i:\\s?(?:api|ai))?`;
-  const made = `(?:new\\s{1,3}[A-Za-z0-9_.]{0,24}?(?i:${words.join("|")})[A-Za-z0-9_]{0,24}|(?i:${words.join("|")})[A-Za-z0-9_.]{0,16}?${clientLike})`;
-  const named = `(?:(?:${plain}|${camel})${keyLike}${stage}|${reversed})${operator}|${made}${call}`;
+  const made = `(?:new\\s{1,3}[A-Za-z0-9_.]{0,24}?(?i:${words.join("|")})[A-Za-z0-9_]{0,24}|(?i:${words.join("|")})[A-Za-z0-9_.:]{0,16}?${clientLike})`;
+  const named = `(?:(?:${plain}|${camel})${keyLike}${use}|${reversed})${operator}|${made}${call}`;
   const direct = isMixed(template) ? `|${start}(?i:${words.join("|")})(?i:\\s?(?:api|ai))?${told}` : "";
   return behindName(`(?:${named}${direct})`, vendor, template, part, engine, vendorLinks());
 }
 
-const keyLike = "(?:(?i:key|token|secret|passw(?:or)?d|[_.-]pat|credentials?|authorization|bearer)|Pat|PAT)";
+const keyLike = "(?:(?i:key|token|secret|passw(?:or)?d|[_.-]pat|credentials?|authorization|auth|bearer)|Pat|PAT)";
 
-/** `new Exa("value")`, `cohere.ClientV2("value")` */
-const clientLike = "(?:Client|Api|API|SDK|Sdk|Translator)[A-Za-z0-9_]{0,8}";
+/** `new Exa("value")`, `cohere.ClientV2("value")`, `hume::Client::new("value")` */
+const clientLike = "(?:Client|Api|API|SDK|Sdk|Translator)[A-Za-z0-9_]{0,8}(?:::new)?";
 const call = "\\(\\s{0,4}[\"'`]";
-/** `Mistral: value`, in notes and prompts: only for values that are no hash and no id. */
-const told = "[\"'`*]{0,3}\\s{0,2}[:=]\\s{1,2}[\"'`*]{0,3}";
+/** `Mistral: value`, `| Mistral | value |`, in notes and prompts: only for values that are no hash and no id. */
+const told = "[\"'`*]{0,3}(?:\\s{0,2}[:=]|\\s{1,12}\\||\\saccess:\\suse)\\s{1,2}[\"'`*]{0,3}";
 
 function isMixed(template: string): boolean {
   return parseTemplate(template).some(
@@ -331,14 +328,15 @@ const vendorLink = (() => {
   const opening = "[\"'\\])]{0,2}[ \\t]{0,4}[:=]?[ \\t]{0,4}[{(\\[]{0,2}[ \\t]{0,4}\\r?\\n";
   const nested = `${opening}(?:[ \\t][^\\n]{0,120}\\n){0,3}?[ \\t]{1,24}["']?[A-Za-z_-]{0,16}?`;
   const section = "[\\]\"']{1,3}[ \\t]{0,4}\\r?\\n(?:[^\\n[]{0,120}\\n){0,4}?[ \\t]{0,24}[\"']?[A-Za-z_-]{0,16}?";
-  return `(?i:api|ai)?(?:${sameLine}|${nested}|${section})`;
+  const action = "[^\\s\\n]{0,60}\\r?\\n[ \\t]{1,16}with:[ \\t]{0,4}\\r?\\n(?:[ \\t][^\\n]{0,120}\\n){0,3}?[ \\t]{1,24}[\"']?[A-Za-z_-]{0,16}?";
+  return `(?:(?i:api|ai)|[A-Z][a-z][A-Za-z0-9]{0,24})?(?:${sameLine}|${nested}|${section}|${action})`;
 })();
 
 /** What may stand between a name and its value, and between a vendor's word and the value. */
 const nameLinks = once(() => linksOf(`${stage}${operator}`));
 const vendorLinks = once(() =>
   linksOf(
-    `(?:(?:(?:${vendorLink}|[A-Z][A-Za-z0-9]{0,40}?)${keyLike}${stage}|(?i:\\s?(?:api|ai))?)${operator}|[A-Za-z0-9_.]{0,32}${call}|(?i:\\s?(?:api|ai))?${told})`,
+    `(?:(?:(?:${vendorLink}|[A-Z][A-Za-z0-9]{0,40}?)${keyLike}${use}|(?i:\\s?(?:api|ai))?)${operator}|[A-Za-z0-9_.:]{0,32}${call}|(?i:\\s?(?:api|ai))?${told})`,
   ),
 );
 
@@ -386,8 +384,12 @@ function behindName(
 /** What may stand before a name; `\\n` in a JSON string is an escape, not a letter of the name. */
 const start = "(?:^|[^A-Za-z0-9]|\\\\[nrt])";
 
-/** What people append to a name: PROD, v2, VALUE … */
-const stage = "(?i:[_.-]?(?:value|v\\d|prod|production|staging|dev|test|live|default|\\d)){0,2}";
+/** What people append to a name: PROD, v2, VALUE, BackupEu … Which of it leaves the value a secret is asked of a match. */
+const stage = "(?:[_.-][A-Za-z0-9]{1,12}|[A-Z][a-z0-9]{1,11}|[A-Z]{2,4}|[0-9]{1,2}){0,3}";
+
+/** The usual ones of them. Behind a vendor's word, where a name that turned out to be another thing's would hide the key-like name behind it. */
+const use =
+  "(?i:[_.-]?(?:value|v?\\d{1,2}|prod|production|stg|staging|dev|test|live|default|main|local|backup|old|new|legacy|eu|us|uk|primary|secondary|ci|[ab])){0,2}";
 
 /** `mistral_api_key` as it stands inside a camel-case name: MistralApiKey, or MistralAPI_KEY. */
 function camelCased(names: readonly string[], first: (word: string) => string = capital): string {

@@ -105,8 +105,9 @@ function normal(text: string): string {
 }
 
 function formatsOf(rule: CompiledDetector): Format[] {
-  const { assign, near, token } = rule.detector;
-  const templates = [...(assign?.value ?? []), ...(near === undefined ? [] : (token ?? []))];
+  const { assign, near, token, parts } = rule.detector;
+  const secrets = Object.values(parts ?? {}).flatMap((part) => (part.secret && part.assign !== undefined ? part.assign.value : []));
+  const templates = [...(assign?.value ?? []), ...secrets, ...(near === undefined ? [] : (token ?? []))];
   return templates.map((template) => ({ rule, led: leadOf(template).length >= 3, whole: new RegExp(`^(?:${templateSource(template)})$`) }));
 }
 

@@ -7,6 +7,7 @@ import type { Confidence } from "../finding.ts";
 import { entropy, readsAsRandom } from "./entropy.ts";
 import { openExceptions } from "./exceptions.ts";
 import { issuerOf } from "./issuer.ts";
+import { isVariant } from "./name-suffix.ts";
 import { isIdentifier, isPlaceholder } from "./placeholder.ts";
 import { Spans } from "./spans.ts";
 
@@ -186,6 +187,7 @@ function plausible(match: RawMatch, buffer: Buffer): boolean {
   const part = match.part === undefined ? undefined : detector.parts?.[match.part];
   if (detector.boundary === "token" && !standsAlone(match, buffer)) return false;
   if (detector.near !== undefined && !hasNear(detector.near, match, buffer)) return false;
+  if (!isVariant(match.groups["stage"] ?? "", detector.without_issuer)) return false;
   if (part?.secret === false) return true;
   const chosen = detector.memorable && /\d/.test(match.secret);
   if ((match.pattern.bare || detector.fallback) && ((isIdentifier(match.secret) && !chosen) || buffer[match.end] === 0x28)) return false;
@@ -223,14 +225,19 @@ function hasNear(words: readonly string[], { start, end }: RawMatch, buffer: Buf
   return words.some((word) => around.includes(word.toLowerCase()));
 }
 
+/** Groups that a pattern has for itself. */
+const inner = new Set(["secret", "stage"]);
+
 function complete(
-  { rule, start, end, secret, groups, exceptions = [] }: RawMatch,
+  { rule, part, start, end, secret, groups, exceptions = [] }: RawMatch,
   extra: { attributes?: Record<string, string>; subject?: string[] } = {},
 ): Match {
   const { detector } = rule;
+  // half of a pair, which the vendor's name beside it made its own
+  const isAlone = detector.parts !== undefined && part === undefined && detector.confidence === "high";
   const checksum = detector.checksum === "none" ? "not-applicable" : (checksums[detector.checksum]?.(secret) ?? "not-applicable");
   const named = Object.entries(groups).filter(
-    (entry): entry is [string, string] => entry[0] !== "secret" && entry[1] !== undefined && entry[1] !== "",
+    (entry): entry is [string, string] => !inner.has(entry[0]) && entry[1] !== undefined && entry[1] !== "",
   );
   const subject = [...detector.subject.map((name) => groups[name] ?? ""), ...(extra.subject ?? [])].join("/");
   return {
@@ -239,7 +246,7 @@ function complete(
     end,
     secret,
     checksum,
-    confidence: checksum === "invalid" ? demoted(detector) : detector.confidence,
+    confidence: checksum === "invalid" ? demoted(detector) : isAlone ? "medium" : detector.confidence,
     subject: subject.replaceAll("/", "") === "" ? undefined : subject,
     attributes: { ...Object.fromEntries(named), ...extra.attributes },
     candidates: [],
