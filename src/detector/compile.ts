@@ -129,7 +129,14 @@ function compileOne(detector: Detector, file: DetectorFile, engine: RegexEngine)
   }
   const sources: [string | undefined, PatternSource][] =
     detector.parts === undefined ? [[undefined, patternOf(detector)]] : Object.entries(detector.parts);
-  const patterns = sources.flatMap(([part, source]) => patternsOf(source, detector, part, engine, fail));
+  const patterns = sources.flatMap(([part, source]) => {
+    try {
+      return patternsOf(source, detector, part, engine, fail);
+    } catch (error) {
+      if (error instanceof ConfigError) throw error;
+      return fail(`not RE2 syntax: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  });
   const yields = file.yields === undefined ? {} : { yields: file.yields };
   return { detector, provider, aliases, patterns, ...yields, ...limitsOf(detector, file, engine, fail) };
 }

@@ -39,6 +39,8 @@ export function vendors(ruleset: Ruleset): Vendors {
       if (word.length >= 3 && !own.has(word) && !noVendor.has(word))
         words.set(word, [...(words.get(word) ?? []), ...(asksForMore(rule) ? [] : formats)]);
   }
+  // half of a pair only where no format of its own fits
+  for (const formats of words.values()) formats.sort((a, b) => Number(isPair(a.rule)) - Number(isPair(b.rule)));
   const longest = Math.max(0, ...[...openings.keys()].map(({ length }) => length));
   const pairs = [...openings.keys()]
     .filter((text) => !text.includes("*"))
@@ -104,6 +106,10 @@ function normal(text: string): string {
   return text.toLowerCase().replace(/[_.]/g, "-");
 }
 
+function isPair({ detector }: CompiledDetector): boolean {
+  return detector.parts !== undefined;
+}
+
 function formatsOf(rule: CompiledDetector): Format[] {
   const { assign, near, token, parts } = rule.detector;
   const secrets = Object.values(parts ?? {}).flatMap((part) => (part.secret && part.assign !== undefined ? part.assign.value : []));
@@ -129,7 +135,7 @@ function plainWord(text: string): string {
 
 /** Providers and names of detectors that are not a vendor's. */
 const noVendor = new Set(
-  "generic jwt jwk password secret token secretkey secretid appkey accountkey privatekey privkey authtoken authsecret sessionsecret cookiesecret signingkey sshkey keydata accesskey accesskeyid clientsecret sharedaccesskey secretaccesskeyid".split(
+  "generic proxy jwt jwk password secret token secretkey secretid appkey accountkey privatekey privkey authtoken authsecret sessionsecret cookiesecret signingkey sshkey keydata accesskey accesskeyid clientsecret sharedaccesskey secretaccesskeyid".split(
     " ",
   ),
 );
