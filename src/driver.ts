@@ -250,6 +250,8 @@ export interface SinkManifest {
   readonly staging?: true;
   /** As a driver's `rights`. `<path>` stands for the mount and path of the place (for AWS the secret's ARN). */
   readonly rights?: readonly string[];
+  /** What reading every entry needs, for the inventory. `<mount>` stands for each of the connection's. */
+  readonly inventoryRights?: readonly string[];
   readonly testedAgainst: "real server" | "contract stand-in";
 }
 
@@ -318,5 +320,7 @@ export interface Sink {
   /** Page by page, every entry that this connection may read: for the inventory. Values live only as long as the iteration step. */
   entries(
     context: DriverContext,
+    /** Entries that need not be read, by their path. */
+    skip?: (path: string) => boolean,
   ): AsyncIterable<{ path: string; field?: string; version: string; secret: Secret; tags: Readonly<Record<string, string>> }>;
 }

@@ -5,6 +5,7 @@ import type { Fields } from "./github/envelope.ts";
 import type { EventRepository, Handlers, ListedRepository } from "./github/handlers.ts";
 import { checkSecrets, ingest } from "./github/ingest.ts";
 import { pinnedFetch, pinOf } from "./http.ts";
+import { describeError } from "./log.ts";
 import { clientOf } from "./pipeline/code.ts";
 import { carryOut, onComment, onTicked } from "./pipeline/commands.ts";
 import type { Rekey, RekeyApp } from "./pipeline/context.ts";
@@ -16,6 +17,7 @@ import { forget, saveInstallation, saveRepository } from "./pipeline/repositorie
 import { drawCampaign } from "./pipeline/review-issue.ts";
 import { rotationDeps } from "./pipeline/rotation.ts";
 import { startDue } from "./pipeline/start-rotation.ts";
+import { readDueStores, readStoreEntry } from "./pipeline/store-inventory.ts";
 import { draw, redraw, redrawIncident } from "./pipeline/surfaces.ts";
 import { sweep } from "./pipeline/sweep.ts";
 import { observeValidity, verifyDead } from "./pipeline/verify.ts";
@@ -121,6 +123,7 @@ async function work(rekey: Rekey): Promise<void> {
       rekey.log.info({ run, state: ended?.state }, "a rotation has stopped");
       await startDue(rekey);
       await verifyDenials(rekey);
+      await readWritten(rekey, run);
     },
     { concurrency: 4 },
   );
@@ -135,6 +138,11 @@ async function work(rekey: Rekey): Promise<void> {
     await queue.enqueue("start", {}, { startAfter: 60, singletonKey: `start-${Math.ceil(Date.now() / 60_000)}` });
   });
   await queue.enqueue("start", {}, { singletonKey: "start" });
+  await queue.work("store-inventory", async () => {
+    await readDueStores(rekey);
+    await queue.enqueue("store-inventory", {}, { startAfter: 900, singletonKey: `store-inventory-${Math.ceil(Date.now() / 900_000)}` });
+  });
+  await queue.enqueue("store-inventory", {}, { singletonKey: "store-inventory" });
   await queue.work("sweep", async () => {
     const removed = await sweep(rekey);
     rekey.log.info({ removed }, "looked for credentials that runs had made and lost");
@@ -151,6 +159,18 @@ async function work(rekey: Rekey): Promise<void> {
     },
     { concurrency: 2 },
   );
+}
+
+/** The inventory learns at once what a run has written; what it cannot read now, it reads on its next round. */
+async function readWritten(rekey: Rekey, run: string): Promise<void> {
+  const plan = (await rotationDeps(rekey).journal.get(run))?.plan;
+  for (const { connection, path } of plan?.facts.sinks ?? []) {
+    try {
+      await readStoreEntry(rekey, connection, path);
+    } catch (error) {
+      rekey.log.warn({ run, connection, error: describeError(error) }, "an entry that a run wrote could not be read for the inventory");
+    }
+  }
 }
 
 /** What a crash left open, or a resume opened again, goes on. A run that another worker holds is left to it. */

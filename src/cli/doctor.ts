@@ -10,6 +10,7 @@ import { AppManifest } from "../github/manifest.ts";
 import { pinnedFetch, pinOf } from "../http.ts";
 import { type Check, checkApp, failed, ok, warning } from "../pipeline/doctor.ts";
 import { storedReferences } from "../pipeline/stored-references.ts";
+import { renderPolicy } from "../playbook/rights.ts";
 import type { Secret } from "../secret.ts";
 import { sinkFor } from "../secret-manager/index.ts";
 import { databaseLocation, openState } from "./state.ts";
@@ -42,6 +43,7 @@ async function examine({ config: file, data }: { config: string; data?: string }
   checks.push(...problems);
   checks.push(...(await github(config, credential)));
   checks.push(await database(config, credential, data));
+  checks.push(...inventories(config));
   if (config.security_team.length === 0)
     checks.push(
       warning(
@@ -55,6 +57,25 @@ async function examine({ config: file, data }: { config: string; data?: string }
       warning("fingerprint.key", "is not set", "a key of this machine's user is used; a server needs its own: openssl rand -hex 32"),
     );
   return checks;
+}
+
+/** What reading each secret manager for the inventory costs, and the least policy of a role that does it. */
+function inventories({ connections }: ServerConfig): Check[] {
+  return Object.entries(connections).flatMap(
+    ([name, { type, mounts, inventory, inventory_rate: rate, inventory_credential: own }]): Check[] => {
+      const rights = sinkFor(type)?.manifest.inventoryRights;
+      if (rights === undefined) return [];
+      if (inventory === "off") return [ok(`inventory of ${name}`, "is off: a leaked value is not looked up there")];
+      const each = rights.flatMap((right) =>
+        right.includes("<mount>") ? mounts.map((mount) => right.replaceAll("<mount>", mount)) : [right],
+      );
+      const policy = renderPolicy(type, [{ verb: "inventory", rights: each }])
+        .trimEnd()
+        .replaceAll("\n", "\n           ");
+      const says = `reads every entry once a day, at most ${rate} a second, which moves their last-accessed dates, as ${own ?? "the connection itself"}`;
+      return [{ ...ok(`inventory of ${name}`, says), hint: `its role (inventory_credential) needs no more than:\n           ${policy}` }];
+    },
+  );
 }
 
 async function gitVersion(): Promise<Check> {

@@ -27,6 +27,12 @@ const connection = z.strictObject({
   region: z.string().optional(),
   /** KV v2 mounts that the inventory reads. */
   mounts: z.array(z.string().regex(/^[\w.-]+$/)).default(["secret"]),
+  /** Whether the inventory reads its entries, to name the place that a leaked value stands at. */
+  inventory: z.enum(["on", "off"]).default("on"),
+  /** A role of its own that may read and no more; the connection's own where absent. */
+  inventory_credential: reference.optional(),
+  /** Entries a second that the inventory reads at most. */
+  inventory_rate: z.number().int().min(1).max(1000).default(50),
   credential: reference.optional(),
 });
 

@@ -32,6 +32,7 @@ export const awsSecretsManager: Sink = {
     cas: true,
     readBack: true,
     undo: true,
+    inventoryRights: ["secretsmanager:ListSecrets *", "secretsmanager:GetSecretValue arn:aws:secretsmanager:*:*:secret:*"],
     rights: [
       "secretsmanager:DescribeSecret arn:aws:secretsmanager:*:*:secret:*",
       "secretsmanager:GetSecretValue arn:aws:secretsmanager:*:*:secret:*",
@@ -151,11 +152,11 @@ export const awsSecretsManager: Sink = {
 
   quarantine: awsQuarantine,
 
-  async *entries(context) {
+  async *entries(context, skip = () => false) {
     const client = connect(context);
     for await (const entry of listed(client)) {
       const path = entry.Name ?? "";
-      if (path.startsWith(awsQuarantinePrefix)) continue;
+      if (path.startsWith(awsQuarantinePrefix) || skip(path)) continue;
       const value = await getReadable(client, path);
       if (value === undefined) continue;
       const tags = Object.fromEntries((entry.Tags ?? []).flatMap(({ Key, Value }) => (Key === undefined ? [] : [[Key, Value ?? ""]])));

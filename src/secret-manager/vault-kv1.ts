@@ -16,6 +16,7 @@ export const vaultKv1: Sink = {
     readBack: true,
     undo: false,
     rights: ["<mount>/*: create, read, update, list"],
+    inventoryRights: ["<mount>/*: list, read"],
     testedAgainst: "real server",
   },
 
@@ -53,9 +54,9 @@ export const vaultKv1: Sink = {
     throw new HoldError("undo-by-hand", `${place.path}: KV v1 keeps no version before; write the old value by hand`);
   },
 
-  async *entries(context) {
+  async *entries(context, skip = () => false) {
     const client = connect(context);
-    for (const mount of context.mounts ?? []) yield* walk(client, `${mount}/`);
+    for (const mount of context.mounts ?? []) yield* walk(client, `${mount}/`, skip);
   },
 };
 
@@ -79,14 +80,14 @@ async function readEntry(client: VaultClient, place: SinkPlace): Promise<Data | 
   return record(record(answer.body)["data"]);
 }
 
-async function* walk(client: VaultClient, folder: string): ReturnType<Sink["entries"]> {
+async function* walk(client: VaultClient, folder: string, skip: (path: string) => boolean): ReturnType<Sink["entries"]> {
   const answer = await client.list(folder.slice(0, -1));
   if (answer.code === "absent" || answer.code === "permission-denied") return;
   check(answer, "listing entries");
   const keys = record(record(answer.body)["data"])["keys"];
   for (const key of Array.isArray(keys) ? keys.filter((one) => typeof one === "string") : []) {
-    if (key.endsWith("/")) yield* walk(client, `${folder}${key}`);
-    else yield* fieldsOf(client, `${folder}${key}`);
+    if (key.endsWith("/")) yield* walk(client, `${folder}${key}`, skip);
+    else if (!skip(`${folder}${key}`)) yield* fieldsOf(client, `${folder}${key}`);
   }
 }
 

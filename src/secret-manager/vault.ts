@@ -26,6 +26,7 @@ export const vault: Sink = {
       "<mount>/metadata/rekey-quarantine/*: create, delete, update",
       "<mount>/metadata/rekey-rehearsal/*: delete",
     ],
+    inventoryRights: ["<mount>/metadata/*: list", "<mount>/data/*: read"],
     testedAgainst: "real server",
   },
 
@@ -128,9 +129,9 @@ export const vault: Sink = {
     },
   },
 
-  async *entries(context) {
+  async *entries(context, skip = () => false) {
     const client = connect(context);
-    for (const mount of context.mounts ?? ["secret"]) yield* walk(client, mount, "");
+    for (const mount of context.mounts ?? ["secret"]) yield* walk(client, mount, "", skip);
   },
 };
 
@@ -224,15 +225,15 @@ async function removeFirst(
   return { version: "0" };
 }
 
-async function* walk(client: VaultClient, mount: string, folder: string): ReturnType<Sink["entries"]> {
+async function* walk(client: VaultClient, mount: string, folder: string, skip: (path: string) => boolean): ReturnType<Sink["entries"]> {
   const answer = await client.list(`${mount}/metadata${folder === "" ? "" : `/${folder.slice(0, -1)}`}`);
   if (answer.code === "absent" || (folder !== "" && answer.code === "permission-denied")) return; // empty, or not ours to read
   check(answer, `listing the entries of ${mount}`);
   const keys = record(record(answer.body)["data"])["keys"];
   for (const key of Array.isArray(keys) ? keys : []) {
     if (typeof key !== "string" || (folder === "" && ours.has(key))) continue;
-    if (key.endsWith("/")) yield* walk(client, mount, folder + key);
-    else yield* fieldsOf(client, { mount, path: folder + key });
+    if (key.endsWith("/")) yield* walk(client, mount, folder + key, skip);
+    else if (!skip(`${mount}/${folder}${key}`)) yield* fieldsOf(client, { mount, path: folder + key });
   }
 }
 

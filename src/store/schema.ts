@@ -1,4 +1,4 @@
-import type { ColumnType, Generated } from "kysely";
+import type { ColumnType, Generated, RawBuilder } from "kysely";
 import type { Location, Severity, Validity } from "../finding.ts";
 import type { Incident } from "../incident/fold.ts";
 import type { GovernanceSchema } from "./schema-governance.ts";
@@ -362,7 +362,8 @@ interface StoreEntryTable {
   fingerprint: string;
   subject: Nullable<string>;
   bits: number;
-  seen_at: DefaultTime;
+  tags: ColumnType<Record<string, string>, string | undefined, string>;
+  seen_at: ColumnType<Date, Date | string | RawBuilder<Date> | undefined, Date | string>;
 }
 
 interface ConnectionUseTable {

@@ -8,6 +8,7 @@ import { governance } from "./040-governance.ts";
 import { rollout } from "./040-rollout.ts";
 import { access } from "./050-access.ts";
 import { notify } from "./060-notify.ts";
+import { storeInventory } from "./070-store-inventory.ts";
 
 /** Every migration, by the name that the database remembers. Add a file and a line; never change one that was released. */
 export const migrations: Readonly<Record<string, Migration>> = {
@@ -20,4 +21,5 @@ export const migrations: Readonly<Record<string, Migration>> = {
   "040-rollout": rollout,
   "050-access": access,
   "060-notify": notify,
+  "070-store-inventory": storeInventory,
 };
