@@ -6,14 +6,14 @@ import { loadRepositoryConfig } from "../config/repository.ts";
 import type { Ruleset } from "../detector/compile.ts";
 import { ConfigError, UsageError } from "../errors.ts";
 import type { Finding } from "../finding.ts";
-import { identitiesDocument } from "../identity/document.ts";
+import { explainedDocument, identitiesDocument } from "../identity/document.ts";
 import { forTerminal } from "../identity/escape.ts";
 import { buildGraph, type Graph, type SourceFile } from "../identity/graph.ts";
 import { type InventoryOptions, inventoryPaths, isForeignFolder, largestInventoryFile } from "../identity/inventory.ts";
 import { linksFor } from "../identity/links.ts";
 import { type LintProblem, lintDeclared } from "../identity/lint.ts";
 import { mermaid } from "../identity/mermaid.ts";
-import { explainText, identitiesText } from "../identity/text.ts";
+import { explainedPart, explainText, identitiesText } from "../identity/text.ts";
 import { scan } from "../scan/scan.ts";
 import { parseAllowedHosts, SeenValues, verifiedFindings } from "./verify-findings.ts";
 
@@ -96,9 +96,10 @@ function lint(problems: readonly LintProblem[]): void {
 
 function rendered(graph: Graph, { format, explain }: Options): string {
   if (explain !== undefined) {
-    const text = explainText(explain, graph);
-    if (text === undefined) throw new UsageError(`'${explain}' is no id or name here; rekey identities --format json lists all`);
-    return text;
+    const part = explainedPart(explain, graph);
+    if (part === undefined) throw new UsageError(`'${explain}' is no id or name here; rekey identities --format json lists all`);
+    if (format === "json") return explainedDocument(part.graph, part.reach);
+    return format === "mermaid" ? mermaid(part.graph) : (explainText(explain, graph) ?? "");
   }
   if (format === "json") return identitiesDocument(graph);
   return format === "mermaid" ? mermaid(graph) : identitiesText(graph);

@@ -32,6 +32,8 @@ export interface GraphEdge {
   readonly method: string;
   readonly grade: Grade;
   readonly evidence: readonly Evidence[];
+  /** Where the file says how: `temporary` for a role that a job assumes, `delegated` for the caller's own key. */
+  readonly access?: "temporary" | "delegated";
 }
 
 /** A value of the secret managers' inventory that has a finding's fingerprint; the inventory job grades it (contracts.md §2). */

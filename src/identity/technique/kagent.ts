@@ -35,6 +35,7 @@ interface Resource {
   readonly where: Where;
   readonly identity: GraphIdentity;
   readonly scope: string;
+  readonly text: string;
   readonly lineOf: (offset: number) => number;
 }
 
@@ -47,7 +48,7 @@ function resourcesIn({ path, text }: SourceFile, scope: string): Resource[] {
     if (named === undefined || spec === undefined || !(textOf(field(resource, "apiVersion")) ?? "").startsWith("kagent.dev/")) return [];
     const where = { path, line: lineOf(resource.start) };
     const identity = localIdentity(named.kind === "Agent" ? "agent" : "mcp-server", named.name, scope, where);
-    return [{ ...named, spec, where, identity, scope, lineOf }];
+    return [{ ...named, spec, where, identity, scope, text, lineOf }];
   });
 }
 
@@ -107,9 +108,13 @@ function ofAgent(agent: Resource, unique: (key: string) => Resource | undefined)
   ]);
 }
 
-function ofModel({ spec, namespace, name, where }: Resource, agent: GraphIdentity, from: Where): Contribution {
+function ofModel({ spec, namespace, name, where, text }: Resource, agent: GraphIdentity, from: Where): Contribution {
   const [secret, key] = [textOf(field(spec, "apiKeySecret")), textOf(field(spec, "apiKeySecretKey"))];
   const entry = secret === undefined ? undefined : storeEntryNode("kubernetes", `${namespace}/${secret}`, key);
+  // The caller's own key goes on to the vendor: the agent acts as whoever asks it.
+  const passes =
+    spec.kind === "map" &&
+    spec.entries.some(({ key: one, node }) => one === "apiKeyPassthrough" && text.slice(node.start, node.end) === "true");
   const address = ["/openAI/baseUrl", "/azureOpenAI/azureEndpoint", "/anthropic/baseUrl"].flatMap(
     (at) => textOf(select(spec, at)[0]?.node) ?? [],
   )[0];
@@ -126,7 +131,12 @@ function ofModel({ spec, namespace, name, where }: Resource, agent: GraphIdentit
           ]),
       ...(endpoint === undefined
         ? []
-        : [edge(endpoint.id, "used_by", agent.id, "strong", `Agent ${agent.name} uses the model ${name} of ${endpoint.name}.`, from)]),
+        : [
+            {
+              ...edge(endpoint.id, "used_by", agent.id, "strong", `Agent ${agent.name} uses the model ${name} of ${endpoint.name}.`, from),
+              ...(passes ? { access: "delegated" as const } : {}),
+            },
+          ]),
     ],
   };
 }

@@ -102,7 +102,9 @@ function jobs({ path, text }: SourceFile, scope: string): Contribution[] {
       const native = textOf(at);
       if (mark === undefined || native === undefined || !mark[2].test(native)) return [];
       const where = { path, line: lineOf(at.start) };
-      return [joined([{ identities: [job] }, to({ kind: mark[1], native }, job.id, `ci-job ${job.name} assumes ${native}.`, where)])];
+      return [
+        joined([{ identities: [job] }, to({ kind: mark[1], native }, job.id, `ci-job ${job.name} assumes ${native}.`, where, "temporary")]),
+      ];
     });
   });
 }
@@ -177,9 +179,10 @@ function to(
   from: string,
   text: string,
   where: { path: string; line: number },
+  access?: "temporary",
 ): Contribution {
   const role = nativeIdentity(kind, native, where);
-  return { identities: [role], edges: [edge(from, role.id, text, where)] };
+  return { identities: [role], edges: [{ ...edge(from, role.id, text, where), ...(access === undefined ? {} : { access }) }] };
 }
 
 function edge(from: string, target: string, text: string, where: { path: string; line: number }): GraphEdge {
