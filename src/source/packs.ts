@@ -1,12 +1,12 @@
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
+import { utf16Of } from "../decode/utf16.ts";
 import { Introductions } from "./introductions.ts";
 import { KnownRuns, newRunTable, type RunTable } from "./known-runs.ts";
 import { isLfsPointer } from "./lfs.ts";
-import { isWide, noveltyWindows, withKeyBlocks } from "./novelty.ts";
 import type { PackIndex } from "./pack/pack-index.ts";
 import { openPack, type PackedBlob, type PackMap, packedBlobs, rootsOf } from "./pack/read-pack.ts";
-import { Unpacker } from "./pack/unpack.ts";
+import { type Place, Unpacker } from "./pack/unpack.ts";
 import { TreeIndex } from "./tree-index.ts";
 
 /** What is known of a packed blob, whatever its paths. */
@@ -111,18 +111,42 @@ export function searchPack({ map, roots, taken, verdict, size, known }: Searched
   }
 }
 
-/** What of a blob has to be searched. */
-function unknownParts({ bytes, place, fresh }: PackedBlob, baseIsClean: boolean, unpacker: Unpacker, runs: KnownRuns): [number, number][] {
-  const whole = [0, bytes.length];
-  const windows = (baseIsClean && fresh !== undefined ? noveltyWindows(bytes, fresh) : undefined) ?? whole;
-  if (isWide(bytes)) return [[0, bytes.length]];
+/** What of a blob has to be searched: start and end of each part. */
+export function unknownParts({ bytes, place }: PackedBlob, baseIsClean: boolean, unpacker: Unpacker, runs: KnownRuns): [number, number][] {
+  if (utf16Of(bytes) !== undefined) return [[0, bytes.length]]; // its lines are not what ends in a byte 10
   const unknown: number[] = [];
-  for (let at = 0; at < windows.length; at += 2) {
-    const [start, end] = [windows[at] ?? 0, windows[at + 1] ?? 0];
-    runs.addUnknown(unpacker.runs({ at: place.at + start, size: end - start }, place.at + place.size), start, unknown);
+  const ask = (start: number, end: number, free: number) =>
+    runs.addUnknown(unpacker.runs({ at: place.at + start, size: end - start }, free), start, unknown);
+  if (baseIsClean && "fresh" in place) {
+    const windows = unpacker.windows(place);
+    const [pairs, free] = [Array.from(unpacker.stretches(windows)), windows.at + 8 * windows.count];
+    for (let at = 0; at < pairs.length; at += 2) ask(pairs[at] as number, pairs[at + 1] as number, free);
+  } else ask(0, bytes.length, place.at + place.size);
+  return withKeys(unknown, place, unpacker);
+}
+
+/** Nothing that goes over several lines is longer than a private key. Bytes. */
+const longestKey = 16 << 10;
+
+/** Parts that begin in the middle of a private key begin with its first line: what is new in it is searched as a whole. */
+function withKeys(unknown: readonly number[], place: Place, unpacker: Unpacker): [number, number][] {
+  const parts: [number, number][] = [];
+  for (let at = 0; at < unknown.length; at += 2) {
+    let [start, end] = [unknown[at] as number, unknown[at + 1] as number];
+    const key = unpacker.keyBefore(place, start + 1, longestKey);
+    if (key !== undefined) {
+      const block = unpacker.bytes(place).subarray(key, key + longestKey);
+      const last = block.indexOf("-----END");
+      const behind = last === -1 ? start : key + last + 64;
+      if (behind >= start) [start, end] = [key, Math.max(end, Math.min(behind, place.size))];
+    }
+    const before = parts.at(-1);
+    if (before !== undefined && start <= before[1]) {
+      before[0] = Math.min(start, before[0]);
+      before[1] = Math.max(end, before[1]);
+    } else parts.push([start, end]);
   }
-  const parts = withKeyBlocks(unpacker.bytes(place), unknown);
-  return parts.flatMap((start, at) => (at % 2 === 0 ? [[start, parts[at + 1] ?? bytes.length] satisfies [number, number]] : []));
+  return parts;
 }
 
 function* untaken(roots: Int32Array, taken: Int32Array): Generator<number> {

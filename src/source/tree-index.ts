@@ -120,7 +120,7 @@ export class TreeIndex {
     return marked;
   }
 
-  #read(tree: number, bytes: Buffer, fresh: readonly number[] | undefined, inFolder: boolean): void {
+  #read(tree: number, bytes: Buffer, fresh: Uint32Array | undefined, inFolder: boolean): void {
     readTree(bytes, fresh, ({ kind, name, nameEnd, id }) => {
       if (kind === "submodule") {
         this.#telling[tree] = 1;

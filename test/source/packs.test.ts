@@ -6,9 +6,10 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { readObjects } from "../../src/git/cat-file.ts";
 import { scanHistory } from "../../src/source/history.ts";
-import { noveltyWindows } from "../../src/source/novelty.ts";
+import { KnownRuns, newRunTable } from "../../src/source/known-runs.ts";
 import { openPack, packedBlobs } from "../../src/source/pack/read-pack.ts";
 import { aligned, Unpacker } from "../../src/source/pack/unpack.ts";
+import { unknownParts } from "../../src/source/packs.ts";
 import { marker, markerScan } from "./marker.ts";
 import { repository, type TestRepository } from "./repository.ts";
 
@@ -201,7 +202,7 @@ test("a delta that lies about its sizes or reaches out of its base is refused", 
   const patched = (...bytes: number[]) => {
     const delta = inflated(unpacker, aligned(base.at + base.size), Buffer.from(bytes)) ?? { at: 0, size: 0 };
     const made = unpacker.patched(base, delta, aligned(delta.at + delta.size), 100);
-    return made === undefined ? undefined : { text: unpacker.bytes(made).toString(), fresh: made.fresh };
+    return made === undefined ? undefined : { text: unpacker.bytes(made).toString(), fresh: [...unpacker.stretches(made.fresh)] };
   };
   expect(patched(10, 4, 0x91, 2, 3, 1, 65)).toEqual({ text: "234A", fresh: [0, 4] });
   expect(patched(10, 10, 0x90, 10)).toEqual({ text: "0123456789", fresh: [] });
@@ -278,26 +279,65 @@ test("runs of lines have equal hashes where they are equal, whatever stands arou
   for (const short of ["", "a", "\n", "a\nb", "\n\n\n"]) expect(hashes(short)).toHaveLength(1);
 });
 
-function texts(text: string, stretches: readonly number[] = []): string[] {
-  return stretches.flatMap((start, index) => (index % 2 === 0 ? [text.slice(start, stretches[index + 1])] : []));
+/** What is searched of a text whose clean base lacks what stands in it from `at` on. */
+function searched(text: string, at: number, length: number): string[] {
+  const unpacker = new Unpacker();
+  const base = Buffer.from(text.slice(0, at) + text.slice(at + length));
+  const size = (value: number) => [(value & 0x7f) | 0x80, ((value >> 7) & 0x7f) | 0x80, value >> 14];
+  const copied = (from: number, count: number) => {
+    if (count === 0) return [];
+    const operation = Buffer.alloc(8, 0xff);
+    operation.writeUInt32LE(from, 1);
+    operation.writeUIntLE(count, 5, 3);
+    return [...operation];
+  };
+  const inserted = length === 0 ? [] : [length, ...Buffer.from(text.slice(at, at + length))];
+  const delta = [...size(base.length), ...size(text.length), ...copied(0, at), ...inserted, ...copied(at, base.length - at)];
+  const first = inflated(unpacker, unpacker.start, base) ?? { at: 0, size: 0 };
+  const second = inflated(unpacker, aligned(first.at + first.size), Buffer.from(delta)) ?? { at: 0, size: 0 };
+  const place = unpacker.patched(first, second, aligned(second.at + second.size), 1 << 24);
+  if (place === undefined) throw new Error("the delta of the test does not fit");
+  const bytes = unpacker.bytes(place);
+  expect(bytes.toString()).toBe(text);
+  const blob = { position: 1, base: 0, bytes, place };
+  return unknownParts(blob, true, unpacker, new KnownRuns(newRunTable())).map(([start, end]) => text.slice(start, end));
 }
 
 test("a key whose middle is edited is searched from its first line on", () => {
   const body = Array.from({ length: 60 }, () => randomBytes(48).toString("base64"));
   const text = ["text ".repeat(5000), "-----BEGIN X KEY-----", ...body, "-----END X KEY-----", "text\n".repeat(5000)].join("\n");
-  const at = text.indexOf(body[50] ?? "");
-  const windows = noveltyWindows(Buffer.from(text), [at, at + 10]);
-  expect(texts(text, windows)).toEqual([expect.stringMatching(/^-----BEGIN X KEY-----[\s\S]*-----END X KEY-----/)]);
+  const parts = searched(text, text.indexOf(body[50] ?? ""), 10);
+  expect(parts).toEqual([expect.stringMatching(/^-----BEGIN X KEY-----[\s\S]*-----END X KEY-----/)]);
 });
 
-test("windows hold whole lines around what is new, and are few where all is new", () => {
-  const text = Array.from({ length: 1000 }, (_, index) => `line number ${index}`).join("\n");
+test("whole lines around what is new are searched, and a long line as a whole", () => {
+  const lines = Array.from({ length: 1000 }, (_, index) => `line number ${index}`);
+  const text = lines.join("\n");
   const at = text.indexOf("line number 500");
-  const [window = "", ...more] = texts(text, noveltyWindows(Buffer.from(text), [at + 3, at + 3]));
+  expect(searched(text, at + 3, 4)).toEqual([`${lines.slice(494, 507).join("\n")}\n`]);
+  expect(searched(text, 0, 4)).toEqual([`${lines.slice(0, 7).join("\n")}\n`]);
+  expect(searched(text, text.length - 2, 2)).toEqual([lines.slice(993).join("\n")]);
+  const long = randomBytes(5000).toString("hex");
+  expect(searched([...lines, long, ...lines].join("\n"), text.length + 4000, 3)).toEqual([expect.stringContaining(long)]);
+});
+
+test("what stood in a clean text is not searched again, what stood in another one is", () => {
+  const text = Array.from({ length: 200 }, (_, index) => `line ${index} ${"of some length ".repeat(6)}`).join("\n");
+  const unpacker = new Unpacker();
+  const table = newRunTable();
+  unpacker.setKeys(table.keys);
+  const runs = new KnownRuns(table);
+  const parts = (content: string) => {
+    const place = inflated(unpacker, unpacker.start, Buffer.from(content)) ?? { at: 0, size: 0 };
+    return unknownParts({ position: 0, base: undefined, bytes: unpacker.bytes(place), place }, false, unpacker, runs);
+  };
+  expect(parts(text)).toEqual([[0, text.length]]);
+  runs.conclude(false);
+  expect(parts(text)).toEqual([[0, text.length]]);
+  runs.conclude(true);
+  expect(parts(text)).toEqual([]);
+  runs.conclude(true);
+  const [[start = 0, end = 0] = [], ...more] = parts(`${text.slice(0, 9000)}!${text.slice(9000)}`);
   expect(more).toEqual([]);
-  const lines = window.trim().split("\n");
-  expect(lines[0]).toBe("line number 494");
-  expect(lines.at(-1)).toBe("line number 506");
-  expect(noveltyWindows(Buffer.from(text), [0, text.length - 10])).toBeUndefined();
-  expect(noveltyWindows(Buffer.from(`\ufeff${text}`, "utf16le"), [100, 110])).toBeUndefined();
+  expect([start < 9000, end > 9000, end - start < 2500]).toEqual([true, true, true]);
 });

@@ -1,6 +1,6 @@
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { openPackIndex, type PackIndex } from "./pack-index.ts";
-import { aligned, type Place, Unpacker } from "./unpack.ts";
+import { aligned, type Patched, type Place, Unpacker } from "./unpack.ts";
 
 /** A blob of a pack. Deltas come after their base. */
 export interface PackedBlob {
@@ -9,10 +9,8 @@ export interface PackedBlob {
   readonly base: number | undefined;
   /** Valid until the next blob is asked for. */
   readonly bytes: Buffer;
-  /** Where the unpacker has it. */
-  readonly place: Place;
-  /** Start and end of each stretch that the base does not have in this form; undefined where there is no base. */
-  readonly fresh: readonly number[] | undefined;
+  /** Where the unpacker has it; with what its base does not have, where there is one. */
+  readonly place: Place | Patched;
 }
 
 /** Where everything in a pack is: plain data in shared memory, so that every worker can use it. Numbers are places in the pack. */
@@ -86,7 +84,7 @@ interface Base extends Place {
 function* readFamily(pack: number, root: number, map: PackMap, unpacker: Unpacker, needed: Uint8Array | undefined): Generator<PackedBlob> {
   const first = inflated(pack, root, map, unpacker, unpacker.start);
   if (first === undefined) return;
-  yield { position: root, base: undefined, place: first, bytes: unpacker.bytes(first), fresh: undefined };
+  yield { position: root, base: undefined, place: first, bytes: unpacker.bytes(first) };
   const stack: Base[] = [{ position: root, ...first, child: map.firstChild[root] ?? -1 }];
   for (let top = stack.at(-1); top !== undefined; top = stack.at(-1)) {
     const position = top.child;
@@ -100,7 +98,7 @@ function* readFamily(pack: number, root: number, map: PackMap, unpacker: Unpacke
     if (delta === undefined) continue;
     const made = unpacker.patched(top, delta, aligned(delta.at + delta.size), largest);
     if (made === undefined) continue;
-    yield { position, base: top.position, place: made, bytes: unpacker.bytes(made), fresh: made.fresh };
+    yield { position, base: top.position, place: made, bytes: unpacker.bytes(made) };
     const child = map.firstChild[position] ?? -1;
     if (child !== -1 && made.at + made.size - unpacker.start < mostHeld) stack.push({ position, at: made.at, size: made.size, child });
   }

@@ -1,4 +1,5 @@
-import { type PackedBlob, type PackMap, packedBlobs } from "./read-pack.ts";
+import { type PackMap, packedBlobs } from "./read-pack.ts";
+import { Unpacker } from "./unpack.ts";
 
 /** One entry of a tree object. */
 export interface TreeEntry {
@@ -12,7 +13,7 @@ export interface TreeEntry {
 export const treeType = 2;
 
 /** The entries of a tree object (SHA-1), as far as it is whole. With `fresh`, those only that a base does not have in this form. */
-export function readTree(bytes: Uint8Array, fresh: readonly number[] | undefined, visit: (entry: TreeEntry) => void): void {
+export function readTree(bytes: Uint8Array, fresh: Uint32Array | undefined, visit: (entry: TreeEntry) => void): void {
   const entry = { kind: "blob" as TreeEntry["kind"], name: 0, nameEnd: 0, id: 0 };
   let stretch = 0;
   for (let start = 0; start < bytes.length; start = entry.id + 20) {
@@ -36,17 +37,25 @@ export function readTree(bytes: Uint8Array, fresh: readonly number[] | undefined
   }
 }
 
+export interface PackedTree {
+  readonly position: number;
+  /** Valid until the next tree is asked for, as `fresh`. */
+  readonly bytes: Buffer;
+  /** Start and end of each stretch that its base does not have in this form; undefined where there is no base. */
+  readonly fresh: Uint32Array | undefined;
+}
+
 /** The trees of a pack, deltas after their bases; those of `wanted` only, where it is given, which has 1 at their positions. */
-export function* packedTrees(map: PackMap, wanted?: Uint8Array): Generator<PackedBlob> {
+export function* packedTrees(map: PackMap, wanted?: Uint8Array): Generator<PackedTree> {
   const roots: number[] = [];
   for (let position = 0; position < map.count; position++) if (map.type[position] === treeType) roots.push(position);
-  if (wanted === undefined) {
-    yield* packedBlobs(map, roots);
-    return;
+  const needed = wanted?.slice();
+  const needs = needed === undefined ? roots : roots.filter((root) => withDeltas(root, map, needed));
+  const unpacker = new Unpacker();
+  for (const { position, bytes, place } of packedBlobs(map, needs, unpacker, needed)) {
+    if (wanted?.[position] === 0) continue;
+    yield { position, bytes, fresh: "fresh" in place ? unpacker.stretches(place.fresh) : undefined };
   }
-  const needed = wanted.slice();
-  const needs = roots.filter((root) => withDeltas(root, map, needed));
-  for (const tree of packedBlobs(map, needs, undefined, needed)) if (wanted[tree.position] === 1) yield tree;
 }
 
 /** Marks also what those that are marked are built on; says whether the root is among them. */

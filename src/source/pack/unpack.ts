@@ -15,6 +15,8 @@ interface Code {
   applyDelta(base: number, baseSize: number, delta: number, length: number, to: number, size: number, fresh: number): number;
   setKeys(a: bigint, b: bigint): void;
   hashRuns(from: number, size: number, to: number): number;
+  widen(text: number, size: number, stretches: number, count: number): number;
+  keyBefore(text: number, end: number, reach: number): number;
 }
 
 /** Built from assembly/ by `npm run wasm`; test/source/unpack-build.test.ts builds it again and compares. */
@@ -29,6 +31,18 @@ const pageSize = 1 << 16;
 export interface Place {
   readonly at: number;
   readonly size: number;
+}
+
+/** Stretches of a text, as pairs of u32 in linear memory: start and end, rising. */
+export interface Stretches {
+  readonly at: number;
+  readonly count: number;
+}
+
+/** What a delta made. */
+export interface Patched extends Place {
+  /** What the base does not have in this form; start = end where two copies meet. */
+  readonly fresh: Stretches;
 }
 
 /** Undoes what git does to objects in packs, in linear memory of its own, which callers use as a stack. */
@@ -58,17 +72,31 @@ export class Unpacker {
     return this.#code.inflate(from, got, at, size) === 1 ? { at, size } : undefined;
   }
 
-  /**
-   * Applies a delta to its base and writes the result to `at`. `fresh`: start and end of each stretch that the base does not have in
-   * this form, rising; start = end where two copies meet. Undefined where the delta does not fit, or makes more than `most` bytes.
-   */
-  patched(base: Place, delta: Place, at: number, most: number): (Place & { readonly fresh: readonly number[] }) | undefined {
+  /** Applies a delta to its base and writes the result to `at`. Undefined where the delta does not fit, or makes more than `most` bytes. */
+  patched(base: Place, delta: Place, at: number, most: number): Patched | undefined {
     const size = this.#code.patchedSize(delta.at, delta.size, base.size) >>> 0;
     if (size > most) return undefined;
     const fresh = aligned(at + size + slack);
     this.#ensure(fresh + size / 32 + 4 * slack);
     const count = this.#code.applyDelta(base.at, base.size, delta.at, delta.size, at, size, fresh);
-    return count === -1 ? undefined : { at, size, fresh: [...new Uint32Array(this.#bytes.buffer, fresh, 2 * count)] };
+    return count === -1 ? undefined : { at, size, fresh: { at: fresh, count } };
+  }
+
+  /** Starts and ends. Valid until the next object is read. */
+  stretches({ at, count }: Stretches): Uint32Array {
+    return new Uint32Array(this.#bytes.buffer, at, 2 * count);
+  }
+
+  /** What of a text has to be searched when its base is clean: what is new with the lines around it. Takes the place of what is new. */
+  windows(text: Patched): Stretches {
+    const { at, count } = text.fresh;
+    return { at, count: this.#code.widen(text.at, text.size, at, count) };
+  }
+
+  /** Where a private key begins in the `reach` bytes before `end`; undefined where none does. */
+  keyBefore(text: Place, end: number, reach: number): number | undefined {
+    const found = this.#code.keyBefore(text.at, end, reach);
+    return found === 0 ? undefined : found - 1;
   }
 
   /** Two random numbers that hashes depend on: with the same keys equal texts have equal hashes. */
@@ -82,7 +110,7 @@ export class Unpacker {
    */
   runs({ at, size }: Place, free: number): Uint32Array {
     const to = aligned(free + slack);
-    this.#ensure(to + size / 4 + 4 * slack);
+    this.#ensure(to + (16 / 5) * size + 4 * slack);
     return new Uint32Array(this.#bytes.buffer, to, 4 * this.#code.hashRuns(at, size, to));
   }
 

@@ -1,14 +1,14 @@
 /**
- * Cuts a text into units (lines; long lines are cut at white space, quotes and angle brackets, at places that their content
- * determines), and hashes every run of units: equal runs of different texts have equal hashes.
+ * Cuts a text into units at places that only the bytes before them determine: at about every second line end, and in long lines at
+ * white space, quotes and angle brackets. Hashes every run of units: equal runs of different texts have equal hashes.
  */
 
 /** Units in a run: as far as what makes a credential of a text may stand from it. */
 const length: u32 = 6;
-/** A line that is not longer belongs to one unit with the next one. Bytes. */
-const shortest: usize = 64;
-/** Where a line is longer than this it is cut. Bytes. */
-const longest: usize = 96;
+/** What is longer without a line end is cut elsewhere. Bytes. */
+const longest: usize = 256;
+/** What is longer is cut at any line end. Bytes. */
+const enough: usize = 512;
 
 /** Hash and beginning of the last units. */
 const units: usize = memory.data(8 * 8, 8);
@@ -27,7 +27,7 @@ export function setKeys(a: u64, b: u64): void {
 
 /**
  * Writes for each run where its first unit begins and its last one ends, from `from`, and its hash (four u32), and gives the number
- * of runs. A text of fewer units is one run. `to` needs 16 bytes for each 64 of the text, and 16 more.
+ * of runs. A text of fewer units is one run. `to` needs 16 bytes for each 5 of the text, and 16 more.
  */
 export function hashRuns(from: usize, size: u32, to: usize): u32 {
   const end = from + size;
@@ -41,7 +41,7 @@ export function hashRuns(from: usize, size: u32, to: usize): u32 {
     while (found != 0) {
       const place = block + ctz(found);
       found &= found - 1;
-      if (load<u8>(place) == 10 ? place - begin < shortest : !isCut(place, begin)) continue;
+      if (!isCut(place, begin)) continue;
       hash = pushed(hash, begin, place + 1, number, from);
       begin = place + 1;
       number++;
@@ -73,13 +73,13 @@ function marks(block: usize, cut: bool): i32 {
   return i8x16.bitmask(found);
 }
 
-/** The bytes before a place decide, so that equal stretches of long lines are cut alike. */
 // @ts-ignore: decorator
 @inline
 function isCut(place: usize, begin: usize): bool {
-  if (place - begin < longest) return false;
-  const before = load<u32>(place - 4);
-  return (before * 0x9e3779b1) >>> 29 == 0;
+  const before = load<u32>(place - 4) * 0x9e3779b1;
+  const size = place - begin;
+  if (load<u8>(place) == 10) return size >= enough || (size >= 4 && before >>> 31 == 0);
+  return size > longest && before >>> 29 == 0;
 }
 
 // @ts-ignore: decorator
