@@ -65,7 +65,7 @@ export async function scanCommits(options: CommitScan): Promise<Ranked[]> {
   for await (const object of readObjects(cwd, left, { maxBytes: maxBlob, ...(env === undefined ? {} : { env }) })) {
     const introduced = places.of(object.id);
     if (object.bytes === undefined) for (const { path } of introduced) tally.skip(path, unread(object), true);
-    else found.push(...scanBlob(object.id, object.bytes, introduced, options));
+    else for (const one of scanBlob(object.id, object.bytes, introduced, options)) found.push(one);
   }
   return found;
 }

@@ -16,8 +16,8 @@ export interface Introduction {
   readonly blob: string | undefined;
 }
 
-/** Where looking takes more steps it is cut off: trees can be made that hold one blob at more paths than anybody can list. */
-const mostSteps = 20_000_000;
+/** Where there is more it is cut off: trees can be made that hold one blob at more paths than anybody can list. */
+const most = { steps: 20_000_000, introductions: 100_000 };
 /** As long as a path can be. Bytes. */
 const longestPath = 4096;
 
@@ -34,12 +34,15 @@ export class Introductions {
   /** From a commit's id to its tree's number, -1 where that is in no pack. */
   readonly #trees = new Map<string, number>();
   #steps = 0;
+  #found = 0;
+  readonly #kept: Uint8Array;
 
   constructor(index: TreeIndex, matters: Matters) {
     this.#index = index;
     this.#marked = index.marked(matters);
     this.#elsewhere = [...index.elsewhere.keys()];
     this.#entries = new EntryLists(index.numbers.total);
+    this.#kept = new Uint8Array(index.numbers.total);
     const mayMatter = this.#filter();
     for (const [pack, { map }] of index.packs.entries()) {
       const start = index.numbers.starts[pack] as number;
@@ -50,7 +53,12 @@ export class Introductions {
 
   /** False where there was too much to look at it all. */
   get complete(): boolean {
-    return this.#steps <= mostSteps;
+    return this.#steps <= most.steps && this.#found <= most.introductions;
+  }
+
+  /** Whether every tree could be read again: not where the repository was repacked meanwhile. */
+  get whole(): boolean {
+    return this.#marked.every((marked, number) => marked === 0 || this.#kept[number] === 1 || this.#index.isBlob(number));
   }
 
   /** Whether a packed blob is held by some tree, and is none that matters: nothing is left to do for it. */
@@ -70,13 +78,14 @@ export class Introductions {
   }
 
   *#differing(tree: number, parents: readonly number[], folder: string): Generator<Introduction> {
-    if (folder.length > longestPath) this.#steps = mostSteps;
-    if (++this.#steps > mostSteps) return;
+    if (folder.length > longestPath) this.#steps = most.steps;
+    this.#steps++;
     const before = parents.map((parent) => this.#entries.of(parent));
     for (const [name, number] of this.#entries.of(tree)) {
       const there = before.map((entries) => entries.get(name));
-      if (there.includes(number)) continue;
+      if (!this.complete) return;
       this.#steps++;
+      if (there.includes(number)) continue;
       const text = this.#entries.name(name);
       const path = folder + text.slice(1);
       if (text.startsWith(folderSign)) {
@@ -86,6 +95,7 @@ export class Introductions {
           `${path}/`,
         );
       } else {
+        this.#found++;
         yield { path, blob: number === submodule ? undefined : this.#id(number) };
       }
     }
@@ -104,6 +114,7 @@ export class Introductions {
         this.#entries.add((kind === "tree" ? folderSign : fileSign) + bytes.toString("utf8", name, nameEnd), number);
     });
     this.#entries.close(tree);
+    this.#kept[tree] = 1;
   }
 
   /** Undefined where the object does not matter. */

@@ -65,9 +65,10 @@ export class Packs {
     return index.complete ? index : undefined;
   }
 
-  /** Once everything is searched: what each commit introduced of what is not clean, not known, or structured. */
-  introductions(trees: TreeIndex): Introductions {
-    return new Introductions(trees, (pack, position) => this.searched[pack]?.verdict[position] !== verdicts.clean);
+  /** Once everything is searched: what each commit introduced of what is not clean, not known, or structured. Undefined as above. */
+  introductions(trees: TreeIndex): Introductions | undefined {
+    const introductions = new Introductions(trees, (pack, position) => this.searched[pack]?.verdict[position] !== verdicts.clean);
+    return introductions.whole ? introductions : undefined;
   }
 
   /** Sizes of the blobs that `introductions` has nothing to say of. */

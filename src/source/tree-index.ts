@@ -120,6 +120,10 @@ export class TreeIndex {
     return marked;
   }
 
+  isBlob(number: number): boolean {
+    return this.#holders.isBlob(number);
+  }
+
   #read(tree: number, bytes: Buffer, fresh: Uint32Array | undefined, inFolder: boolean): void {
     readTree(bytes, fresh, ({ kind, name, nameEnd, id }) => {
       if (kind === "submodule") {
@@ -164,6 +168,7 @@ export class TreeIndex {
           this.#read(start + position, bytes, undefined, true);
         }
       }
+      if (wanted.some((asked, tree) => asked === 1 && done[tree] === 0)) this.#missing = true;
     }
   }
 

@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 
 /** A pack's index: its objects in the order in which they stand in the pack. */
 export interface PackIndex {
@@ -20,7 +20,7 @@ const idLength = 20;
  * damaged: then git itself has to read the pack.
  */
 export function openPackIndex(file: string, packSize: number): PackIndex | undefined {
-  const bytes = readFileSync(file);
+  const bytes = existsSync(file) ? readFileSync(file) : Buffer.alloc(0);
   if (bytes.length < 1072 || bytes.readUInt32BE(0) !== 0xff744f63 || bytes.readUInt32BE(4) !== 2) return undefined;
   const count = bytes.readUInt32BE(8 + 255 * 4);
   const ids = 8 + 256 * 4;

@@ -36,7 +36,8 @@ const mostHeld = 64 << 20;
 
 /** Undefined where the pack or its index is damaged or of another kind: then git itself has to read it. */
 export function openPack(file: string): { index: PackIndex; map: PackMap } | undefined {
-  const pack = openSync(`${file}.pack`, "r");
+  const pack = opened(`${file}.pack`);
+  if (pack === undefined) return undefined;
   try {
     const index = openPackIndex(`${file}.idx`, fstatSync(pack).size);
     const map = index === undefined ? undefined : readHeaders(file, pack, index);
@@ -63,11 +64,21 @@ export function* packedBlobs(
   unpacker: Unpacker = new Unpacker(),
   needed?: Uint8Array,
 ): Generator<PackedBlob> {
-  const pack = openSync(`${map.file}.pack`, "r");
+  const pack = opened(`${map.file}.pack`);
+  if (pack === undefined) return;
   try {
     for (const root of roots) yield* readFamily(pack, root, map, unpacker, needed);
   } finally {
     closeSync(pack);
+  }
+}
+
+/** Undefined where the file is gone: somebody repacks the repository. */
+function opened(file: string): number | undefined {
+  try {
+    return openSync(file, "r");
+  } catch {
+    return undefined;
   }
 }
 
