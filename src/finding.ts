@@ -99,6 +99,18 @@ export interface IdentityLink {
   readonly owner?: string;
 }
 
+/** Something that a leaked credential opens, or somebody who breaks when it dies. */
+export interface ReachedThing {
+  readonly relation: "opens" | "breaks";
+  /** An identity's kind, or `resource`. */
+  readonly kind: string;
+  readonly name: string;
+  readonly access: "standing" | "temporary" | "inherited" | "delegated";
+  readonly grade: Grade;
+  /** The chain of evidence, one sentence for each step. */
+  readonly why: readonly Evidence[];
+}
+
 /** A credential seen at a place. Never holds the value. */
 export interface Finding {
   /** Committed fingerprint, subject, detector, path and pointer, hashed: see `findingId`. */
@@ -130,6 +142,8 @@ export interface Finding {
   readonly occurrences: number;
   readonly slot?: Slot;
   readonly identities: readonly IdentityLink[];
+  /** The blast radius, strongest first; absent where nobody has looked. */
+  readonly reach?: readonly ReachedThing[];
   /** Non-secret parts and decoded fields: account id, host, key id. */
   readonly attributes: Readonly<Record<string, string>>;
   readonly evidence: readonly Evidence[];

@@ -7,6 +7,7 @@ import { checkExamples, checkRawText } from "../detector/check.ts";
 import { DetectorFile, parseDetectorFile } from "../detector/schema.ts";
 import { ConfigError, UsageError } from "../errors.ts";
 import { drivers } from "../provider/index.ts";
+import { checkIdentities } from "./check/identities.ts";
 import { claimsOf, importFile } from "./check/import.ts";
 
 export function command(): Command {
@@ -14,7 +15,10 @@ export function command(): Command {
     .description(
       "Proves detector files: schema, unique ids, every match example found once with the right secret, every no_match example not found, and no file that looks like a key.",
     )
-    .argument("[path...]", "detector files or folders; without one, the built-in detectors")
+    .argument(
+      "[path...]",
+      "detector files or folders; without one, the built-in detectors. `identities [folder]` holds .rekey/identities.yml against its repository",
+    )
     .addOption(new Option("--format <format>", "output").choices(["text", "json"]).default("text"))
     .addOption(new Option("--print-schema <name>", "print a JSON Schema and stop").choices(["detectors"]))
     .option("--import <file>", "make detectors of the rules of a gitleaks or betterleaks TOML file, and prove them")
@@ -24,6 +28,10 @@ export function command(): Command {
     .action(async (paths: string[], options: Options) => {
       if (options.printSchema !== undefined) {
         process.stdout.write(`${JSON.stringify(z.toJSONSchema(DetectorFile, { io: "input" }), null, 2)}\n`);
+        return;
+      }
+      if (paths[0] === "identities" && paths.length <= 2) {
+        process.exitCode = checkIdentities(paths[1] ?? ".", options.format);
         return;
       }
       if (options.import !== undefined) {

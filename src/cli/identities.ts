@@ -11,7 +11,7 @@ import { forTerminal } from "../identity/escape.ts";
 import { buildGraph, type Graph, type SourceFile } from "../identity/graph.ts";
 import { type InventoryOptions, inventoryPaths, isForeignFolder, largestInventoryFile } from "../identity/inventory.ts";
 import { linksFor } from "../identity/links.ts";
-import { type LintProblem, lintDeclared } from "../identity/lint.ts";
+import { lintDeclared, lintText } from "../identity/lint.ts";
 import { mermaid } from "../identity/mermaid.ts";
 import { explainedPart, explainText, identitiesText } from "../identity/text.ts";
 import { scan } from "../scan/scan.ts";
@@ -58,7 +58,9 @@ async function run(path: string, options: Options): Promise<void> {
   const graph = values === undefined ? offline : buildGraph({ scope, files, findings, storeMatches: [] });
   report(graph);
   if (options.lint === true) {
-    lint(lintDeclared(graph, scope));
+    const problems = lintDeclared(graph, scope);
+    process.stdout.write(lintText(problems));
+    process.exitCode = problems.length === 0 ? 0 : 1;
     return;
   }
   process.stdout.write(rendered(graph, options));
@@ -86,12 +88,6 @@ async function asked(
 function validityOf(verified: Finding | undefined): Pick<Finding, "validity" | "verification"> {
   const { validity, verification } = verified ?? {};
   return { ...(validity === undefined ? {} : { validity }), ...(verification === undefined ? {} : { verification }) };
-}
-
-function lint(problems: readonly LintProblem[]): void {
-  const lines = problems.map(({ path, line, message }) => `${forTerminal(path)}:${line}: ${forTerminal(message, 400)}`);
-  process.stdout.write(`${[...lines, `${problems.length} ${problems.length === 1 ? "problem" : "problems"}`].join("\n")}\n`);
-  process.exitCode = problems.length === 0 ? 0 : 1;
 }
 
 function rendered(graph: Graph, { format, explain }: Options): string {

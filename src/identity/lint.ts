@@ -1,3 +1,4 @@
+import { forTerminal } from "./escape.ts";
 import type { Graph } from "./graph.ts";
 
 /** Something that `.rekey/identities.yml` says and the repository does not bear out. */
@@ -60,6 +61,12 @@ export function lintDeclared(graph: Graph, scope: string): LintProblem[] {
     }
     return problems;
   });
+}
+
+/** One line each for a terminal, and how many there are. */
+export function lintText(problems: readonly LintProblem[]): string {
+  const lines = problems.map(({ path, line, message }) => `${forTerminal(path)}:${line}: ${forTerminal(message, 400)}`);
+  return `${[...lines, `${problems.length} ${problems.length === 1 ? "problem" : "problems"}`].join("\n")}\n`;
 }
 
 /** A secret of the CI or of a cluster is a copy of what the secret manager holds: no contradiction. */

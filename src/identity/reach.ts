@@ -1,4 +1,4 @@
-import { compareGrades, type Finding, type Grade } from "../finding.ts";
+import { compareGrades, type Finding, type Grade, type ReachedThing } from "../finding.ts";
 import type { Graph } from "./graph.ts";
 import { credentialNode, type GraphEdge } from "./model.ts";
 
@@ -6,7 +6,7 @@ import { credentialNode, type GraphEdge } from "./model.ts";
  * How somebody has what they reach (identity.md §7): by a key of its own that lasts; by one that ends by itself; through a role, a service
  * account or a server; or with the token of whoever calls.
  */
-export type Access = "standing" | "temporary" | "inherited" | "delegated";
+export type Access = ReachedThing["access"];
 
 /** Something that an identity or a credential reaches, and by which chain of edges. */
 export interface Reached {
@@ -98,6 +98,16 @@ export function blastRadius(finding: Finding, graph: Graph): BlastRadius {
     }
   }
   return { opens: [...opens.values()].toSorted(byStrength), users: [...users.values()].toSorted(byStrength) };
+}
+
+/** The blast radius as a finding keeps it: the strongest of each, with a sentence for each step. */
+export function reachedThings(finding: Finding, graph: Graph, most = 25): ReachedThing[] {
+  const { opens, users } = blastRadius(finding, graph);
+  const shown = (relation: ReachedThing["relation"], all: readonly Reached[]) =>
+    all.slice(0, most).map(({ kind, name, access, grade, chain }): ReachedThing => {
+      return { relation, kind, name, access, grade, why: chain.flatMap(({ evidence: [first] }) => first ?? []) };
+    });
+  return [...shown("opens", opens), ...shown("breaks", users)];
 }
 
 /** Over a name alone a use is at most `moderate`, as it is for a finding's links. */

@@ -9,6 +9,7 @@ import { type DeclaredIdentities, declarationOf } from "../identity/declared.ts"
 import { buildGraph, type Graph, overlay, type SourceFile } from "../identity/graph.ts";
 import { isInventoryPath } from "../identity/inventory.ts";
 import { linksFor } from "../identity/links.ts";
+import { reachedThings } from "../identity/reach.ts";
 import type { IncidentEvent } from "../incident/event.ts";
 import { aliasingScan } from "../scan/aliases.ts";
 import { suppress } from "../scan/suppress.ts";
@@ -175,7 +176,7 @@ function requested(finding: Finding, asked: ReadonlyMap<string, string>): Findin
 
 export function identified(finding: Finding, graph: Graph): Finding {
   const { identities, evidence } = linksFor(finding, graph);
-  return { ...finding, identities, evidence: [...finding.evidence, ...evidence] };
+  return { ...finding, identities, reach: reachedThings(finding, graph), evidence: [...finding.evidence, ...evidence] };
 }
 
 type RepositoryRules = ReturnType<typeof repositoryRules>;

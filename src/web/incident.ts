@@ -2,6 +2,7 @@ import { html } from "hono/html";
 import type { IncidentEvent, Recorded } from "../incident/event.ts";
 import type { Incident } from "../incident/fold.ts";
 import { formatDuration } from "../metric/duration.ts";
+import { blastSection } from "./blast.ts";
 import { describeEvent } from "./event-text.ts";
 import { type Html, join, nothing, page, time } from "./layout.ts";
 import { planSection } from "./plan.ts";
@@ -34,6 +35,7 @@ export function incidentPage(view: IncidentView): Html {
       facts(view),
       steps(incident),
       places(view.occurrences),
+      blastSection(view.occurrences),
       planSection(view.plan),
       journal(view),
       receipts(view.receipts),

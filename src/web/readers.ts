@@ -1,3 +1,4 @@
+import type { ReachedThing } from "../finding.ts";
 import type { IncidentEvent, Recorded } from "../incident/event.ts";
 import type { Incident, ListedIncident } from "../incident/fold.ts";
 
@@ -29,6 +30,7 @@ export interface OccurrenceView {
     readonly location: { readonly kind: string; readonly startLine: number };
     readonly evidence: readonly { readonly method: string; readonly grade: string; readonly text: string }[];
     readonly revoke: string;
+    readonly reach?: readonly ReachedThing[] | undefined;
   };
 }
 

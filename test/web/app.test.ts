@@ -90,6 +90,11 @@ test("a held rotation says why, and a statement is not called dead", async () =>
   const stated = incident("RK-57AT", ["10:01", opened], ["11:01", { type: "revoked-by-statement", by: "dev", how: "in the console" }]);
   const app = web([held, stated]);
   expect(await (await app.request("/incidents/RK-7F3K")).text()).toContain("Somebody else wrote to the sink.");
+  const blast = await (await app.request("/incidents/RK-7F3K")).text();
+  expect(blast).toContain("workload bot makes a client for openrouter.ai.");
+  expect(blast).toContain("  └─ model-endpoint openrouter.ai (standing)");
+  expect(blast).toContain("   └─ agent &lt;b&gt;bot&lt;/b&gt;??` (standing)");
+  expect(blast).not.toContain("<b>bot");
   const page = await (await app.request("/incidents/RK-57AT")).text();
   expect(page).toContain("revoked by statement, not proven");
   expect(page).not.toContain('class="badge dead"');

@@ -53,6 +53,26 @@ export function readersOf(incidents: readonly Incident[], change: Partial<Reader
           location: { kind: "file", startLine: 7 },
           evidence: [{ method: "config-slot", grade: "strong", text: "Literal in mcpServers.openrouter.env of .mcp.json" }],
           revoke: "https://openrouter.ai/settings/keys",
+          reach: [
+            {
+              relation: "opens",
+              kind: "model-endpoint",
+              name: "openrouter.ai",
+              access: "standing",
+              grade: "strong",
+              why: [
+                { method: "code-client", grade: "strong", text: "workload bot makes a client for openrouter.ai.", path: "bot.py", line: 4 },
+              ],
+            },
+            {
+              relation: "breaks",
+              kind: "agent",
+              name: "<b>bot</b>\u202e\n`",
+              access: "standing",
+              grade: "strong",
+              why: [{ method: "config-slot", grade: "strong", text: "agent <b>bot</b> uses it." }],
+            },
+          ],
         },
       },
     ],
