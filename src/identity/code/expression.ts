@@ -2,7 +2,7 @@ import type { SourceCode } from "./calls.ts";
 
 /** How programs read a variable of the environment, whatever the language. */
 export const environmentReads =
-  /(?:process\.env|import\.meta\.env|Bun\.env)(?:\??\.|\[["'])([A-Z_][A-Z0-9_]{1,127})|(?:os\.environ|ENV)\[\s{0,4}["']([A-Z_][A-Z0-9_]{1,127})["']|(?:os\.environ\.get|os\.getenv|os\.Getenv|os\.LookupEnv|System\.getenv|Deno\.env\.get|env::var|ENV\.fetch|Environment\.GetEnvironmentVariable|(?<![\w.])getenv|(?<![\w.])environ\.get)\(\s{0,4}["']([A-Z_][A-Z0-9_]{1,127})["']/g;
+  /(?:process\.env|import\.meta\.env|Bun\.env)(?:\??\.|\[["'])([A-Z_][A-Z0-9_]{1,127})|(?:os\.environ|(?<![\w.])environ|ENV)\[\s{0,4}["']([A-Z_][A-Z0-9_]{1,127})["']|(?:os\.environ\.get|os\.getenv|os\.Getenv|os\.LookupEnv|System\.getenv|Deno\.env\.get|env::var|ENV\.fetch|Environment\.GetEnvironmentVariable|(?<![\w.])getenv|(?<![\w.])environ\.get)\(\s{0,4}["']([A-Z_][A-Z0-9_]{1,127})["']/g;
 
 /** The environment variable that an expression of this file takes its value from, by itself or over one name. */
 export function variableIn(expression: string, { assigned }: Pick<SourceCode, "assigned">): string | undefined {

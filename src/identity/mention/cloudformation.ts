@@ -76,9 +76,14 @@ function named(list: Tree | undefined, key: string): { variable: string; value: 
 function entryOf(value: string | undefined): ReturnType<typeof storeEntryNode> | undefined {
   const dynamic = /^\{\{resolve:secretsmanager:([\w/+=.@-]{1,300})(?::SecretString(?::([\w./-]{1,100}))?)?/.exec(value ?? "");
   if (dynamic !== null) return storeEntryNode("aws-secrets-manager", dynamic[1] ?? "", dynamic[2]);
+  return secretOfArn(value ?? "");
+}
+
+/** `arn:aws:secretsmanager:…:secret:prod/task-AbCdEf:key::` → the entry `prod/task` and its field `key`. */
+export function secretOfArn(value: string): ReturnType<typeof storeEntryNode> | undefined {
   const arn =
     /^arn:aws[\w-]*:secretsmanager:[\w-]*:\d{12}:secret:([\w/+=.@-]{1,300}?)(?:-[A-Za-z0-9]{6})?(?::([\w./-]{1,100})(?::.*)?)?$/.exec(
-      value ?? "",
+      value,
     );
   return arn === null ? undefined : storeEntryNode("aws-secrets-manager", arn[1] ?? "", arn[2]);
 }

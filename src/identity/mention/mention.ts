@@ -18,6 +18,7 @@ export interface Mention {
 /** What a reader knows of the rest of the repository. */
 export interface MentionContext {
   readonly scope: string;
+  readonly textOf: ReadonlyMap<string, string>;
   /** External Secrets: `<namespace>/<secret>#<key>` of Kubernetes, or `<namespace>/<secret>#` for all of it → the entry that it copies. */
   readonly copies: ReadonlyMap<string, GraphNode>;
   /** Secrets Store CSI: `<namespace>/<class>` → the entries that a pod which mounts it is given. */

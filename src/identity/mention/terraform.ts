@@ -1,5 +1,8 @@
+import { field, select } from "../../agent-config/format/tree.ts";
 import { storeEntryNode } from "../model.ts";
-import { type Block, readHcl } from "./hcl.ts";
+import { secretOfArn } from "./cloudformation.ts";
+import { type Block, hclValue, readHcl } from "./hcl.ts";
+import { textOf } from "./kubernetes.ts";
 import { lineCounter, type Mention, type MentionReader, mostMentions } from "./mention.ts";
 
 /** A resource whose `environment` takes a variable from AWS Secrets Manager or from a Terraform variable. Read by line, not as HCL. */
@@ -28,7 +31,7 @@ export const terraform: MentionReader = {
         },
       ];
     });
-    return [...assigned, ...environmentBlocks(text, lineOf)].slice(0, mostMentions);
+    return [...assigned, ...environmentBlocks(text, lineOf), ...containers(text, names, lineOf)].slice(0, mostMentions);
   },
 };
 
@@ -47,6 +50,34 @@ function environmentBlocks(text: string, lineOf: (offset: number) => number): Me
       return [{ variable, line: lineOf(block.start + 1), verb: "passes", by, ...(from === undefined ? {} : { from }) }];
     });
   });
+}
+
+/** `container_definitions = jsonencode([{ secrets = […], environment = […] }])` of ECS. */
+function containers(text: string, names: ReadonlyMap<string, string>, lineOf: (offset: number) => number): Mention[] {
+  if (!text.includes("container_definitions")) return [];
+  return readHcl(text).flatMap((resource) => {
+    const definitions = resource.attributes.get("container_definitions");
+    if (resource.type !== "resource" || definitions === undefined) return [];
+    const by = { kind: "workload" as const, name: resource.labels.join("."), line: lineOf(resource.start + 1) };
+    const list = hclValue(definitions);
+    return ["secrets", "environment"].flatMap((key) =>
+      select(list, `/*/${key}/*`).flatMap(({ node }): Mention[] => {
+        const variable = textOf(field(node, "name"));
+        if (variable === undefined || !/^[A-Za-z_]\w{0,127}$/.test(variable)) return [];
+        const from = entryOf(textOf(field(node, "valueFrom")) ?? "", names);
+        return [{ variable, line: lineOf(node.start + 1), verb: "passes", by, ...(from === undefined ? {} : { from }) }];
+      }),
+    );
+  });
+}
+
+/** A reference to a secret of the same file, or its ARN. */
+function entryOf(value: string, names: ReadonlyMap<string, string>): ReturnType<typeof storeEntryNode> | undefined {
+  const reference = /^(?:\$\{)?(?:data\.)?aws_secretsmanager_secret(?:_version)?\.([\w-]{1,100})\.arn\}?(?::([\w./-]{1,100})::)?$/.exec(
+    value,
+  );
+  if (reference !== null) return storeEntryNode("aws-secrets-manager", names.get(reference[1] ?? "") ?? reference[1] ?? "", reference[2]);
+  return secretOfArn(value);
 }
 
 function inside(block: Block, type: string): Block[] {

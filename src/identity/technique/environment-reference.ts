@@ -50,7 +50,7 @@ const readers: readonly MentionReader[] = [
 export const environmentReference: Technique = {
   method,
   find(view) {
-    const context: MentionContext = { scope: view.scope, ...copiesAndMounts(view) };
+    const context: MentionContext = { scope: view.scope, textOf: view.textOf, ...copiesAndMounts(view) };
     const parts = [...view.files.map((file) => ofFile(file, view, context)), ...view.findings.map((finding) => ofFinding(finding, view))];
     return {
       identities: parts.flatMap(({ identities = [] }) => identities),

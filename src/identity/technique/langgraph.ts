@@ -28,7 +28,9 @@ function ofFile(path: string, text: string, view: View): Contribution {
   const file = environment === undefined ? undefined : resolved(dirname(path), environment);
   const given = file === undefined ? undefined : view.textOf.get(file);
   const variables =
-    file === undefined || given === undefined ? [] : dotenv.read(file, given, { scope: view.scope, copies: new Map(), mounts: new Map() });
+    file === undefined || given === undefined
+      ? []
+      : dotenv.read(file, given, { scope: view.scope, textOf: view.textOf, copies: new Map(), mounts: new Map() });
   return joined(
     graphs.entries.slice(0, 500).map(({ key, node }): Contribution => {
       const agent = localIdentity("agent", key, view.scope, { path, line: lineOf(node.start) });
