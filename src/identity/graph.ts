@@ -71,11 +71,16 @@ export interface Graph {
 export function buildGraph(input: GraphInput): Graph {
   const { view, problems } = viewOf(input);
   const contributions: Contribution[] = [];
-  for (const technique of techniques) contributions.push(technique.find(view, mergedIdentities(contributions)));
+  const known = new Map<string, GraphIdentity>();
+  for (const technique of techniques) {
+    const contribution = technique.find(view, [...known.values()]);
+    mergeInto(known, contribution.identities ?? []);
+    contributions.push(contribution);
+  }
 
   const edges = mergedEdges(contributions);
   const owners = ownersBy(edges);
-  const identities = mergedIdentities(contributions).map((identity) => withOwner(identity, owners));
+  const identities = [...known.values()].toSorted(byId).map((identity) => withOwner(identity, owners));
   const nodes = new Map(contributions.flatMap(({ nodes: own = [] }) => own.map((node) => [node.id, node])));
   return { identities, nodes: [...nodes.values()].toSorted(byId), edges, declared: view.declared, problems };
 }
@@ -140,19 +145,18 @@ function remembered(ask: (word: string) => boolean): (word: string) => boolean {
 }
 
 /** The same id is the same identity: what an earlier technique says of its name and kind stands, places are added. */
-function mergedIdentities(contributions: readonly Contribution[]): GraphIdentity[] {
-  const byKey = new Map<string, GraphIdentity>();
-  for (const identity of contributions.flatMap(({ identities = [] }) => identities)) {
+function mergeInto(byKey: Map<string, GraphIdentity>, identities: readonly GraphIdentity[]): void {
+  for (const identity of identities) {
     const known = byKey.get(identity.id);
     if (known === undefined) byKey.set(identity.id, identity);
     else {
       const fresh = identity.locations.filter(
         ({ path, startLine }) => !known.locations.some((other) => other.path === path && other.startLine === startLine),
       );
-      byKey.set(identity.id, { ...identity, ...known, locations: [...known.locations, ...fresh] });
+      const locations = fresh.length === 0 ? known.locations : [...known.locations, ...fresh];
+      byKey.set(identity.id, { ...identity, ...known, locations });
     }
   }
-  return [...byKey.values()].toSorted(byId);
 }
 
 /** One edge for each method, with all of its evidence and the best of its grades. */
