@@ -72,6 +72,14 @@ export function providersOpening(value: string, ruleset: Ruleset, least = 3): Re
   return undefined;
 }
 
+/** Whether a value begins as a known format does, but for one character before it. */
+export function opensBehindFirst(value: string, ruleset: Ruleset): boolean {
+  const { openings, longest } = vendors(ruleset);
+  const begin = normal(value.slice(1, 1 + longest));
+  for (let length = begin.length; length >= 4; length--) if (openings.has(begin.slice(0, length))) return true;
+  return false;
+}
+
 /** How many characters of a text are not those that the other begins with. */
 function wrongCharacters(text: string, other: string): number {
   let wrong = 0;

@@ -1,5 +1,5 @@
 import type { CompiledDetector, Ruleset } from "../detector/compile.ts";
-import { providersOpening, vendors } from "../detector/vendors.ts";
+import { opensBehindFirst, providersOpening, vendors } from "../detector/vendors.ts";
 
 /**
  * What the text around a value says of its issuer: a detector whose format it has; `known` where a vendor is named, or begins its
@@ -12,17 +12,20 @@ export function issuerOf(value: string, before: string, after: string, ruleset: 
   const { words } = vendors(ruleset);
   const above = before.split(newline);
   let line = above.pop() ?? "";
-  // - name: NAME, and its value on a line of its own
-  if (/^\s*-?\s*["']?value["']?\s*[:=]/i.test(line)) line = `${above.pop() ?? ""}=`;
+  // - name: NAME, <key>NAME</key> or NAME: |, and the value on a line of its own
+  if (/^\s*(?:-?\s*["']?value["']?\s*[:=]|<string>$|$)/i.test(line))
+    line = `${(above.pop() ?? "").replace(/<\/key>\s*$|[>|][+-]?\s*$/, "")}=`;
   const [rest = "", ...below] = after.split(newline);
-  const openers = above.slice(-4).filter((text) => /[{([:\]\\]["']?\s*$/.test(text));
+  const openers = above.slice(-4).filter((text) => /(?:[{([:\]\\]["']?|\bdo(?:\s\|\w+\|)?)\s*$/.test(text));
   const hosts = [...above.slice(-4), line, rest, ...below.slice(0, 3)].flatMap(
     (text) => text.match(/(?<=:\/\/|\bhost["']?\s?[:=]\s?["']?)[\w.-]+/gi) ?? [],
   );
+  const settings = [...above.slice(-4), line, rest].flatMap((text) => [...text.matchAll(issuerSetting)].map(([, value = ""]) => value));
   const named = [
     ...wordsOf(name(line), words, true),
     ...wordsOf(phrase(line), words, true).filter((word) => !plain.has(word)),
-    ...wordsOf([...openers, ...hosts].join("\n"), words, true),
+    ...wordsOf([...openers, ...hosts, ...settings].join("\n"), words, true),
+    ...wordsOf(/^\s*(?:\$\s)?([\w-]+)\s(?:\S{1,40}\s){0,4}--?[\w-]+[ =]["']?$/.exec(line)?.[1] ?? "", words, true),
     ...wordsOf(`${line}\n${rest}`, words, false),
   ];
   for (const word of named) {
@@ -33,7 +36,7 @@ export function issuerOf(value: string, before: string, after: string, ruleset: 
   }
   if (named.length > 0) return "known";
   if (providersOpening(value, ruleset) !== undefined) return "known";
-  return "unknown";
+  return opensBehindFirst(value, ruleset) ? "known" : "unknown";
 }
 
 /** Words that stand in any sentence, in front of any key. */
@@ -47,6 +50,10 @@ const everyday = new Set(
     " ",
   ),
 );
+
+/** A setting that says whose the values beside it are: `provider: cohere`, `"model": "mistral/large"`. */
+const issuerSetting =
+  /(?<![\w-])(?:provider|vendor|service|svc|integration|source|platform|model|uses)["']?\s?[:=]\s?["']?([\w./@-]{2,60})/gi;
 
 /** In a JSON string, a log or a transcript the end of a line is written out. */
 const newline = /\r?\n|\\+n/;

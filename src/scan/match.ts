@@ -2,13 +2,13 @@ import { longRuns, type Runs } from "../decode/runs.ts";
 import { type ChecksumResult, checksums } from "../detector/checksum.ts";
 import type { AnchorUsers, CompiledDetector, CompiledPattern, Ruleset } from "../detector/compile.ts";
 import type { RunNeed } from "../detector/precheck.ts";
-import { providersOpening } from "../detector/vendors.ts";
+import { opensBehindFirst, providersOpening } from "../detector/vendors.ts";
 import type { Confidence } from "../finding.ts";
 import { entropy, readsAsRandom } from "./entropy.ts";
 import { openExceptions } from "./exceptions.ts";
 import { issuerOf } from "./issuer.ts";
 import { isVariant } from "./name-suffix.ts";
-import { isIdentifier, isPlaceholder } from "./placeholder.ts";
+import { encodesPlaceholder, isIdentifier, isPlaceholder } from "./placeholder.ts";
 import { Spans } from "./spans.ts";
 
 /** A credential in one view of a document: byte offsets in that view, end exclusive. Holds the value; lives for one scan. */
@@ -168,6 +168,7 @@ function issued(match: RawMatch, buffer: Buffer, ruleset: Ruleset): RawMatch[] {
   // what begins as another format of the same vendor is that one, mistyped; a generic rule leaves every known beginning alone
   const { detector, provider } = match.rule;
   if (match.pattern.bare || detector.fallback) {
+    if (opensBehindFirst(match.secret, ruleset)) return [];
     const opened = providersOpening(match.secret, ruleset, 4);
     if (opened !== undefined && (detector.fallback ? !detector.without_issuer : opened.has(provider))) return [];
   }
@@ -192,7 +193,7 @@ function plausible(match: RawMatch, buffer: Buffer): boolean {
   const chosen = detector.memorable && /\d/.test(match.secret);
   if ((match.pattern.bare || detector.fallback) && ((isIdentifier(match.secret) && !chosen) || buffer[match.end] === 0x28)) return false;
   if (detector.memorable && !/\d|[A-Za-z][!@#$%^&*=+~][A-Za-z]/.test(match.secret)) return false;
-  if (detector.without_issuer && !readsAsRandom(match.secret)) return false;
+  if (detector.without_issuer && (!readsAsRandom(match.secret) || encodesPlaceholder(match.secret))) return false;
   if (
     detector.checksum === "basic-credentials" &&
     isPlaceholder(
@@ -215,7 +216,7 @@ function standsAlone({ start, end, pattern: { glue, bare } }: RawMatch, buffer: 
   if (after !== "" && (/[A-Za-z0-9_]/.test(after) || glue.after.includes(after))) return false;
   if (before !== "" && glue.before.includes(before.slice(-1))) return false;
   // a character of no such format, and the value goes on behind it
-  if (/^[*!+~^][A-Za-z0-9*]/.test(rest) || (bare && /^[.-][A-Za-z0-9*]/.test(rest))) return false;
+  if (/^[*!+~^#$][A-Za-z0-9*]/.test(rest) || (bare && /^[.-][A-Za-z0-9*]/.test(rest))) return false;
   if (bare && /[=/+]/.test(after) && !glue.after.includes("/")) return false;
   return !/[A-Za-z0-9_]$/.test(before) || /(\\[nrt"']|%[0-9A-Fa-f]{2})$/.test(before);
 }

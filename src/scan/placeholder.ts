@@ -12,7 +12,25 @@ const defaults =
 
 /** Whether a value only stands for one: words, a repetition, a plain sequence. */
 export function isPlaceholder(secret: string): boolean {
-  return words.test(secret) || algorithms.test(secret) || defaults.test(secret) || mostlyOneCharacter(secret) || isSequence(secret);
+  return (
+    words.test(secret) ||
+    algorithms.test(secret) ||
+    defaults.test(secret) ||
+    spoken.test(secret) ||
+    mostlyOneCharacter(secret) ||
+    isSequence(secret)
+  );
+}
+
+/** Words about secrets and nothing else, behind a short prefix at most: `your_secret_key_goes_here`, `(hidden)`. */
+const spoken =
+  /^(?:[a-z]{2,6}[_-])?(?:(?:your|my|the|a|an|our|some|put|add|enter|paste|use|set|insert|here|goes|this|that|is|in|of|to|for|not|real|secret|api|key|token|password|pass|access|auth|service|client|user|value|test|prod|random|super|very|long|hidden|private|string)(?:[_ -]+|$)){2,}$|^[([<{](?:hidden|redacted|masked|secret|removed|password|token|key)[)\]>}]$/i;
+
+/** Whether base64 says nothing but a placeholder. */
+export function encodesPlaceholder(text: string): boolean {
+  if (!/^[A-Za-z0-9+/]{16,}={0,2}$/.test(text)) return false;
+  const said = Buffer.from(text, "base64").toString("latin1");
+  return /^[\x20-\x7e\s]{10,}$/.test(said) && isPlaceholder(said.trim());
 }
 
 function mostlyOneCharacter(text: string): boolean {

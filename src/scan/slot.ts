@@ -40,7 +40,9 @@ export function slotMatches(config: AgentConfig, bytes: Uint8Array, ruleset: Rul
     if (secret.length < shortest || secret.length > 4096 || /\s/.test(secret) || entropy(secret) < leastEntropy || isPlaceholder(secret))
       return [];
     const url = config.servers.find(({ name }) => name === slot.server)?.url ?? "";
-    const issuer = issuerOf(secret, `${slot.server ?? ""} {\n${url}\n${slot.variable ?? slot.name}=`, "", ruleset);
+    const beside = Buffer.from(bytes.subarray(Math.max(0, slot.byteStart - 160), slot.byteStart)).toString("latin1");
+    const provider = /"?provider"?\s?[:=]\s?"?([\w-]{2,40})/i.exec(beside.slice(beside.lastIndexOf("}") + 1))?.[1] ?? "";
+    const issuer = issuerOf(secret, `${slot.server ?? provider} {\n${url}\n${slot.variable ?? slot.name}=`, "", ruleset);
     if (issuer === "known" && slot.declared !== true) return [];
     return [
       {
