@@ -114,8 +114,8 @@ function quoted(text: string, start: number, python: boolean): { end: number; sp
     else if (formatted && text[at] === "{") {
       spans.push({ start: from, end: at, comment: false });
       // Up to Python 3.11 the inner quotes are other ones, so that the first brace closes.
-      const close = text.indexOf("}", at);
-      at = close === -1 || close > lineEnd(text, at) ? at : close;
+      const close = /^[^}\n]{0,300}\}/.exec(text.slice(at, at + 302))?.[0].length;
+      at = close === undefined ? at : at + close - 1;
       from = at + 1;
     }
   }
@@ -146,7 +146,7 @@ function startsRegex(text: string, start: number): boolean {
 }
 
 function regexEnd(text: string, start: number): number {
-  const match = /^\/(?:\\.|\[(?:\\.|[^\]\\\n])*\]|[^/\\[\n])+\//.exec(text.slice(start, start + 2000));
+  const match = /^\/(?:\\.|\[(?:\\.|[^\]\\\n])*\]|[^/\\[\n])+\//.exec(text.slice(start, start + 300));
   return match === null ? start + 1 : start + match[0].length;
 }
 

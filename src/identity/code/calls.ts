@@ -36,12 +36,14 @@ export function readCalls(path: string, text: string): SourceCode {
   const imports = importsOf(path, code);
   if (imports.size === 0) return { calls: [], assigned: new Map(), code, lineOf };
   const calls: Call[] = [];
+  let tries = 0;
   for (const match of bare.matchAll(
     /(?<![\w$.])([A-Za-z_$][\w$]{0,80})((?:\.[A-Za-z_$][\w$]{0,80}){0,3})(?:<[\w$<>., |]{0,80}>)?\s{0,4}\(/g,
   )) {
     const imported = imports.get(match[1] ?? "");
     if (imported === undefined) continue;
-    if (calls.length >= most) break;
+    // Each try may look ahead a long way, whether it finds its end or not.
+    if (++tries > most) break;
     const open = match.index + match[0].length;
     const close = closing(bare, open);
     if (close === undefined) continue;

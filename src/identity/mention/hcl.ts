@@ -105,8 +105,8 @@ function stringEnd(text: string, start: number): number {
   for (let at = start + 1; at < text.length; at++) {
     if (text[at] === "\\") at++;
     else if (text[at] === "$" && text[at + 1] === "{") {
-      const close = text.indexOf("}", at);
-      at = close === -1 ? at : close;
+      const close = text.slice(at, at + 1000).indexOf("}");
+      at = close === -1 ? at : at + close;
     } else if (text[at] === '"' || text[at] === "\n") return at + 1;
   }
   return text.length;

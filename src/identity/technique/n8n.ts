@@ -29,7 +29,10 @@ export const n8n: Technique = {
         // A workflow that calls no model and opens nothing is no agent of ours.
         if (!nodes.some((node) => typeOf(node).includes("langchain"))) return [];
         const lineOf = lineCounter(text);
-        return nodes.map((node): Contribution => ofNode(node, agent, { path, line: lineOf(node.start) }, scope));
+        return [
+          { identities: [agent] },
+          ...nodes.map((node): Contribution => ofNode(node, agent, { path, line: lineOf(node.start) }, scope)),
+        ];
       }),
     ),
 };
