@@ -1,4 +1,5 @@
 import type { Clock, IncidentFacts } from "../incident/fold.ts";
+import { millisecondsOf } from "./moment.ts";
 import { isCounted } from "./summary.ts";
 
 export type FunnelStage = "detected" | "owned" | "acknowledged" | "replaced" | "revoked" | "dead";
@@ -22,7 +23,7 @@ export function funnel(incidents: readonly IncidentFacts[]): FunnelStep[] {
   return stages.map(({ stage, at, since }) => {
     const times = leaks.flatMap((incident) => {
       const [from, to] = [since?.(incident.clock), at?.(incident.clock)];
-      return from === undefined || to === undefined ? [] : [Math.max(0, Date.parse(to) - Date.parse(from))];
+      return from === undefined || to === undefined ? [] : [Math.max(0, millisecondsOf(to) - millisecondsOf(from))];
     });
     const middle = median(times);
     return {

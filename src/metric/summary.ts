@@ -1,6 +1,7 @@
 import type { Severity } from "../finding.ts";
 import type { IncidentFacts } from "../incident/fold.ts";
 import { slaOf } from "../incident/sla.ts";
+import { millisecondsOf } from "./moment.ts";
 import { type Duration, kaplanMeier, type Survival, shareEndedBy } from "./survival.ts";
 
 const hour = 3_600_000;
@@ -145,5 +146,5 @@ function byUrgency(a: IncidentFacts, b: IncidentFacts): number {
 
 /** Clocks of two machines may disagree by a little: never less than 0. */
 function between(from: string, to: string): number {
-  return Math.max(0, Date.parse(to) - Date.parse(from));
+  return Math.max(0, millisecondsOf(to) - millisecondsOf(from));
 }

@@ -1,4 +1,5 @@
 import type { IncidentFacts } from "../incident/fold.ts";
+import { millisecondsOf } from "./moment.ts";
 import { durationOf, isCounted } from "./summary.ts";
 import { type Duration, kaplanMeier, quantile } from "./survival.ts";
 
@@ -25,12 +26,12 @@ export interface Week {
 
 /** The last `count` weeks up to the one of `now` (ISO 8601 UTC), oldest first. One pass, however many weeks there are. */
 export function weekly(incidents: readonly IncidentFacts[], now: string, count = 13): Week[] {
-  const first = mondayOf(Date.parse(now)) - (count - 1) * week;
+  const first = mondayOf(millisecondsOf(now)) - (count - 1) * week;
   const weeks = Array.from({ length: count }, () => ({ leaks: [] as Duration[], closed: 0, open: 0, preExistingOpen: 0 }));
   for (const incident of incidents) {
     const { clock, preExisting } = incident;
-    const from = Math.floor((Date.parse(clock.detected) - first) / week);
-    const until = clock.closed === undefined ? count : Math.floor((Date.parse(clock.closed) - first) / week);
+    const from = Math.floor((millisecondsOf(clock.detected) - first) / week);
+    const until = clock.closed === undefined ? count : Math.floor((millisecondsOf(clock.closed) - first) / week);
     const ended = weeks[until];
     if (ended !== undefined) ended.closed++;
     const began = weeks[from];
