@@ -86,7 +86,7 @@ function repairedFile(
 }
 
 /** More findings, or more bytes looked at for them, are shown without a repair in one scan; `rekey fix` repairs them all. */
-const mostShown = { findings: 100, bytes: 4 << 20 };
+const mostShown = { findings: 100, ofOneFile: 50, bytes: 4 << 20 };
 
 /** Findings of the working tree with how each is to be written in its file instead. */
 export async function withRepairs(findings: readonly Finding[], scanned: LocalScan): Promise<Finding[]> {
@@ -94,11 +94,13 @@ export async function withRepairs(findings: readonly Finding[], scanned: LocalSc
   const graph = buildGraph({ scope: repository.scope, files, findings: kept, storeMatches: [] });
   const variable = namesIn(scanned, graph);
   const tracked = await trackedPaths(repository.top, [...new Set(findings.flatMap(({ location }) => location.path ?? []))]);
+  const perFile = new Map([...Map.groupBy(kept, ({ location }) => location.path)].map(([path, all]) => [path, all.length]));
   let bytes = 0;
   return findings.map((finding, index): Finding => {
     const { kind, path, commit } = finding.location;
     if (kind !== "file" || path === undefined || commit !== undefined) return finding;
     if (index >= mostShown.findings || bytes > mostShown.bytes) return finding;
+    if ((perFile.get(path) ?? 0) > mostShown.ofOneFile) return finding;
     const repaired = repairedFile(path, scanned, { graph, variable, tracked }, finding.id);
     if (typeof repaired === "string") return { ...finding, repair: { none: repaired } };
     bytes += repaired.before.length;

@@ -36,13 +36,10 @@ export function honeytokenOf(
       ("host" in token && host !== undefined && below(host, token.host)),
   );
   if (own === true) return sure(`${declared?.path} declares it as a honeytoken: whoever uses it raises an alarm.`);
-  const bait = finding.identities.find(({ id, name }) =>
-    declared?.identities.some(
-      (entry) =>
-        (entry.id === id || entry.name === name) &&
-        entry.credentials.some(({ detector, honeytoken }) => detector === finding.detector && honeytoken === true),
-    ),
+  const baited = declared?.identities.filter(({ credentials }) =>
+    credentials.some(({ detector, honeytoken }) => detector === finding.detector && honeytoken === true),
   );
+  const bait = finding.identities.find(({ id, name }) => baited?.some((entry) => entry.id === id || entry.name === name));
   if (bait === undefined) return undefined;
   if (bait.grade === "confirmed" || bait.grade === "strong")
     return sure(`${declared?.path} declares it as a honeytoken of ${bait.kind} ${bait.name}: whoever uses it raises an alarm.`);

@@ -28,11 +28,12 @@ interface Place extends Range {
   readonly settled?: Rewrite | NoRewrite;
 }
 
-/** Findings of one file, at most: each needs two looks at the whole of it. */
+/** Findings of one file, at most: each needs a look at the whole of it. What has more is data, and nobody's code. */
 const mostRepairs = 200;
 
 /** Repairs one finding after the other, each in the text that the one before left, and keeps only what takes its value out of the file. */
 export function repairFile({ path, text, findings, variable, scan, kubernetesSecret }: FileInput): FileRepair {
+  if (findings.length > mostRepairs) return { text, repairs: findings.map((finding) => ({ finding, repair: tooMany })), diff: [] };
   const first = scan(text);
   let [now, known] = [text, first];
   let places: Place[] = rangesIn(text, findings)
@@ -41,7 +42,7 @@ export function repairFile({ path, text, findings, variable, scan, kubernetesSec
   const repairs: { finding: Finding; repair: Rewrite | NoRewrite }[] = [];
   for (let place = places.shift(); place !== undefined; place = places.shift()) {
     const { finding, start, end, settled } = place;
-    const repair = settled ?? (repairs.length < mostRepairs ? repairOne() : tooMany);
+    const repair = settled ?? repairOne();
     repairs.push({ finding, repair });
 
     function repairOne(): Rewrite | NoRewrite {
@@ -64,7 +65,7 @@ export function repairFile({ path, text, findings, variable, scan, kubernetesSec
   };
 }
 
-const tooMany: NoRewrite = { none: `more than ${mostRepairs} values stand in this file; repair what is shown and run it again` };
+const tooMany: NoRewrite = { none: `more than ${mostRepairs} values stand in this file; take the file itself out of git` };
 
 /** Where a place is after a repair, and whether that repair took it with it or only moved what it stands in. */
 function follow(place: Place, repair: Rewrite, { known, left }: { known: readonly Finding[]; left: readonly Finding[] }): Place {

@@ -4,7 +4,8 @@ import { variableOf } from "../identity/variable.ts";
 
 /**
  * The variable for each finding: the one that its file gives it to, else the field under which people declared that it is stored
- * (`fieldOf`), else made of its title; and never one that another credential has. Asked in the same order it gives the same names.
+ * (`fieldOf`), else made of its title; and never one that another credential has. The same findings in the same order have the same names,
+ * whichever are asked for; one that is not among them gets its name when it is asked for.
  */
 export function variableNames(
   findings: readonly Finding[],
@@ -12,23 +13,32 @@ export function variableNames(
   fieldOf: (finding: Finding) => string | undefined = () => undefined,
 ): (finding: Finding) => string {
   const holder = new Map<string, string>();
+  const names = new Map<string, string>();
+  /** The number that a name was last given with. */
+  const last = new Map<string, number>();
   const known = (finding: Finding) =>
     [variableOf(finding, { textOf }), fieldOf(finding)].find((name) => name !== undefined && isVariableName(name));
   for (const finding of findings) {
     const name = known(finding);
     if (name !== undefined && !holder.has(name)) holder.set(name, credentialKey(finding));
   }
-  return (finding) => {
+  const nameOf = (finding: Finding) => {
     const own = known(finding);
     if (own !== undefined) return own;
     const [base, key] = [variableFromTitle(finding.title), credentialKey(finding)];
-    for (let number = 1; ; number++) {
+    const given = names.get(key);
+    if (given !== undefined || holder.get(base) === key) return given ?? base;
+    for (let number = last.get(base) ?? 1; ; number++) {
       const name = number === 1 ? base : `${base}_${number}`;
       if ((holder.get(name) ?? key) !== key) continue;
       holder.set(name, key);
+      names.set(key, name);
+      last.set(base, number);
       return name;
     }
   };
+  for (const finding of findings) nameOf(finding);
+  return nameOf;
 }
 
 /** `OpenRouter API key` → `OPENROUTER_API_KEY`: for a value that stands behind no variable's name. */

@@ -36,12 +36,16 @@ function key(template: string): string {
 
 /** As test/cli/rekey.ts, but without blocking the server that stands in this process. */
 function rekey(cwd: string, ...args: string[]): Promise<{ status: number; stdout: string; stderr: string }> {
+  return piped("", cwd, ...args);
+}
+
+function piped(input: string, cwd: string, ...args: string[]): Promise<{ status: number; stdout: string; stderr: string }> {
   const env = { PATH: process.env["PATH"] ?? "", HOME: "/nonexistent", REKEY_FINGERPRINT_KEY: "5a".repeat(32) };
   return new Promise((resolve) => {
     const child = execFile(process.execPath, [cli, ...args], { cwd, env }, (error, stdout, stderr) => {
       resolve({ status: typeof error?.code === "number" ? error.code : 0, stdout, stderr });
     });
-    child.stdin?.end();
+    child.stdin?.end(input);
   });
 }
 
@@ -92,6 +96,23 @@ test("what the vendor says of a live value is confirmed evidence of whose it is;
   expect(calls.sort()).toEqual(["live", "other"]);
   const text = await rekey(path, "scan", "--verify", "--verify-host", allow);
   expect(text.stdout).toContain("service-account ci (authenticates as, confirmed)");
+}, 30_000);
+
+test("one value that is piped in", async () => {
+  const { host } = new URL(vault.url);
+  const { path, allow } = files();
+  const { status, stdout } = await piped(
+    `VAULT_ADDR=http://${host} VAULT_TOKEN=${live}`,
+    path,
+    "scan",
+    "-",
+    "--verify",
+    "--verify-host",
+    allow,
+  );
+  expect(status).toBe(1);
+  expect(stdout).toContain(": 200; token ci, token id acc1, scopes default, deploy)");
+  expect(calls).toEqual(["live"]);
 }, 30_000);
 
 test("without --verify nothing is sent; without an allowed host neither", async () => {

@@ -37,6 +37,14 @@ test("the note on a line suggests the new line and nothing of the old value", { 
   for (const value of [a, b]) for (const text of written) expect(text).not.toContain(value.slice(9, 25));
 });
 
+test("two keys of one type in one file become two variables", { timeout: 60_000 }, async () => {
+  const number = await repository.propose("pair", { "a.ts": `const a = "${openRouterKey()}";\nconst b = "${openRouterKey()}";\n` });
+  await concluded(repository, number);
+  const written = (await notes(number)).toSorted();
+  expect(written[0]).toContain("```suggestion\nconst a = process.env.OPENROUTER_API_KEY;\n```");
+  expect(written[1]).toContain("```suggestion\nconst b = process.env.OPENROUTER_API_KEY_2;\n```");
+});
+
 test("a line with a second value that cannot be repaired has no suggestion", { timeout: 60_000 }, async () => {
   const [a, b] = [openRouterKey(), openRouterKey()];
   const number = await repository.propose("two", { "a.ts": `const a = "${a}"; // ${b}\n` });

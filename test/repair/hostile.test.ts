@@ -165,3 +165,11 @@ test.each(["a.py", "a.sh", "main.tf", ".codex/config.toml", "compose.yaml", "a.t
   },
   30_000,
 );
+
+test("a file of very many values is data: nothing is rewritten", () => {
+  const text = Array.from({ length: 201 }, (_, at) => `x${at} = "${key()}"\n`).join("");
+  const { text: after, repairs } = repair("a.py", text);
+  expect(after).toBe(text);
+  expect(repairs).toHaveLength(201);
+  expect(repairs[0]?.repair).toEqual({ none: expect.stringContaining("more than 200 values") });
+});
