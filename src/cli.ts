@@ -11,6 +11,7 @@ interface Entry {
 
 const commands: Record<string, Entry> = {
   scan: { summary: "Find leaked credentials in files, git history, stdin or a remote repository", load: () => import("./cli/scan.ts") },
+  action: { summary: "Scan in GitHub Actions, with annotations, a job summary and SARIF", load: () => import("./cli/action.ts") },
   identities: {
     summary: "List the AI identities of a repository, what they use and who owns them",
     load: () => import("./cli/identities.ts"),
