@@ -1,4 +1,15 @@
-import { closeSync, fchmodSync, fchownSync, fsyncSync, lstatSync, openSync, readFileSync, renameSync, rmSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  fchmodSync,
+  fchownSync,
+  fsyncSync,
+  lstatSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { Command, Option } from "commander";
 import { UsageError } from "../errors.ts";
@@ -41,7 +52,7 @@ async function run(path: string, { write, format, ...target }: Options): Promise
   const files = await repairedFiles(scanned);
   const outcomes = files.map((file): Outcome => {
     if ("none" in file || file.text === file.before) return { file, written: false };
-    return write === true ? writeFile(join(scanned.repository.top, file.path), file) : { file, written: false };
+    return write === true ? replaceFile(join(scanned.repository.top, file.path), file) : { file, written: false };
   });
   const elsewhere = scanned.kept.filter(({ location }) => location.kind !== "file").length;
   process.stdout.write(format === "json" ? jsonOf(outcomes) : textOf(outcomes, { write: write === true, elsewhere }));
@@ -57,17 +68,19 @@ interface Outcome {
 }
 
 /** Whole or not at all: a new file beside the old one takes its place, with its mode. */
-function writeFile(path: string, file: RepairedFile): Outcome {
+function replaceFile(path: string, file: RepairedFile): Outcome {
   const temporary = `${path}.rekey-${process.pid}`;
+  let made = false;
   try {
     const stat = lstatSync(path);
     if (!stat.isFile() || readFileSync(path, "utf8") !== file.before)
       return { file, written: false, failed: "it was changed meanwhile; run it again" };
     const descriptor = openSync(temporary, "wx", stat.mode & 0o7777);
+    made = true;
     try {
       fchmodSync(descriptor, stat.mode & 0o7777); // whatever the umask says
       if (process.getuid?.() === 0) fchownSync(descriptor, stat.uid, stat.gid);
-      writeSync(descriptor, file.text);
+      writeFileSync(descriptor, file.text);
       fsyncSync(descriptor);
     } finally {
       closeSync(descriptor);
@@ -75,7 +88,7 @@ function writeFile(path: string, file: RepairedFile): Outcome {
     renameSync(temporary, path);
     return { file, written: true };
   } catch (error) {
-    rmSync(temporary, { force: true });
+    if (made) rmSync(temporary, { force: true });
     const code = error instanceof Error && "code" in error ? String(error.code) : "failed";
     return { file, written: false, failed: `it cannot be written (${code})` };
   }

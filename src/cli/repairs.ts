@@ -66,6 +66,7 @@ function repairedFile(
 ): Omit<RepairedFile, "path"> | string {
   if (!tracked.has(path) && isEnvFile(path))
     return "git does not track this file, which is where values of one machine may stand; rotate it if the file was ever shared";
+  if (path.includes("!/")) return "the value stands inside an archive; make the archive again without it";
   const file = join(repository.top, path);
   const stat = lstatSync(file, { throwIfNoEntry: false });
   if (stat?.isFile() !== true) return "it is a link, or no file";

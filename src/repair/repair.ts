@@ -38,8 +38,6 @@ export function repairOf(input: RepairInput): Rewrite | NoRewrite {
   const { path, text, finding } = input;
   if (finding.location.decoded !== undefined)
     return { none: `the value stands encoded (${finding.location.decoded.join(", ")}); take it out by hand` };
-  if (finding.locator.member !== undefined || path.includes("!/"))
-    return { none: "the value stands inside an archive; make the archive again without it" };
   if (text.length > largestFile) return { none: "the file is too large to be rewritten" };
   const target: Target = { ...input, kubernetesSecret: input.kubernetesSecret?.(input.variable) };
   const syntax = syntaxes.find((one) => one.takes(target));
