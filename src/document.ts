@@ -23,6 +23,8 @@ export interface Origin {
   /** Id of a GitHub text: GraphQL node id, or REST id. */
   readonly node?: string;
   readonly author?: { readonly name: string; readonly email: string };
+  /** Coding agents that the commit's trailers name. */
+  readonly agents?: readonly string[];
   /** Committer date, ISO 8601 UTC. */
   readonly date?: string;
 }

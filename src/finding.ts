@@ -85,6 +85,8 @@ export interface Location {
   readonly decoded?: readonly string[];
   readonly commit?: string;
   readonly author?: { readonly name: string; readonly email: string };
+  /** Coding agents that the commit's trailers name. */
+  readonly agents?: readonly string[];
   /** Committer date, ISO 8601 UTC. */
   readonly date?: string;
 }

@@ -263,6 +263,7 @@ function toFinding({ match, start, end, decode }: Placed, { document, index, key
       ...(decode.length === 0 ? {} : { decoded: decode }),
       ...(origin.commit === undefined ? {} : { commit: origin.commit }),
       ...(origin.author === undefined ? {} : { author: origin.author }),
+      ...(origin.agents === undefined ? {} : { agents: origin.agents }),
       ...(origin.date === undefined ? {} : { date: origin.date }),
     },
     locator: {

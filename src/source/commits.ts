@@ -149,8 +149,8 @@ class Places {
     this.#tally = tally;
   }
 
-  add({ changes, id, rank, author, date }: Commit): void {
-    const commit = { id, rank, author, date };
+  add({ changes, id, rank, author, agents, date }: Commit): void {
+    const commit = { id, rank, author, date, ...(agents === undefined ? {} : { agents }) };
     for (const { after, path, submodule } of changes) {
       if (submodule) this.#reportSubmodule(path);
       else if (after === undefined) continue;
@@ -216,6 +216,7 @@ function originOf(place: Pick<Origin, "kind" | "path" | "blob">, commit: CommitI
   return {
     ...place,
     ...(commit === undefined ? {} : { commit: commit.id, author: commit.author, date: commit.date }),
+    ...(commit?.agents === undefined ? {} : { agents: commit.agents }),
     ...(repository === undefined ? {} : { repository }),
   };
 }

@@ -1,4 +1,5 @@
 import { argument, gitStream } from "../git.ts";
+import { agentsInTrailers } from "../identity/agent-names.ts";
 
 /** One path of one commit, against its parents. */
 export interface Change {
@@ -13,6 +14,8 @@ export interface CommitInfo {
   /** Place in the order of the log: parents before children, otherwise by time. From 0. */
   readonly rank: number;
   readonly author: { readonly name: string; readonly email: string };
+  /** Coding agents that its trailers name; absent where there is none. */
+  readonly agents?: readonly string[];
   /** Committer date, ISO 8601 UTC. */
   readonly date: string;
 }
@@ -65,12 +68,18 @@ export async function* gitLog({ cwd, revisions, env = {}, changes = true, only }
       tree,
       parents: parents === "" ? [] : parents.split(" "),
       author: { name, email },
+      ...agentsOf(message),
       date: isoDate(time),
       message,
       changes: changed,
     };
     id = following;
   }
+}
+
+function agentsOf(message: Buffer): Pick<CommitInfo, "agents"> {
+  const agents = agentsInTrailers(message.toString("utf8"));
+  return agents.length === 0 ? {} : { agents };
 }
 
 type Fields = () => Promise<Buffer | undefined>;

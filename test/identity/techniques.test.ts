@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { Finding } from "../../src/finding.ts";
+import { agentsInTrailers } from "../../src/identity/agent-names.ts";
 import { buildGraph, type GraphInput, linksFor, type SourceFile } from "../../src/identity/graph.ts";
 import { assignedName } from "../../src/identity/variable.ts";
 import { awsAccount, selfDescription } from "../../src/scan/self-description.ts";
@@ -274,6 +275,26 @@ test("an agent that committed the value exposed it; a person is no identity", ()
     "agent:commit-author#Copilot coding agent exposed_by moderate",
   ]);
   expect(by("Mara", "mara@example.com")).toEqual([]);
+});
+
+test.each<[string, string[]]>([
+  ["Fix it\n\nCo-authored-by: Claude <noreply@anthropic.com>\nCo-Authored-By: Claude <noreply@anthropic.com>\n", ["Claude Code"]],
+  ["Fix it\n\nCo-authored-by: Copilot <198982749+Copilot@users.noreply.github.com>\n", ["Copilot coding agent"]],
+  ["Fix it\n\nCo-authored-by: Mara <mara@example.com>\n", []],
+  ["Write to noreply@anthropic.com\n", []],
+  ["Fix\n\nCo-authored-by: Claudette <claudette@example.com>\n", []],
+])("the agents in the trailers of %j", (message, expected) => {
+  expect(agentsInTrailers(message)).toEqual(expected);
+});
+
+test("an agent in a trailer had a part in the leak", () => {
+  const value = openRouterKey();
+  const finding = findingAt("a.txt", value, value);
+  const author = { name: "Mara", email: "mara@example.com" };
+  const located = { ...finding, location: { ...finding.location, commit: "0123456789abcdef", author, agents: ["Claude Code"] } };
+  const { identities, evidence } = linksFor(located, buildGraph(input([], [located])));
+  expect(identities.map(({ name, relation, grade }) => `${name} ${relation} ${grade}`)).toEqual(["Claude Code exposed_by moderate"]);
+  expect(evidence.map(({ text }) => text)).toEqual(["A trailer of commit 0123456789ab says that Claude Code had a part in it."]);
 });
 
 test("no text of a file makes the graph throw, and its edges stay inside it", () => {
