@@ -126,7 +126,9 @@ function formatsOf(rule: CompiledDetector): Format[] {
 }
 
 function wordsOf({ detector }: CompiledDetector): ReadonlySet<string> {
-  const parts = Object.values(detector.parts ?? {}).flatMap(({ assign }) => (assign === undefined ? [] : assign.names));
+  // where the words of `near` name the vendor, the names of the parts are anybody's
+  const named = detector.near === undefined ? Object.values(detector.parts ?? {}) : [];
+  const parts = named.flatMap(({ assign }) => (assign === undefined ? [] : assign.names));
   const called = [...(detector.assign?.vendor ?? []), ...(detector.assign?.names ?? []), ...(detector.near ?? []), ...parts];
   return new Set(called.map(plainWord).filter((word) => word.length >= 3 && !noVendor.has(word)));
 }

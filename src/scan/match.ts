@@ -47,8 +47,9 @@ export const maxMatches = 50_000;
 export function matchBytes(bytes: Uint8Array, ruleset: Ruleset, onTooMany?: () => void, runs = longRuns(bytes)): Match[] {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const raw = rawMatches(buffer, ruleset, runs, onTooMany);
-  const whole = raw.filter((match) => match.part === undefined).map((match) => complete(match));
-  return resolve([...whole, ...composites(raw, buffer)]);
+  const pairs = composites(raw, buffer);
+  const whole = raw.filter((match) => match.part === undefined && !isIdOf(match, pairs.ids));
+  return resolve([...whole.map((match) => complete(match)), ...pairs.matches]);
 }
 
 function rawMatches(buffer: Buffer, ruleset: Ruleset, runs: Runs, onTooMany: (() => void) | undefined): RawMatch[] {
@@ -260,27 +261,38 @@ function demoted({ checksum, confidence }: CompiledDetector["detector"]): Confid
   return checksum === "azure-identifiable" && confidence === "high" ? "medium" : "low";
 }
 
-/** Each secret part with the nearest of every other part within the detector's lines; incomplete ones are no finding. */
-function composites(raw: readonly RawMatch[], buffer: Buffer): Match[] {
+/** Each secret part with the nearest of every other part within the detector's lines; incomplete ones are no finding. With those others. */
+function composites(raw: readonly RawMatch[], buffer: Buffer): { matches: Match[]; ids: Spans<RawMatch> } {
   const groups = Map.groupBy(
     raw.filter(({ part }) => part !== undefined),
     ({ rule, part }) => `${rule.detector.id}\0${part}`,
   );
   for (const group of groups.values()) group.sort((a, b) => a.start - b.start);
-  return raw.flatMap((secret) => {
+  const ids = new Spans<RawMatch>();
+  const matches = raw.flatMap((secret) => {
     const parts = secret.rule.detector.parts ?? {};
     if (secret.part === undefined || parts[secret.part]?.secret === false) return [];
     const attributes: Record<string, string> = {};
     const subject: string[] = [];
+    const others: RawMatch[] = [];
     for (const [name, part] of Object.entries(parts)) {
       if (name === secret.part) continue;
       const nearest = nearestTo(secret, groups.get(`${secret.rule.detector.id}\0${name}`) ?? [], buffer);
-      if (nearest === undefined) return [];
-      if (!part.secret) attributes[name] = nearest.secret;
+      if (nearest === undefined || nearest.start === secret.start) return [];
+      attributes[name] = nearest.secret;
+      others.push(nearest);
       if (part.subject) subject.push(nearest.secret);
     }
+    for (const other of others) ids.add(other);
     return [complete(secret, { attributes, subject })];
   });
+  return { matches, ids };
+}
+
+/** The id of a pair is told with its secret; by itself it is not found again by a looser rule. */
+function isIdOf(match: RawMatch, ids: Spans<RawMatch>): boolean {
+  const { provider, detector } = match.rule;
+  return ids.overlapping(match, (id) => id.start === match.start && (id.rule.provider === provider || detector.fallback)) !== undefined;
 }
 
 /** The one within the detector's lines that begins nearest. `others` in order of position: farther ones are more lines away. */

@@ -206,7 +206,8 @@ function unique(placed: readonly Placed[]): Placed[] {
 
 /** The value without line ends, quotes and what else stands between the lines of a key in a program. */
 function bare({ match: { secret } }: Placed): string {
-  return secret.length < 120 ? secret : secret.replace(/\\[nrt"]|[^A-Za-z0-9+/=_.-]/g, "");
+  const plain = secret.replace(/%([0-9a-f]{2})/gi, (_, code: string) => String.fromCharCode(Number.parseInt(code, 16)));
+  return plain.length < 120 ? plain : plain.replace(/\\[nrt"]|[^A-Za-z0-9+/=_.-]/g, "");
 }
 
 function slotAt(config: AgentConfig, { start, end }: Placed): ConfigSlot | undefined {
