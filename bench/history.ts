@@ -3,6 +3,7 @@ import { gitText } from "../src/git.ts";
 import { scan } from "../src/scan/scan.ts";
 import { scopeSalt } from "../src/secret.ts";
 import { isArchive } from "../src/source/archive.ts";
+import { CommitGraph } from "../src/source/commit-graph.ts";
 import { gitLog } from "../src/source/git-log.ts";
 import { KnownRuns } from "../src/source/known-runs.ts";
 import { packedBlobs } from "../src/source/pack/read-pack.ts";
@@ -73,10 +74,10 @@ export async function historyStages(cwd: string, ruleset: Ruleset): Promise<Stag
     }
     return { megabytes: bytes / 1e6, count };
   });
-  const commits: { id: string; tree: string; parents: readonly string[] }[] = [];
+  const commits = new CommitGraph();
   await stage("reading git's log of commits", async () => {
-    for await (const { id, tree, parents } of gitLog({ cwd, revisions: ["--all"], changes: false })) commits.push({ id, tree, parents });
-    return { count: commits.length };
+    for await (const commit of gitLog({ cwd, revisions: ["--all"], changes: false })) commits.add(commit, packs.find(commit.tree));
+    return { count: commits.count };
   });
   let trees = packs.trees(() => false);
   await stage("trees", () => {
@@ -86,7 +87,7 @@ export async function historyStages(cwd: string, ruleset: Ruleset): Promise<Stag
   await stage("attribution", () => {
     const introductions = trees === undefined ? undefined : packs.introductions(trees);
     let count = 0;
-    for (const commit of introductions === undefined ? [] : commits) for (const _ of introductions?.of(commit) ?? []) count++;
+    for (let commit = 0; commit < commits.count; commit++) for (const _ of introductions?.of(commit, commits) ?? []) count++;
     return { count };
   });
   return stages;

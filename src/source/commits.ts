@@ -2,6 +2,7 @@ import type { Origin } from "../document.ts";
 import type { Finding } from "../finding.ts";
 import { readObjects } from "../git/cat-file.ts";
 import { isArchive, scanArchive } from "./archive.ts";
+import { CommitGraph } from "./commit-graph.ts";
 import { type Change, type Commit, type CommitInfo, gitLog, type LogOptions } from "./git-log.ts";
 import { isLfsPointer } from "./lfs.ts";
 import { type Packs, searchPack } from "./packs.ts";
@@ -18,7 +19,7 @@ export interface CommitScan extends LogOptions, Pick<ScannerOptions, "scan"> {
   /** Packs that may be read without git. The result is the same without them. */
   readonly packs?: Packs | undefined;
   /** Searches the packs, beside what reads the log. Without it this thread does, once the log is read. */
-  readonly pool?: Pick<WorkerPool, "search"> | undefined;
+  readonly pool?: Pick<WorkerPool, "search" | "close"> | undefined;
   /** Blobs that no commit's change shows, with the path to give them: refs that point at trees and blobs. */
   readonly more?: readonly { readonly blob: string; readonly path: string }[] | undefined;
 }
@@ -42,7 +43,7 @@ export async function scanCommits(options: CommitScan): Promise<Ranked[]> {
   const places = new Places(tally);
   const searched = packs === undefined ? undefined : pool?.search(packs.searched);
   searched?.catch(() => undefined); // seen below, when the log is read
-  const commits: Pick<Commit, "id" | "tree" | "parents">[] = [];
+  const commits = new CommitGraph();
   for await (const commit of gitLog({ ...options, changes: packs === undefined })) {
     options.onCommit?.(commit);
     if (commit.message.length > 0) {
@@ -50,10 +51,11 @@ export async function scanCommits(options: CommitScan): Promise<Ranked[]> {
       for (const finding of tally.read({ bytes: commit.message, origin })) found.push({ finding, rank: commit.rank });
     }
     if (packs === undefined) places.add(commit);
-    else commits.push({ id: commit.id, tree: commit.tree, parents: commit.parents });
+    else commits.add(commit, packs.find(commit.tree));
   }
   const trees = packs?.trees(isArchive);
   await searched;
+  await pool?.close(); // what comes needs their memory
   if (packs !== undefined) {
     if (pool === undefined)
       for (const pack of packs.searched) searchPack(pack, (bytes) => isClean({ bytes, origin: { kind: "file" } }, options.scan));
@@ -70,32 +72,37 @@ export async function scanCommits(options: CommitScan): Promise<Ranked[]> {
   return found;
 }
 
+interface Packed {
+  readonly packs: Packs;
+  readonly trees: TreeIndex | undefined;
+  readonly commits: CommitGraph;
+  readonly places: Places;
+}
+
 /** The places of what is not done with: by our own reading of the trees, or by git's where it has to. */
-async function placePacked(
-  {
-    packs,
-    trees,
-    commits,
-    places,
-  }: { packs: Packs; trees: TreeIndex | undefined; commits: readonly Pick<Commit, "id" | "tree" | "parents">[]; places: Places },
-  { cwd, env, tally }: CommitScan,
-): Promise<void> {
+async function placePacked({ packs, trees, commits, places }: Packed, { cwd, env, tally }: CommitScan): Promise<void> {
   const introductions = trees === undefined ? undefined : packs.introductions(trees);
-  const ranks = new Map(commits.map(({ id }, rank) => [id, rank]));
   const changed = new Map<string, Change[]>();
-  const outside = introductions === undefined ? commits.map(({ id }) => id) : introductions.outside;
   if (introductions !== undefined) {
-    for (const commit of commits) {
-      const changes = [...introductions.of(commit)].map(({ path, blob }) => ({ path, after: blob, submodule: blob === undefined }));
-      if (changes.length > 0) changed.set(commit.id, changes);
+    for (let commit = 0; commit < commits.count; commit++) {
+      const changes = [...introductions.of(commit, commits)].map(({ path, blob }) => ({
+        path,
+        after: blob,
+        submodule: blob === undefined,
+      }));
+      if (changes.length > 0) changed.set(commits.id(commit), changes);
     }
     for (const size of packs.done(introductions)) tally.passed(size);
     if (!introductions.complete) tally.skip(".", "blobs stand at more paths than can be listed: some were left out", true);
   }
-  const ofGit = new Set(outside);
-  const only = commits.flatMap(({ id }) => (ofGit.has(id) || changed.has(id) ? [id] : []));
-  if (only.length === 0) return;
-  for await (const commit of gitLog({ cwd, env, revisions: [], only, changes: ofGit.size > 0 })) {
+  const ofGit = new Set(introductions === undefined ? commits.ids() : introductions.outside.map((commit) => commits.id(commit)));
+  const ranks = new Map<string, number>();
+  for (let commit = 0; commit < commits.count; commit++) {
+    const id = commits.id(commit);
+    if (ofGit.has(id) || changed.has(id)) ranks.set(id, commit);
+  }
+  if (ranks.size === 0) return;
+  for await (const commit of gitLog({ cwd, env, revisions: [], only: [...ranks.keys()], changes: ofGit.size > 0 })) {
     const changes = ofGit.has(commit.id) ? commit.changes : (changed.get(commit.id) ?? []);
     places.add({ ...commit, changes, rank: ranks.get(commit.id) ?? commit.rank });
   }

@@ -1,6 +1,6 @@
-import type { Commit } from "./git-log.ts";
+import { type CommitGraph, doubled } from "./commit-graph.ts";
 import { packedTrees, readTree } from "./pack/trees.ts";
-import { doubled, idLength, type Matters, type TreeIndex } from "./tree-index.ts";
+import { idLength, type Matters, type TreeIndex } from "./tree-index.ts";
 
 /*
  * Which commit introduced which blob where, read backwards: from the blobs that matter to the trees that hold them, to the commits
@@ -26,13 +26,11 @@ const submodule = -2;
 /** What each commit of a history introduced of what matters. */
 export class Introductions {
   /** Commits whose trees are not all in packs: git has to say what they introduced. */
-  readonly outside: string[] = [];
+  readonly outside: number[] = [];
   readonly #index: TreeIndex;
   readonly #marked: Uint8Array;
   readonly #elsewhere: readonly string[];
   readonly #entries: EntryLists;
-  /** From a commit's id to its tree's number, -1 where that is in no pack. */
-  readonly #trees = new Map<string, number>();
   #steps = 0;
   #found = 0;
   readonly #kept: Uint8Array;
@@ -67,14 +65,15 @@ export class Introductions {
     return this.#index.seen[number] === 1 && this.#marked[number] === 0;
   }
 
-  /** What a commit introduced. Asked for every commit of a history, parents first. */
-  *of({ id, tree, parents }: Pick<Commit, "id" | "tree" | "parents">): Generator<Introduction> {
-    const own = this.#index.numbers.find(Buffer.from(tree, "hex"), 0);
-    const known = own !== -1 && this.#index.seen[own] === 1 ? own : -1;
-    this.#trees.set(id, known);
-    const before = parents.map((parent) => this.#trees.get(parent) ?? -1);
-    if (known === -1 || before.includes(-1)) this.outside.push(id);
-    else if (!before.includes(known)) yield* this.#differing(known, before, "");
+  /** What a commit introduced. Trees have the numbers of the index. */
+  *of(commit: number, commits: CommitGraph): Generator<Introduction> {
+    const known = (one: number) => {
+      const tree = one === -1 ? -1 : commits.tree(one);
+      return tree !== -1 && this.#index.seen[tree] === 1 ? tree : -1;
+    };
+    const [own, before] = [known(commit), Array.from(commits.parents(commit), known)];
+    if (own === -1 || before.includes(-1)) this.outside.push(commit);
+    else if (!before.includes(own)) yield* this.#differing(own, before, "");
   }
 
   *#differing(tree: number, parents: readonly number[], folder: string): Generator<Introduction> {

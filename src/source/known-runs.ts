@@ -7,8 +7,8 @@ export interface RunTable {
   readonly keys: BigUint64Array;
 }
 
-/** 32 MiB. More finds hardly more: what is alike stands near to each other in a pack. */
-const slotBits = 23;
+/** 16 MiB. More finds hardly more: what is alike stands near to each other in a pack. */
+const slotBits = 22;
 /** Stretches that are nearer to each other than this are searched as one. Bytes. */
 const near = 256;
 

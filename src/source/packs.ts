@@ -7,7 +7,7 @@ import { isLfsPointer } from "./lfs.ts";
 import type { PackIndex } from "./pack/pack-index.ts";
 import { openPack, type PackedBlob, type PackMap, packedBlobs, rootsOf } from "./pack/read-pack.ts";
 import { type Place, Unpacker } from "./pack/unpack.ts";
-import { TreeIndex } from "./tree-index.ts";
+import { type IndexedPacks, Numbers, TreeIndex } from "./tree-index.ts";
 
 /** What is known of a packed blob, whatever its paths. */
 export interface PackedVerdict {
@@ -37,6 +37,7 @@ const portion = 16;
 export class Packs {
   readonly searched: readonly SearchedPack[];
   readonly #indexes: readonly PackIndex[];
+  #numbers: Numbers | undefined;
 
   /** The packs of an objects folder; those that cannot be read here are left out. */
   constructor(objects: string) {
@@ -58,10 +59,19 @@ export class Packs {
     return this.searched.reduce((sum, { map }) => sum + (map.offsets[map.count] ?? 0), 0);
   }
 
+  /** The number of an object through all packs, or -1. */
+  find(id: string): number {
+    this.#numbers ??= new Numbers(this.#packs());
+    return this.#numbers.find(Buffer.from(id, "hex"), 0);
+  }
+
+  #packs(): IndexedPacks {
+    return this.searched.map(({ map }, pack) => ({ map, index: this.#indexes[pack] as PackIndex }));
+  }
+
   /** Undefined where some trees are in no pack or cannot be read. */
   trees(namesMatter: (name: string) => boolean): TreeIndex | undefined {
-    const packs = this.searched.map(({ map }, pack) => ({ map, index: this.#indexes[pack] as PackIndex }));
-    const index = new TreeIndex(packs, namesMatter);
+    const index = new TreeIndex(this.#packs(), namesMatter);
     return index.complete ? index : undefined;
   }
 
@@ -116,8 +126,10 @@ export function searchPack({ map, roots, taken, verdict, size, known }: Searched
 export function unknownParts({ bytes, place }: PackedBlob, baseIsClean: boolean, unpacker: Unpacker, runs: KnownRuns): [number, number][] {
   if (utf16Of(bytes) !== undefined) return [[0, bytes.length]]; // its lines are not what ends in a byte 10
   const unknown: number[] = [];
-  const ask = (start: number, end: number, free: number) =>
-    runs.addUnknown(unpacker.runs({ at: place.at + start, size: end - start }, free), start, unknown);
+  const ask = (start: number, end: number, free: number) => {
+    if (end - start > longestHashed) unknown.push(start, end);
+    else runs.addUnknown(unpacker.runs({ at: place.at + start, size: end - start }, free), start, unknown);
+  };
   if (baseIsClean && "fresh" in place) {
     const windows = unpacker.windows(place);
     const [pairs, free] = [Array.from(unpacker.stretches(windows)), windows.at + 8 * windows.count];
@@ -125,6 +137,9 @@ export function unknownParts({ bytes, place }: PackedBlob, baseIsClean: boolean,
   } else ask(0, bytes.length, place.at + place.size);
   return withKeys(unknown, place, unpacker);
 }
+
+/** The runs of longer stretches would take too much memory. Bytes. */
+const longestHashed = 2 << 20;
 
 /** Nothing that goes over several lines is longer than a private key. Bytes. */
 const longestKey = 16 << 10;

@@ -1,3 +1,4 @@
+import { doubled } from "./commit-graph.ts";
 import type { PackIndex } from "./pack/pack-index.ts";
 import type { PackMap } from "./pack/read-pack.ts";
 import { packedTrees, readTree } from "./pack/trees.ts";
@@ -11,7 +12,7 @@ export type Matters = (pack: number, position: number) => boolean;
 export const idLength = 20;
 
 /** Numbers the objects of all packs through. */
-class Numbers {
+export class Numbers {
   readonly starts: number[] = [];
   readonly total: number;
   readonly #packs: IndexedPacks;
@@ -227,10 +228,4 @@ class Edges {
   somePart(test: (held: number) => boolean): boolean {
     return this.#first.some((edge, held) => edge !== -1 && test(held));
   }
-}
-
-export function doubled(array: Int32Array<ArrayBuffer>): Int32Array<ArrayBuffer> {
-  const more = new Int32Array(2 * array.length);
-  more.set(array);
-  return more;
 }
