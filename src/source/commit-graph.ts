@@ -18,10 +18,10 @@ export class CommitGraph {
     this.#idLength = id.length / 2;
     if ((this.count + 1) * this.#idLength > this.#ids.length) this.#ids = Buffer.concat([this.#ids, Buffer.alloc(this.#ids.length)]);
     if (this.count === this.#trees.length) {
-      this.#trees = doubled(this.#trees);
-      this.#starts = doubled(this.#starts);
+      this.#trees = larger(this.#trees);
+      this.#starts = larger(this.#starts);
     }
-    while (this.#parentCount + parents.length > this.#parents.length) this.#parents = doubled(this.#parents);
+    while (this.#parentCount + parents.length > this.#parents.length) this.#parents = larger(this.#parents);
     this.#ids.write(id, this.count * this.#idLength, "hex");
     this.#trees[this.count] = tree;
     this.#starts[this.count] = this.#parentCount;
@@ -53,9 +53,9 @@ function keyOf(id: string): string {
   return Buffer.from(id, "hex").toString("latin1");
 }
 
-/** The same numbers with room for as many more. */
-export function doubled(array: Int32Array<ArrayBuffer>): Int32Array<ArrayBuffer> {
-  const more = new Int32Array(2 * array.length);
+/** The same numbers with room for more. */
+export function larger(array: Int32Array<ArrayBuffer>): Int32Array<ArrayBuffer> {
+  const more = new Int32Array(Math.ceil(1.5 * array.length));
   more.set(array);
   return more;
 }

@@ -1,4 +1,4 @@
-import { type CommitGraph, doubled } from "./commit-graph.ts";
+import { type CommitGraph, larger } from "./commit-graph.ts";
 import { packedTrees, readTree } from "./pack/trees.ts";
 import { idLength, type Matters, type TreeIndex } from "./tree-index.ts";
 
@@ -45,7 +45,7 @@ export class Introductions {
     for (const [pack, { map }] of index.packs.entries()) {
       const start = index.numbers.starts[pack] as number;
       const wanted = this.#marked.subarray(start, start + map.count);
-      for (const { position, bytes } of packedTrees(map, wanted)) this.#keep(start + position, bytes, mayMatter);
+      for (const { position, bytes } of packedTrees(map, index.unpacker, wanted)) this.#keep(start + position, bytes, mayMatter);
     }
   }
 
@@ -163,7 +163,7 @@ class EntryLists {
       known = this.#names.push(name) - 1;
       this.#numbers.set(name, known);
     }
-    if (this.#end + 2 * this.#open + 3 > this.#lists.length) this.#lists = doubled(this.#lists);
+    if (this.#end + 2 * this.#open + 3 > this.#lists.length) this.#lists = larger(this.#lists);
     this.#lists[this.#end + 2 * this.#open + 1] = known;
     this.#lists[this.#end + 2 * this.#open + 2] = number;
     this.#open++;

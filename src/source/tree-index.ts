@@ -1,7 +1,8 @@
-import { doubled } from "./commit-graph.ts";
+import { larger } from "./commit-graph.ts";
 import type { PackIndex } from "./pack/pack-index.ts";
 import type { PackMap } from "./pack/read-pack.ts";
 import { packedTrees, readTree } from "./pack/trees.ts";
+import { Unpacker } from "./pack/unpack.ts";
 import { mayBeHeld, mayHoldStructured, mayNameStructured } from "./structured-names.ts";
 
 export type IndexedPacks = readonly { readonly map: PackMap; readonly index: PackIndex }[];
@@ -52,6 +53,7 @@ export class Numbers {
 export class TreeIndex {
   readonly packs: IndexedPacks;
   readonly numbers: Numbers;
+  readonly unpacker = new Unpacker();
   /** Of each object: for a tree that it was read; for a blob that some tree holds it. */
   readonly seen: Uint8Array;
   /** From hexadecimal ids of blobs that are in no pack to numbers behind those of the packs. */
@@ -78,7 +80,7 @@ export class TreeIndex {
     this.#namesMatter = namesMatter;
     for (const [pack, { map }] of packs.entries()) {
       const start = this.numbers.starts[pack] as number;
-      for (const { position, bytes, fresh } of packedTrees(map)) {
+      for (const { position, bytes, fresh } of packedTrees(map, this.unpacker)) {
         this.seen[start + position] = 1;
         this.#read(start + position, bytes, fresh, false);
       }
@@ -164,7 +166,7 @@ export class TreeIndex {
         const start = this.numbers.starts[pack] as number;
         const here = wanted.subarray(start, start + map.count);
         if (!here.includes(1)) continue;
-        for (const { position, bytes } of packedTrees(map, here)) {
+        for (const { position, bytes } of packedTrees(map, this.unpacker, here)) {
           done[start + position] = 1;
           this.#read(start + position, bytes, undefined, true);
         }
@@ -212,8 +214,8 @@ class Edges {
 
   add(held: number, holder: number): void {
     if (this.#count === this.#next.length) {
-      this.#next = doubled(this.#next);
-      this.#holder = doubled(this.#holder);
+      this.#next = larger(this.#next);
+      this.#holder = larger(this.#holder);
     }
     this.#holder[this.#count] = holder;
     this.#next[this.#count] = this.#first[held] as number;

@@ -42,7 +42,7 @@ export class WorkerPool {
     const setup: WorkerSetup = { files, engine };
     this.#workers = Array.from({ length: size }, () => {
       // what a blob needs is garbage at once: with V8's own limit a thread takes 80 MB more, and is slower
-      const worker = new Worker(script, { workerData: setup, resourceLimits: { maxYoungGenerationSizeMb: 8 } });
+      const worker = new Worker(script, { workerData: setup, resourceLimits: { maxYoungGenerationSizeMb: 4 } });
       worker.on("message", ({ number, sizes }: Answer) => this.#take(number)?.resolve(sizes));
       worker.on("error", (error) => this.#fail(error instanceof Error ? error : new Error("a scan worker failed", { cause: error })));
       worker.on("exit", (code) => this.#fail(new Error(`a scan worker ended with ${code}`)));

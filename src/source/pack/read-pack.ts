@@ -33,6 +33,8 @@ export interface PackMap {
 const largest = 24 << 20;
 /** A longer chain of large objects is left to git too. Bytes. */
 const mostHeld = 64 << 20;
+/** Where more than this is held, an object takes the place of a base that is not needed any more. Bytes. */
+const crowded = 4 << 20;
 
 /** Undefined where the pack or its index is damaged or of another kind: then git itself has to read it. */
 export function openPack(file: string): { index: PackIndex; map: PackMap } | undefined {
@@ -111,7 +113,11 @@ function* readFamily(pack: number, root: number, map: PackMap, unpacker: Unpacke
     if (made === undefined) continue;
     yield { position, base: top.position, place: made, bytes: unpacker.bytes(made) };
     const child = map.firstChild[position] ?? -1;
-    if (child !== -1 && made.at + made.size - unpacker.start < mostHeld) stack.push({ position, at: made.at, size: made.size, child });
+    if (child === -1) continue;
+    const isLast = top.child === -1;
+    if (isLast) stack.pop();
+    const { at, size } = isLast && made.at - unpacker.start > crowded ? unpacker.moved(made, top.at) : made;
+    if (at + size - unpacker.start < mostHeld) stack.push({ position, at, size, child });
   }
 }
 

@@ -1,5 +1,5 @@
 import { type PackMap, packedBlobs } from "./read-pack.ts";
-import { Unpacker } from "./unpack.ts";
+import type { Unpacker } from "./unpack.ts";
 
 /** One entry of a tree object. */
 export interface TreeEntry {
@@ -46,12 +46,11 @@ export interface PackedTree {
 }
 
 /** The trees of a pack, deltas after their bases; those of `wanted` only, where it is given, which has 1 at their positions. */
-export function* packedTrees(map: PackMap, wanted?: Uint8Array): Generator<PackedTree> {
+export function* packedTrees(map: PackMap, unpacker: Unpacker, wanted?: Uint8Array): Generator<PackedTree> {
   const roots: number[] = [];
   for (let position = 0; position < map.count; position++) if (map.type[position] === treeType) roots.push(position);
   const needed = wanted?.slice();
   const needs = needed === undefined ? roots : roots.filter((root) => withDeltas(root, map, needed));
-  const unpacker = new Unpacker();
   for (const { position, bytes, place } of packedBlobs(map, needs, unpacker, needed)) {
     if (wanted?.[position] === 0) continue;
     yield { position, bytes, fresh: "fresh" in place ? unpacker.stretches(place.fresh) : undefined };

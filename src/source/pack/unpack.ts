@@ -82,6 +82,11 @@ export class Unpacker {
     return count === -1 ? undefined : { at, size, fresh: { at: fresh, count } };
   }
 
+  moved({ at, size }: Place, to: number): Place {
+    this.#bytes.copyWithin(to, at, at + size);
+    return { at: to, size };
+  }
+
   /** Starts and ends. Valid until the next object is read. */
   stretches({ at, count }: Stretches): Uint32Array {
     return new Uint32Array(this.#bytes.buffer, at, 2 * count);
