@@ -31,21 +31,21 @@ export function verifiableTypes(ruleset: Ruleset, format: "text" | "json" | "mar
   );
   const rows = types.toSorted((a, b) => (a.detector < b.detector ? -1 : 1));
   if (format === "json") return `${JSON.stringify({ version: 1, types: rows }, null, 2)}\n`;
-  if (format === "markdown") return markdown(rows, ruleset.detectors.length);
+  if (format === "markdown") return markdown(rows);
   return rows
     .map(({ detector, call, tells }) => `${detector.padEnd(36)} ${call.padEnd(64)} ${tells.join(", ")}`.trimEnd())
     .join("\n")
     .concat("\n");
 }
 
-function markdown(rows: readonly VerifiableType[], all: number): string {
+function markdown(rows: readonly VerifiableType[]): string {
   const lines = rows.map(({ name, call, tells, issuedElsewhere, page }) => {
     const told = tells.map((fact) => fact.replaceAll("_", " ")).join(", ") || "only whether it lives";
     return `| ${name} | \`${call}\` | ${told}${issuedElsewhere ? "; a refusal is `unknown`" : ""} | [page](${page}) |`;
   });
   return `# Types that \`rekey scan --verify\` can ask about
 
-Written by \`rekey providers --verify --format markdown\`: ${rows.length} of ${all} types. \`HOST\` is a server of somebody's own, which
+Written by \`rekey providers --verify --format markdown\`: ${rows.length} types. \`HOST\` is a server of somebody's own, which
 \`--verify-host\` must allow. What else is asked, and what never is, says [verify.md](verify.md).
 
 | type | call | the answer tells | vendor |
