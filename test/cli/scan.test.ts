@@ -136,7 +136,7 @@ test("a report can be written to a file", () => {
 
 const wrong: [string, string[], string][] = [
   ["a path that is not there", ["nowhere"], "expected a file or folder to scan; there is no 'nowhere'"],
-  ["two modes", ["--history", "--staged"], "expected at most one of --history, --staged, --range and --agents"],
+  ["two modes", ["--history", "--staged"], "expected at most one of --history, --staged, --range"],
   ["history of stdin", ["-", "--history"], "what is piped in has no history"],
   ["a range that is none", ["--range", "main"], "expected a range a..b of two commits, got 'main'"],
   ["a range of unknown commits", ["--range", "main..nope"], "expected a commit, tag or branch, got 'nope'"],
