@@ -24,7 +24,8 @@ export interface CatFileOptions {
  */
 export async function* readObjects(cwd: string, ids: Iterable<string>, { maxBytes, env = {} }: CatFileOptions): AsyncGenerator<GitObject> {
   const source = ids[Symbol.iterator]();
-  let asked: string[] = [];
+  let asked = take(source, window);
+  if (asked.length === 0) return;
   let present: ReadonlySet<string> | undefined;
   for (let restarts = 0; ; restarts++) {
     const batch = openBatch(cwd, env);

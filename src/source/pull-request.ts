@@ -49,8 +49,11 @@ export async function scanPullRequest(options: PullRequestOptions): Promise<Pull
   const { cwd, scan, repository, env } = options;
   const tally = new Tally(options);
   const [base, head] = [argument(options.base), argument(options.head)];
-  const bases = await mergeBases(cwd, base, head, env);
-  const whole = !(await isCut({ cwd, base, head, env, expectedCommits: options.expectedCommits }));
+  const [bases, isShort] = await Promise.all([
+    mergeBases(cwd, base, head, env),
+    isCut({ cwd, base, head, env, expectedCommits: options.expectedCommits }),
+  ]);
+  const whole = !isShort;
 
   const touched = new Set<string>();
   let commits = 0;
@@ -70,9 +73,8 @@ export async function scanPullRequest(options: PullRequestOptions): Promise<Pull
     : await scanDifference(options, bases[0] ?? base, touched, tally);
   const found = earliest(ranked);
 
-  const standing = await Promise.all(
-    (bases.length === 0 ? (whole ? [] : [base]) : bases).map((commit) => scanCommitTree({ cwd, commit, paths: [...touched], scan, env })),
-  );
+  const against = found.length === 0 ? [] : bases.length > 0 ? bases : whole ? [] : [base];
+  const standing = await Promise.all(against.map((commit) => scanCommitTree({ cwd, commit, paths: [...touched], scan, env })));
   for (const { stats } of standing) for (const { path, reason } of stats.complete ? [] : stats.skipped) tally.skip(path, reason, true);
   const known = new Set(standing.flatMap(({ findings }) => findings.map(credentialKey)));
   const fresh = found.filter((finding) => !known.has(credentialKey(finding)));
