@@ -68,11 +68,11 @@ async function storeInventory(rekey: Rekey, repository: EventRepository, remote:
     const paths = new Set(inventoryPaths(all, { also: isRuleFile, onLeftOut }));
     const entries = listed.filter(({ path }) => paths.has(path));
     const files = await textsOf(gitDir, remote, entries);
-    const { identities, edges } = buildGraph({ scope: scopeOf(rekey, repository.fullName), files, findings: [], storeMatches: [] });
+    const { identities, nodes, edges } = buildGraph({ scope: scopeOf(rekey, repository.fullName), files, findings: [], storeMatches: [] });
     await saveInventory(
       rekey.database.db,
       { host: githubHost(rekey), repositoryId: repository.id },
-      { commit: tip, files: entries, identities, edges },
+      { commit: tip, files: entries, identities, nodes, edges },
     );
     await takePolicyFile(rekey, repository, files);
     return entries;

@@ -1,4 +1,4 @@
-import type { Kysely } from "kysely";
+import { type Kysely, sql } from "kysely";
 import { json } from "./json.ts";
 import type { Schema } from "./schema.ts";
 
@@ -7,6 +7,7 @@ export interface Inventory {
   readonly commit: string;
   readonly files: readonly { readonly path: string; readonly blob: string }[];
   readonly identities: readonly unknown[];
+  readonly nodes: readonly unknown[];
   readonly edges: readonly unknown[];
 }
 
@@ -16,7 +17,7 @@ interface RepositoryKey {
 }
 
 /** Raised with every change of what an inventory reads: older rows are then made anew. */
-const version = "1";
+const version = "2";
 
 export async function readInventory(db: Kysely<Schema>, key: RepositoryKey): Promise<Inventory | undefined> {
   const row = await db
@@ -36,4 +37,25 @@ export async function saveInventory(db: Kysely<Schema>, key: RepositoryKey, { co
     .values({ host: key.host, repository_id: key.repositoryId, ...row })
     .onConflict((conflict) => conflict.columns(["host", "repository_id"]).doUpdateSet(row))
     .execute();
+}
+
+/** The graph of the repository that has an identity of this id, as its default branch was last read; undefined where none has. */
+export async function inventoryWith(
+  db: Kysely<Schema>,
+  identity: string,
+): Promise<{ repository: string; graph: Pick<Inventory, "identities" | "nodes" | "edges"> } | undefined> {
+  const row = await db
+    .selectFrom("inventory")
+    .innerJoin("repository", (join) =>
+      join.onRef("repository.host", "=", "inventory.host").onRef("repository.id", "=", "inventory.repository_id"),
+    )
+    .select(["repository.full_name", "inventory.body"])
+    .where("inventory.ruleset", "=", version)
+    .where(sql<boolean>`inventory.body -> 'identities' @> ${json([{ id: identity }])}::jsonb`)
+    .orderBy("inventory.updated_at", "desc")
+    .limit(1)
+    .executeTakeFirst();
+  return row === undefined
+    ? undefined
+    : { repository: row.full_name, graph: row.body as Pick<Inventory, "identities" | "nodes" | "edges"> };
 }

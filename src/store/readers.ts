@@ -1,10 +1,12 @@
 import { type Kysely, sql } from "kysely";
+import type { Graph } from "../identity/graph.ts";
 import type { IncidentEvent, Recorded } from "../incident/event.ts";
 import type { Incident, ListedIncident } from "../incident/fold.ts";
 import { recentEvents } from "./events.ts";
 import { latestPlan, listReceipts, type Receipt } from "./evidence.ts";
 import { incidentIndex } from "./incident-index.ts";
 import { getIncident, listOccurrences, type Occurrence, readTimeline } from "./incidents.ts";
+import { inventoryWith } from "./inventory.ts";
 import type { Schema } from "./schema.ts";
 
 /** What pages and API read, over the database: hand it to `createWeb` as `readers`. */
@@ -20,6 +22,7 @@ export interface StoreReaders {
     before?: Pick<Recorded<IncidentEvent>, "at" | "stream" | "seq"> | undefined;
     limit: number;
   }): Promise<readonly (Recorded<IncidentEvent> & { hash: string })[]>;
+  identity(id: string): Promise<{ repository: string; graph: Graph } | undefined>;
   ready(): Promise<void>;
 }
 
@@ -39,6 +42,12 @@ export function storeReaders(db: Kysely<Schema>, tenant?: string): StoreReaders 
       return rows.map((row) => ({ ...row, at: row.at.toISOString() }));
     },
     events: (page) => recentEvents<IncidentEvent>(db, page),
+    async identity(id) {
+      const found = await inventoryWith(db, id);
+      return found === undefined
+        ? undefined
+        : { repository: found.repository, graph: { ...(found.graph as Graph), declared: undefined, problems: [] } };
+    },
     async ready() {
       await sql`select 1`.execute(db);
     },

@@ -67,7 +67,7 @@ function facts({ incident, occurrences }: IncidentView): Html {
       "Identity",
       identities.length === 0
         ? html`unknown`
-        : html`<ul class="plain">${identities.map((one) => html`<li><bdi>${one.name}</bdi> (${one.kind}, ${one.grade})</li>`)}</ul>`,
+        : html`<ul class="plain">${identities.map((one) => html`<li><a href="/identity?id=${encodeURIComponent(one.id)}"><bdi>${one.name}</bdi></a> (${one.kind}, ${one.grade})</li>`)}</ul>`,
     ],
     ["Owner", owner === undefined ? html`<strong class="missing">no owner</strong>` : html`<bdi>${owner}</bdi>`],
     ["Environment", html`<bdi>${environment ?? "not declared, counts as production"}</bdi>`],

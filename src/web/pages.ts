@@ -9,6 +9,7 @@ import { auditPage, parsePlace } from "./audit.ts";
 import { dashboardPage } from "./dashboard.ts";
 import { parseFilter, select } from "./filter.ts";
 import { groupings, groupsPage } from "./groups.ts";
+import { identityPage } from "./identity.ts";
 import { incidentPage } from "./incident.ts";
 import { incidentsPage } from "./incidents.ts";
 import { messagePage, nothing } from "./layout.ts";
@@ -74,6 +75,15 @@ export function pageRoutes({
   });
   for (const [by, { path }] of Object.entries(groupings) as [keyof typeof groupings, { path: string }][])
     app.get(path, async (context) => context.html(groupsPage(by, groupBy(await visible(context), by, now()), now())));
+  app.get("/identity", async (context) => {
+    const id = context.req.query("id") ?? "";
+    const found = id === "" || id.length > 1000 ? undefined : await readers.identity(id);
+    const mine = found !== undefined && sees(viewerOf(context), { repositories: [found.repository] });
+    const shown = mine ? identityPage(id, found.repository, found.graph) : undefined;
+    if (shown !== undefined) return context.html(shown);
+    const why = "No default branch that you may see has this identity, as it was last read.";
+    return context.html(messagePage("Not in the inventory", why, "/identities"), 404);
+  });
   app.get("/week", async (context) => context.html(weekPage(weekReport(await visible(context), now()))));
   app.get("/account", (context) => {
     const session = sessionOf(context);

@@ -1,4 +1,5 @@
 import type { ReachedThing } from "../finding.ts";
+import type { Graph } from "../identity/graph.ts";
 import type { IncidentEvent, Recorded } from "../incident/event.ts";
 import type { Incident, ListedIncident } from "../incident/fold.ts";
 
@@ -16,6 +17,8 @@ export interface Readers {
   effects(run: string): Promise<readonly EffectView[]>;
   /** The events of all incidents, newest first; `before` is the last one of the page before. */
   events(page: { before?: Place | undefined; limit: number }): Promise<readonly LoggedEvent[]>;
+  /** The graph of the default branch that has this identity. */
+  identity(id: string): Promise<{ repository: string; graph: Graph } | undefined>;
   /** Throws if the database does not answer. */
   ready(): Promise<void>;
 }

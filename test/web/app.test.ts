@@ -67,7 +67,7 @@ test("an incident's page tells its clock, evidence, plan, receipts and history",
   for (const text of [
     "proven dead",
     "dead 9 min after detection, 10 min after exposure",
-    "triage-agent</bdi> (agent, strong)",
+    "triage-agent</bdi></a> (agent, strong)",
     'href="https://openrouter.ai/settings/keys"',
     "Literal in mcpServers.openrouter.env of .mcp.json",
     "No way back from here.</span> <bdi>Delete the old key",
@@ -98,6 +98,26 @@ test("a held rotation says why, and a statement is not called dead", async () =>
   const page = await (await app.request("/incidents/RK-57AT")).text();
   expect(page).toContain("revoked by statement, not proven");
   expect(page).not.toContain('class="badge dead"');
+});
+
+test("an identity's page says what it reaches, to those who may see its repository", async () => {
+  const id = "mcp-server:github.com/acme/agents#.mcp.json#<b>bot</b>\u202e";
+  const address = `/identity?id=${encodeURIComponent(id)}`;
+  const text = await (await web([]).request(address)).text();
+  expect(text).toContain("<bdi>https://mcp.example.com</bdi> (resource, standing)");
+  expect(text).toContain("&lt;b&gt;bot&lt;/b&gt;");
+  expect(text).not.toContain("<b>bot");
+  const guard: MiddlewareHandler = async (context, next) => {
+    setViewer(context, { name: "eve", role: "viewer", repositories: new Set(["acme/other"]) });
+    await next();
+  };
+  const stranger = createWeb({ readers: readersOf([]), now: () => now, guard });
+  for (const [app, path] of [
+    [stranger, address],
+    [web([]), "/identity?id=agent:nobody"],
+    [web([]), "/identity"],
+  ] as const)
+    expect((await app.request(path)).status).toBe(404);
 });
 
 test("nothing that a stranger wrote becomes markup", async () => {

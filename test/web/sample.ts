@@ -1,3 +1,4 @@
+import { buildGraph } from "../../src/identity/graph.ts";
 import type { IncidentEvent } from "../../src/incident/event.ts";
 import type { Incident } from "../../src/incident/fold.ts";
 import type { Readers } from "../../src/web/readers.ts";
@@ -32,6 +33,14 @@ export const whole = recorded(
   ["10:10", dead],
   ["10:10", { type: "run-ended", run: "r1", result: "done" }],
 );
+
+const hostile = "<b>bot</b>\u202e";
+const sampleGraph = buildGraph({
+  scope: "github.com/acme/agents",
+  files: [{ path: ".mcp.json", text: JSON.stringify({ mcpServers: { [hostile]: { url: "https://mcp.example.com/x" } } }) }],
+  findings: [],
+  storeMatches: [],
+});
 
 /** Readers over a fixed list, with the details of `whole` for every incident. */
 export function readersOf(incidents: readonly Incident[], change: Partial<Readers> = {}): Readers {
@@ -76,6 +85,8 @@ export function readersOf(incidents: readonly Incident[], change: Partial<Reader
         },
       },
     ],
+    identity: async (id) =>
+      sampleGraph.identities.some((one) => one.id === id) ? { repository: "acme/agents", graph: sampleGraph } : undefined,
     receipts: async () => [
       {
         round: 1,
