@@ -1,6 +1,6 @@
-import { withoutValues } from "../agent-config/slot/mask.ts";
+import { isPlainName, withoutValues } from "../agent-config/slot/mask.ts";
 import type { Evidence, Grade, IdentityKind } from "../finding.ts";
-import { type Contribution, type GraphEdge, type GraphIdentity, type GraphNode, identityId } from "./model.ts";
+import { type Contribution, type GraphEdge, type GraphIdentity, type GraphNode, identityId, type Technique } from "./model.ts";
 
 export interface Where {
   readonly path: string;
@@ -46,4 +46,22 @@ export function hostOf(address: string): string | undefined {
       address.trim(),
     )?.[1];
   return host?.toLowerCase().replace(/:443$/, "");
+}
+
+/** A technique that reads names out of files: what holds a value where a name belongs is left out, and no sentence repeats one. */
+export function plainOnly({ method, find }: Technique): Technique {
+  return {
+    method,
+    find(view, known) {
+      const { identities, nodes, edges } = joined([find(view, known)]);
+      const wrong = new Set([...identities, ...nodes].filter(({ name }) => !isPlainName(name)).map(({ id }) => id));
+      return {
+        identities: identities.filter(({ id }) => !wrong.has(id)),
+        nodes: nodes.filter(({ id }) => !wrong.has(id)),
+        edges: edges
+          .filter(({ from, to }) => !wrong.has(from) && !wrong.has(to))
+          .map((edge) => ({ ...edge, evidence: edge.evidence.map((one) => ({ ...one, text: withoutValues(one.text) })) })),
+      };
+    },
+  };
 }

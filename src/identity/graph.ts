@@ -3,6 +3,7 @@ import { ConfigError } from "../errors.ts";
 import { compareGrades } from "../finding.ts";
 import { codeownersPaths } from "./codeowners.ts";
 import { type DeclaredIdentities, declaredPath, parseIdentitiesFile } from "./declared.ts";
+import { plainOnly } from "./edge.ts";
 import type { Contribution, GraphEdge, GraphIdentity, GraphInput, GraphNode, Technique, View } from "./model.ts";
 import { catalogInfo, isCatalogInfo } from "./technique/catalog-info.ts";
 import { codeAgent } from "./technique/code-agent.ts";
@@ -38,17 +39,9 @@ const techniques: readonly Technique[] = [
   whoami,
   selfDescribing,
   environmentReference,
-  codeClient,
-  codeAgent,
-  retrievalStore,
-  langGraph,
-  crewAi,
-  kagent,
-  n8n,
-  dify,
-  modelList,
-  workloadIdentity,
-  terraformRoles,
+  ...[codeClient, codeAgent, retrievalStore].map(plainOnly),
+  ...[langGraph, crewAi, kagent, n8n, dify, modelList].map(plainOnly),
+  ...[workloadIdentity, terraformRoles].map(plainOnly),
   session,
   commitAuthor,
   environment,

@@ -70,8 +70,8 @@ export function blastRadius(finding: Finding, graph: Graph): BlastRadius {
   const start = credentialNode(finding).id;
   const opens = new Map<string, Reached>();
   const users = new Map<string, Reached>();
-  const add = (into: Map<string, Reached>, one: Reached) => {
-    if (into.size < most && !into.has(one.id)) into.set(one.id, one);
+  const add = (found: Map<string, Reached>, one: Reached) => {
+    if (found.size < most && !found.has(one.id)) found.set(one.id, one);
   };
   const access: Access = finding.attributes["expires"] === undefined ? "standing" : "temporary";
   for (const edge of out.get(start) ?? []) {

@@ -118,3 +118,72 @@ test("a key that somebody took for a name is in no output", () => {
   for (const output of [identitiesDocument(made), mermaid(made), identitiesText(made)]) expect(output).not.toContain(run);
   expect(made.identities.length).toBeGreaterThan(3);
 });
+
+test("a key that stands where code, a cluster or Terraform has a name is in no output", () => {
+  const run = openRouterKey().replace(/^sk-or-v1-/, "");
+  const kagent = (kind: string, name: string, spec: string) =>
+    `apiVersion: kagent.dev/v1alpha2\nkind: ${kind}\nmetadata: { name: ${name} }\nspec: ${spec}\n`;
+  const files = [
+    { path: "package.json", text: "{}" },
+    {
+      path: "a.ts",
+      text: `import OpenAI from "openai";\nimport { Pinecone } from "@pinecone-database/pinecone";\nimport { GetObjectCommand } from "@aws-sdk/client-s3";\nimport { MultiServerMCPClient } from "@langchain/mcp-adapters";\nnew OpenAI({ baseURL: "https://${run}.example/v1", apiKey: process.env.K${run.toUpperCase()} });\nnew OpenAI({ apiKey: process.env.PLAIN_KEY });\nnew Pinecone().index("${run}");\nnew GetObjectCommand({ Bucket: "${run}" });\nnew MultiServerMCPClient({ mcpServers: { s${run}: { url: "https://x.example" }, t: { url: "https://${run}.example", env: { A: process.env.B${run.toUpperCase()} } } } });\n`,
+    },
+    {
+      path: "a.py",
+      text: `from agents import Agent\nfrom agents.mcp import MCPServerStdio\nimport boto3\ns = MCPServerStdio(name="m${run}", params={})\na = Agent(name="a ${run}", mcp_servers=[s])\nb = boto3.client("s3").get_object(Bucket="${run}")\n`,
+    },
+    {
+      path: "kagent/a.yaml",
+      text: [
+        kagent("ModelConfig", `m${run}`, `{ provider: OpenAI, apiKeySecret: sk-${run}, apiKeySecretKey: k${run} }`),
+        kagent("ModelConfig", "m", `{ provider: OpenAI, apiKeySecret: sk-${run} }`),
+        kagent(
+          "RemoteMCPServer",
+          "s",
+          `{ url: "https://${run}.example", headersFrom: [ { name: A, valueFrom: { type: Secret, name: ${run}, key: ${run} } } ] }`,
+        ),
+        kagent("Agent", "a", `{ declarative: { modelConfig: m${run}, tools: [ { mcpServer: { name: s, toolNames: [ t${run} ] } } ] } }`),
+        kagent("Agent", "b", "{ declarative: { modelConfig: m, tools: [ { mcpServer: { name: s, toolNames: [ plain ] } } ] } }"),
+      ].join("---\n"),
+    },
+    {
+      path: "n8n/a.json",
+      text: JSON.stringify({
+        name: `w ${run}`,
+        nodes: [
+          {
+            type: "@n8n/n8n-nodes-langchain.vectorStorePinecone",
+            parameters: { pineconeIndex: run },
+            credentials: { [`c${run}`]: { name: run } },
+          },
+          { type: "@n8n/n8n-nodes-langchain.lmChatOpenAi", credentials: { openAiApi: { name: `n ${run}` } } },
+        ],
+      }),
+    },
+    {
+      path: "dify/a.yml",
+      text: `kind: app\napp: { name: "a ${run}" }\nworkflow:\n  environment_variables: [ { name: V_${run}, value: "" } ]\n  graph: { nodes: [ { data: { dataset_ids: [ ${run} ], provider_name: p, tool_name: t${run}, model: { provider: openai } } } ] }\n`,
+    },
+    { path: "langgraph.json", text: JSON.stringify({ graphs: { [`g${run}`]: "./a.py:a" } }) },
+    { path: "agents.yaml", text: `a${run}: { role: r, goal: g, llm: openai/x }\n` },
+    { path: "config.yaml", text: `model_list: [ { litellm_params: { model: x/y, api_base: "https://${run}.example" } } ]\n` },
+    {
+      path: "a.tf",
+      text: `resource "google_service_account" "a" {}\nresource "google_storage_bucket_iam_member" "a" {\n  bucket = "${run}"\n  role = "r${run}"\n  member = google_service_account.a.member\n}\nresource "aws_iam_role" "r" {}\nresource "aws_iam_role_policy" "p" {\n  role = aws_iam_role.r.id\n  policy = jsonencode({ Statement = [{ Effect = "Allow", Action = ["s3:${run}"], Resource = ["*", "arn:aws:s3:::${run}"] }] })\n}\nresource "aws_iam_role_policy_attachment" "p" {\n  role = aws_iam_role.r.name\n  policy_arn = "arn:aws:iam::123456789012:policy/${run}"\n}\nresource "aws_lambda_function" "f" {\n  role = "arn:aws:iam::123456789012:role/${run}"\n}\n`,
+    },
+    {
+      path: ".github/workflows/a.yml",
+      text: `jobs:\n  a:\n    environment: e-${run}\n    steps: [ { run: "x \${{ secrets.PLAIN }}" } ]\n`,
+    },
+    {
+      path: "spc.yaml",
+      text: `apiVersion: v1\nkind: SecretProviderClass\nmetadata: { name: c }\nspec: { provider: vault, parameters: { objects: "- { objectName: o, secretPath: secret/${run}, secretKey: k }" } }\n---\napiVersion: v1\nkind: Pod\nmetadata: { name: p }\nspec: { volumes: [ { csi: { volumeAttributes: { secretProviderClass: c } } } ] }\n`,
+    },
+  ];
+  const made = buildGraph({ scope: ".", files, findings: [], storeMatches: [] });
+  const explained = made.identities.map(({ id }) => explainText(id, made) ?? "").join("");
+  for (const output of [identitiesDocument(made), mermaid(made), identitiesText(made), explained])
+    expect(output.split("\n").filter((line) => line.toLowerCase().includes(run))).toEqual([]);
+  expect(made.identities.length).toBeGreaterThan(15);
+});

@@ -91,7 +91,7 @@ function ofServer(
   const variables = [...new Set([...passed.matchAll(environmentReads)].map((match) => match[1] ?? match[2] ?? match[3] ?? ""))].filter(
     isPlainName,
   );
-  const given = named.filter((agent) => (local === undefined ? named.length === 1 : new RegExp(`\\b${local}\\b`).test(agent.given)));
+  const given = named.filter((agent) => (local === undefined ? named.length === 1 : agent.given.split(/[^\w$]+/).includes(local)));
   return {
     identities: [server, ...(given.length === 0 ? [program] : [])],
     nodes: [...variables.map((variable) => variableNode(scope, variable)), ...(resource === undefined ? [] : [resource])],

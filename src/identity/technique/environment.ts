@@ -1,5 +1,6 @@
 import { readTree } from "../../agent-config/format/read.ts";
 import { field, select } from "../../agent-config/format/tree.ts";
+import { withoutValues } from "../../agent-config/slot/mask.ts";
 import type { Grade } from "../../finding.ts";
 import { textOf } from "../mention/kubernetes.ts";
 import { lineCounter } from "../mention/mention.ts";
@@ -78,5 +79,5 @@ function environmentNamed(
   text: string,
   where: { path: string; line: number },
 ): NonNullable<GraphIdentity["environment"]> {
-  return { name: name.slice(0, 100), grade, evidence: [{ method, grade, text, ...where }] };
+  return { name: withoutValues(name.slice(0, 100)), grade, evidence: [{ method, grade, text: withoutValues(text), ...where }] };
 }
