@@ -49,7 +49,12 @@ export async function* gitLog({ cwd, revisions, env = {}, changes = true, only }
   const shown = changes ? ["--raw", "-c", "--no-abbrev", "--no-renames"] : ["--no-patch"];
   const args = ["log", ...order, ...shown, "-z", "--encoding=UTF-8", `--format=${format}%x00`, ...words];
   const input = only === undefined ? {} : { input: `${only.join("\n")}\n` };
-  const fields = nulFields(gitStream(only === undefined ? [...args, "--"] : args, { cwd, env, ...input }));
+  yield* parseLog(gitStream(only === undefined ? [...args, "--"] : args, { cwd, env, ...input }));
+}
+
+/** The commits of such a log as git writes it, in chunks of any size. A damaged one gives wrong commits, never an error. */
+export async function* parseLog(stream: AsyncGenerator<Buffer>): AsyncGenerator<Commit> {
+  const fields = nulFields(stream);
   let rank = 0;
   let id = await nextId(fields);
   while (id !== undefined) {
@@ -132,9 +137,9 @@ function nulFields(stream: AsyncGenerator<Buffer>): Fields {
       }
       if (at < chunk.length) parts.push(chunk.subarray(at));
       const { value, done } = await stream.next();
-      if (done) return parts.length === 0 ? undefined : Buffer.concat(parts);
-      chunk = value;
+      chunk = done ? Buffer.alloc(0) : value;
       at = 0;
+      if (done) return parts.length === 0 ? undefined : Buffer.concat(parts);
     }
   };
 }
