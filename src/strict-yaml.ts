@@ -1,4 +1,4 @@
-import { isMap, isPair, isScalar, LineCounter, type Node, parseDocument } from "yaml";
+import { type Document, isMap, isPair, isScalar, LineCounter, type Node, parseDocument } from "yaml";
 import type { z } from "zod";
 import { ConfigError } from "./errors.ts";
 
@@ -20,7 +20,7 @@ export function parseStrictYaml<S extends z.ZodType>(text: string, file: string,
     const at = lines.linePos(broken.pos[0]);
     throw new ConfigError(`not valid YAML: ${broken.message}`, { file, line: at.line, column: at.col });
   }
-  const result = schema.safeParse(document.toJS({ maxAliasCount: limits.aliases }));
+  const result = schema.safeParse(valuesOf(document, file));
   if (result.success) return result.data;
 
   const problems = result.error.issues
@@ -37,6 +37,18 @@ export function parseStrictYaml<S extends z.ZodType>(text: string, file: string,
     line: first?.where?.line ?? 1,
     column: first?.where?.col,
   });
+}
+
+function valuesOf(document: Document, file: string): unknown {
+  try {
+    return document.toJS({ maxAliasCount: limits.aliases });
+  } catch (cause) {
+    if (!(cause instanceof ReferenceError)) throw cause;
+    throw new ConfigError(`not valid YAML: an alias (*name) without its anchor (&name), or more than ${limits.aliases} aliases`, {
+      file,
+      cause,
+    });
+  }
 }
 
 interface Problem {
