@@ -84,6 +84,8 @@ function sequence(reader: Reader): Shape {
   for (let next = reader.source[reader.at]; next !== undefined && next !== "|" && next !== ")"; next = reader.source[reader.at]) {
     const item = atom(reader);
     if (item !== undefined) items.push(repeated(item, reader));
+    // RE2 repeats what stands before a change of flags, and some of what matches between bytes
+    else if (/^(?:[*+?]|\{\d+(?:,\d*)?\})/.test(reader.source.slice(reader.at, reader.at + 24))) throw new UnknownSyntax();
   }
   return { kind: "sequence", items };
 }
