@@ -132,13 +132,31 @@ function template(text: string, start: number): { end: number; spans: Span[] } {
     if (text[at] === "\\") at += 2;
     else if (text[at] === "$" && text[at + 1] === "{") {
       spans.push({ start: from, end: at, comment: false });
-      let depth = 1;
-      for (at += 2; at < text.length && depth > 0; at++) depth += text[at] === "{" ? 1 : text[at] === "}" ? -1 : 0;
+      at = placeholderEnd(text, at + 2);
       from = at;
     } else at++;
   }
   if (from < at) spans.push({ start: from, end: Math.min(at, text.length), comment: false });
   return { end: Math.min(at + 1, text.length), spans };
+}
+
+/** Behind the brace that closes a placeholder; braces in strings do not count. */
+function placeholderEnd(text: string, start: number): number {
+  let depth = 1;
+  let at = start;
+  for (; at < text.length && depth > 0; at++) {
+    const character = text[at] ?? "";
+    if (character === '"' || character === "'") at += stringLength(text, at) - 1;
+    else depth += character === "{" ? 1 : character === "}" ? -1 : 0;
+  }
+  return at;
+}
+
+/** Of a string on one line, with its quotes. */
+function stringLength(text: string, start: number): number {
+  let at = start + 1;
+  while (at < text.length && text[at] !== text[start] && text[at] !== "\n") at += text[at] === "\\" ? 2 : 1;
+  return at + 1 - start;
 }
 
 function startsRegex(text: string, start: number): boolean {

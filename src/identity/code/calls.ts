@@ -33,7 +33,7 @@ export function isCallable(path: string): boolean {
 export function readCalls(path: string, text: string): SourceCode {
   const { code, bare } = blank(path, text);
   const lineOf = lineCounter(text);
-  const imports = importsOf(path, code);
+  const imports = importsOf(path, code, bare);
   if (imports.size === 0) return { calls: [], assigned: new Map(), code, lineOf };
   const calls: Call[] = [];
   let tries = 0;
@@ -55,28 +55,27 @@ export function readCalls(path: string, text: string): SourceCode {
 }
 
 /** Local name → `module#name`; `module#` where the name stands for the whole module. */
-function importsOf(path: string, code: string): Map<string, string> {
+function importsOf(path: string, code: string, bare: string): Map<string, string> {
   const found = new Map<string, string>();
   const add = (local: string, target: string) => found.size < most && found.set(local, target);
+  // What stands inside of a string is text about code.
+  const all = (pattern: RegExp) =>
+    [...code.matchAll(pattern)].filter(({ index, 0: text }) => bare.startsWith(/^\s*\w+/.exec(text)?.[0] ?? text.slice(0, 1), index));
   if (/\.py$/i.test(path)) {
-    for (const [, module = "", list = ""] of code.matchAll(
-      /^[ \t]*from[ \t]+([\w.]{1,120})[ \t]+import[ \t]+(\([^)]{0,2000}\)|[^\n]{1,500})/gm,
-    ))
+    for (const [, module = "", list = ""] of all(/^[ \t]*from[ \t]+([\w.]{1,120})[ \t]+import[ \t]+(\([^)]{0,2000}\)|[^\n]{1,500})/gm))
       for (const [, name = "", alias] of list.matchAll(/(\w{1,80})(?:[ \t]+as[ \t]+(\w{1,80}))?/g)) add(alias ?? name, `${module}#${name}`);
-    for (const [, list = ""] of code.matchAll(/^[ \t]*import[ \t]+([\w., \t]{1,300})$/gm))
+    for (const [, list = ""] of all(/^[ \t]*import[ \t]+([\w., \t]{1,300})$/gm))
       for (const [, module = "", alias] of list.matchAll(/([\w.]{1,120})(?:[ \t]+as[ \t]+(\w{1,80}))?/g))
         add(alias ?? module, `${module}#`);
     return found;
   }
   if (/\.go$/i.test(path)) {
-    for (const [, alias, module = ""] of code.matchAll(
-      /^[ \t]*(?:import[ \t]+)?(?:([\w.]{1,60})[ \t]+)?"([\w.-]{1,80}\/[\w./-]{1,200})"/gm,
-    ))
+    for (const [, alias, module = ""] of all(/^[ \t]*(?:import[ \t]+)?(?:([\w.]{1,60})[ \t]+)?"([\w.-]{1,80}\/[\w./-]{1,200})"/gm))
       add(alias ?? packageOf(module), `${module.replace(/\/v\d+(?=\/|$)/, "")}#`);
     return found;
   }
   const clause = /\bimport\s+(?!type\b)([^'"`;]{1,1500}?)\s+from\s*["']([^"'\n]{1,200})["']/g;
-  for (const [, names = "", module = ""] of code.matchAll(clause)) {
+  for (const [, names = "", module = ""] of all(clause)) {
     const whole = /(?:^|,)\s*\*\s+as\s+([\w$]{1,80})/.exec(names)?.[1];
     if (whole !== undefined) add(whole, `${module}#`);
     const first = /^\s*([\w$]{1,80})\s*(?:,|$)/.exec(names)?.[1];
@@ -88,7 +87,7 @@ function importsOf(path: string, code: string): Map<string, string> {
   }
   const required =
     /\b(?:const|let|var)\s+(?:([\w$]{1,80})|\{([^}]{1,800})\})\s*=\s*(?:await\s+import|require)\(\s*["']([^"'\n]{1,200})["']\s*\)/g;
-  for (const [, whole, names = "", module = ""] of code.matchAll(required)) {
+  for (const [, whole, names = "", module = ""] of all(required)) {
     if (whole !== undefined) add(whole, `${module}#default`);
     for (const [, name = "", alias] of names.matchAll(/([\w$]{1,80})(?:\s*:\s*([\w$]{1,80}))?/g)) add(alias ?? name, `${module}#${name}`);
   }
