@@ -108,6 +108,13 @@ function bind(app: Probot, handlers: Handlers): void {
     const removed = (fields.repositories_removed ?? []).map(({ id }) => id);
     await handlers.repositoriesRemoved(installationOf(fields).id, removed);
   });
+  app.on(["issue_comment.created", "issue_comment.edited"], async ({ payload }) => {
+    const fields = envelope(payload);
+    await handlers.commented(repositoryOf(fields), required(fields.issue?.number), {
+      comment: required(fields.comment?.id),
+      ...said(fields),
+    });
+  });
   app.on("issue_comment.created", async ({ payload }) => {
     const fields = envelope(payload);
     await handlers.comment(repositoryOf(fields), required(fields.issue?.number), {

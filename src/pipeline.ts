@@ -8,6 +8,7 @@ import { pinnedFetch, pinOf } from "./http.ts";
 import { describeError } from "./log.ts";
 import { clientOf } from "./pipeline/code.ts";
 import { carryOut, onComment, onTicked } from "./pipeline/commands.ts";
+import { type Commented, judgeComment } from "./pipeline/comment-leaks.ts";
 import type { Rekey, RekeyApp } from "./pipeline/context.ts";
 import { judgePullRequest, notePullRequest } from "./pipeline/judge.ts";
 import { catchUp, judgeMergeGroup, judgePush, type Pushed, scanWhole } from "./pipeline/push.ts";
@@ -111,6 +112,7 @@ async function work(rekey: Rekey): Promise<void> {
   await queue.work<PullRequestKey>("surface", ({ data }) => draw(rekey, data), { concurrency: 4 });
   await queue.work<Pushed>("push", ({ data }) => judgePush(rekey, data));
   await queue.work<Parameters<typeof judgeMergeGroup>[1]>("merge-group", ({ data }) => judgeMergeGroup(rekey, data));
+  await queue.work<Commented>("comment", ({ data }) => judgeComment(rekey, data), { concurrency: 2 });
   await queue.work<{ repository: ListedRepository }>("catch-up", ({ data }) => introduce(rekey, data.repository));
   await queue.work<{ repository: EventRepository }>("backfill", ({ data }) => scanWhole(rekey, data.repository, { preExisting: true }));
   await queue.work<{ campaign: string }>("review-issue", ({ data }) => drawCampaign(rekey, data.campaign));
@@ -206,6 +208,9 @@ function handlersOf(rekey: Rekey): Handlers {
     },
     repositoriesRemoved: (_installation, ids) => forget(rekey, ids, true),
     comment: (repository, number, event) => onComment(rekey, repository, number, event),
+    async commented(repository, issue, event) {
+      await rekey.queue.enqueue("comment", { repository, issue, ...event });
+    },
     ticked: (repository, number, event) => onTicked(rekey, repository, number, event),
     async button(repository, { checkRun, identifier, sender }) {
       const row = await rekey.database.db.selectFrom("pull_request").selectAll().where("check_run_id", "=", checkRun).executeTakeFirst();

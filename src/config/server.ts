@@ -151,6 +151,8 @@ export const ServerConfig = z.strictObject({
       probe: z.enum(["on", "off"]).default("on"),
       disclosure: z.enum(["full", "minimal", "private"]).optional(),
       mode: z.enum(["graceful", "contain-first", "revoke-first"]).default("graceful"),
+      /** A credential in a comment: `ask` says it below, `delete-and-repost` replaces the comment at once, `off` only opens an incident. */
+      comments: z.enum(["ask", "delete-and-repost", "off"]).default("ask"),
       /** `on`: outside production, and after five approved runs of the playbook without a hold, a plan starts without a command. */
       automatic: z.enum(["off", "on"]).default("off"),
       /** A graceful rotation needs a rehearsal of this playbook on this connection within `within`. */

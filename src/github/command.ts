@@ -13,6 +13,7 @@ export const verbs = {
   "false-positive": 'say "why" this is not a credential',
   keep: 'in an access review: keep an access (RI-…) with a "reason"',
   deny: 'in an access review: end an access (RI-…) with a "reason"',
+  redact: "post a leaked comment again without the value, and delete it",
   accept: 'accept the risk with a "reason" --until YYYY-MM-DD',
   rescan: "scan the pull request again",
   help: "show this list",

@@ -17,6 +17,8 @@ export interface Handlers {
   ): Promise<void>;
   mergeGroup(repository: EventRepository, event: { base: string; head: string; sender: string; receivedAt: string }): Promise<void>;
   comment(repository: EventRepository, number: number, event: { comment: number; sender: string; bot: boolean }): Promise<void>;
+  /** A comment was written or changed, by whoever: its text may hold a credential. */
+  commented(repository: EventRepository, number: number, event: { comment: number; sender: string; receivedAt: string }): Promise<void>;
   ticked(
     repository: EventRepository,
     number: number,

@@ -1,3 +1,4 @@
+import { z } from "zod";
 import type { Finding } from "../finding.ts";
 import { argument, git } from "../git.ts";
 import { call, type RepositoryClient } from "../github/client.ts";
@@ -50,8 +51,8 @@ export interface Recoverable {
 export async function recover(rekey: Rekey, { incident, fingerprint }: Recoverable): Promise<Secret | undefined> {
   for (const occurrence of await listOccurrences(rekey.database.db, incident)) {
     const repository = await repositoryOf(rekey, occurrence.repository);
-    if (repository === undefined || occurrence.finding.location.commit === undefined) continue;
-    const value = await occurrenceValue(rekey, repository, occurrence.finding, fingerprint).catch((error: unknown) => {
+    if (repository === undefined) continue;
+    const value = await valueOf(rekey, repository, occurrence.finding, fingerprint).catch((error: unknown) => {
       rekey.log.warn({ incident, error: error instanceof Error ? error.name : "unknown" }, "an occurrence could not be read again");
       return undefined;
     });
@@ -59,6 +60,29 @@ export async function recover(rekey: Rekey, { incident, fingerprint }: Recoverab
   }
   return undefined;
 }
+
+function valueOf(rekey: Rekey, repository: RepositoryRef, finding: Finding, fingerprint: string): Promise<Secret | undefined> {
+  if (finding.location.kind === "github-text") return commentValue(rekey, repository, finding, fingerprint);
+  return finding.location.commit === undefined ? Promise.resolve(undefined) : occurrenceValue(rekey, repository, finding, fingerprint);
+}
+
+/** From the comment as it is now. */
+async function commentValue(
+  rekey: Rekey,
+  repository: RepositoryRef,
+  { locator }: Finding,
+  fingerprint: string,
+): Promise<Secret | undefined> {
+  const comment = Number(/\/comments\/(\d+)$/.exec(locator.path ?? "")?.[1] ?? Number.NaN);
+  if (Number.isNaN(comment)) return undefined;
+  const read = CommentText.safeParse(
+    await call(await clientOf(rekey, repository), "GET /repos/{owner}/{repo}/issues/comments/{comment_id}", { comment_id: comment }),
+  );
+  const keyring = keyringOf(rekey, repository.fullName);
+  return read.success ? valueAt(Buffer.from(read.data.body), locator, fingerprint, rekey.ruleset, keyring) : undefined;
+}
+
+const CommentText = z.object({ body: z.string() });
 
 async function occurrenceValue(
   rekey: Rekey,

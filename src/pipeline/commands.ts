@@ -11,6 +11,7 @@ import { recordEvents } from "../store/incidents.ts";
 import { getPullRequest, incidentsOfPullRequest, type PullRequestKey, savePullRequest } from "../store/pull-requests.ts";
 import { dropRequest } from "../store/rotation-requests.ts";
 import { clientOf, readPull } from "./code.ts";
+import { redact } from "./comment-leaks.ts";
 import { confirmConsumer } from "./confirm.ts";
 import { contain, release } from "./contain.ts";
 import { githubHost, type Rekey } from "./context.ts";
@@ -126,6 +127,11 @@ export async function carryOut(rekey: Rekey, request: Request): Promise<Note> {
   if (verb === "plan" || verb === "status") return { ok: true };
   if (verb === "keep" || verb === "deny") return refusalAsNote(() => decideOnIssue(rekey, request));
   if (!atLeast(role, "write")) return { ok: false, text: `\`${verb}\` needs write access to this repository.` };
+  if (verb === "redact") {
+    const { incident } = request.command;
+    if (incident === undefined) return { ok: false, text: "Name the credential: `/rekey redact RK-…`." };
+    return redact(rekey, request.repository, request.number, incident);
+  }
   if (verb === "rescan") {
     await notePullRequest(rekey, request.repository, request.number, { sender: request.by, receivedAt: new Date().toISOString() });
     return { ok: true };
