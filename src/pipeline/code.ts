@@ -52,7 +52,7 @@ export async function recover(rekey: Rekey, { incident, fingerprint }: Recoverab
   for (const occurrence of await listOccurrences(rekey.database.db, incident)) {
     const repository = await repositoryOf(rekey, occurrence.repository);
     if (repository === undefined) continue;
-    const value = await valueOf(rekey, repository, occurrence.finding, fingerprint).catch((error: unknown) => {
+    const value = await valueAtOccurrence(rekey, repository, occurrence.finding, fingerprint).catch((error: unknown) => {
       rekey.log.warn({ incident, error: error instanceof Error ? error.name : "unknown" }, "an occurrence could not be read again");
       return undefined;
     });
@@ -61,7 +61,7 @@ export async function recover(rekey: Rekey, { incident, fingerprint }: Recoverab
   return undefined;
 }
 
-function valueOf(rekey: Rekey, repository: RepositoryRef, finding: Finding, fingerprint: string): Promise<Secret | undefined> {
+function valueAtOccurrence(rekey: Rekey, repository: RepositoryRef, finding: Finding, fingerprint: string): Promise<Secret | undefined> {
   if (finding.location.kind === "github-text") return commentValue(rekey, repository, finding, fingerprint);
   return finding.location.commit === undefined ? Promise.resolve(undefined) : occurrenceValue(rekey, repository, finding, fingerprint);
 }
