@@ -1,5 +1,10 @@
+import { randomInt } from "node:crypto";
 import { deflateRawSync, gzipSync } from "node:zlib";
 import { expect, test } from "vitest";
+import { loadRuleset } from "../../src/config/detectors.ts";
+import { expandTemplate } from "../../src/detector/template.ts";
+import { scan } from "../../src/scan/scan.ts";
+import { scopeSalt } from "../../src/secret.ts";
 import { scanArchive } from "../../src/source/archive.ts";
 import { Tally } from "../../src/source/scanner.ts";
 import { marker, markerScan } from "./marker.ts";
@@ -152,4 +157,44 @@ test("a tar that ends in the middle keeps what was read before", () => {
   const { places, stats } = scanned("a.tar", whole.subarray(0, 2000));
   expect(places).toHaveLength(1);
   expect(stats).toMatchObject({ complete: false, skipped: [{ path: "a.tar", reason: "archive ends in the middle of a file" }] });
+});
+
+test("containers one to three deep, with text that is encoded again inside: found once, on its line of the innermost file", async () => {
+  const ruleset = await loadRuleset();
+  const wrap: Record<string, (name: string, content: Buffer) => [string, Buffer]> = {
+    gz: (name, content) => [`${name}.gz`, gzipSync(content)],
+    zip: (name, content) => ["b.zip", zip([{ name, content }])],
+    tar: (name, content) => ["c.tar", tar([{ name, content }])],
+    tgz: (name, content) => ["d.tgz", gzipSync(tar([{ name, content }]))],
+  };
+  const inner: Record<string, (value: string) => [string, string]> = {
+    plain: (value) => ["a.env", `# one\nKEY=${value}\n`],
+    base64: (value) => ["a.env", `# one\nKEY=${Buffer.from(`v ${value}`).toString("base64")}\n`],
+    "json in a string": (value) => [
+      "a.jsonl",
+      `{"a":1}\n${JSON.stringify({ messages: [{ role: "user", content: JSON.stringify({ k: `"${value}"` }) }] })}\n`,
+    ],
+    notebook: (value) => ["a.ipynb", `{"cells":[\n{"cell_type":"code","source":["k = '${value}'\\n"],"outputs":[]}],"nbformat":4}`],
+    "UTF-16": (value) => ["a.txt", Buffer.from(`# one\nKEY=${value}\n`, "utf16le").toString("latin1")],
+  };
+  const names = Object.keys(wrap);
+  const chains = [
+    ...names.map((a) => [a]),
+    ...names.flatMap((a) => names.map((b) => [a, b])),
+    ...names.flatMap((a) => names.flatMap((b) => names.map((c) => [a, b, c]))),
+  ];
+  for (const chain of chains)
+    for (const [kind, make] of Object.entries(inner)) {
+      const value = expandTemplate("sk-or-v1-{hex:64}", (below) => randomInt(below));
+      const [name, text] = make(value);
+      const [path, bytes] = chain.reduce<[string, Buffer]>(
+        ([label, content], one) => wrap[one]?.(label, content) ?? [label, content],
+        [name, Buffer.from(text, "latin1")],
+      );
+      const tally = new Tally({ scan: (document) => scan(document, ruleset, { tenant: [], salts: [scopeSalt("t")] }) });
+      const found = scanArchive({ size: bytes.length, read: () => bytes, origin: { kind: "file", path }, tally });
+      const seen = found.map(({ detector, location }) => [detector, location.path?.endsWith(`!/${name}`), location.startLine]);
+      expect([chain, kind, seen]).toEqual([chain, kind, [["openrouter-api-key", true, 2]]]);
+      expect(tally.stats().complete).toBe(true);
+    }
 });
