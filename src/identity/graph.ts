@@ -8,6 +8,7 @@ import type { Contribution, GraphEdge, GraphIdentity, GraphInput, GraphNode, Tec
 import { catalogInfo, isCatalogInfo } from "./technique/catalog-info.ts";
 import { codeAgent } from "./technique/code-agent.ts";
 import { codeClient } from "./technique/code-client.ts";
+import { codeRequest } from "./technique/code-request.ts";
 import { codeowners } from "./technique/codeowners.ts";
 import { commitAuthor } from "./technique/commit-author.ts";
 import { configSlot } from "./technique/config-slot.ts";
@@ -39,7 +40,7 @@ const techniques: readonly Technique[] = [
   whoami,
   selfDescribing,
   environmentReference,
-  ...[codeClient, codeAgent, retrievalStore].map(plainOnly),
+  ...[codeClient, codeRequest, codeAgent, retrievalStore].map(plainOnly),
   ...[langGraph, crewAi, kagent, n8n, dify, modelList].map(plainOnly),
   ...[workloadIdentity, terraformRoles].map(plainOnly),
   session,

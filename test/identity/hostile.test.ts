@@ -16,6 +16,8 @@ test.each<[string, string, string]>([
   ["open templates", "a.ts", imports + fill("`${")],
   ["open comments", "a.ts", imports + fill("/*")],
   ["slashes", "a.ts", imports + fill("(/[")],
+  ["open requests", "a.ts", `"https://api.openai.com"\n${fill("fetch(")}`],
+  ["requests with long options", "a.py", `a = "https://api.openai.com"\n${fill('requests.post("https://api.openai.com/v1", a_b_c)\n')}`],
   ["many imports", "a.ts", fill('import { a as b, OpenAI } from "openai";\n')],
   ["an open import", "a.ts", `import ${fill("a, ")}from "openai"`],
   ["an open Python import", "a.py", `${fill("from openai import (\n")}`],

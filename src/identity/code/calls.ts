@@ -54,6 +54,26 @@ export function readCalls(path: string, text: string): SourceCode {
   return { calls, assigned: assignedIn(code, bare), code, lineOf };
 }
 
+const request =
+  /(?<![\w$])(?:fetch|axios(?:\.\w{1,20})?|got(?:\.\w{1,20})?|ky(?:\.\w{1,20})?|requests\.\w{1,20}|httpx\.\w{1,20}|(?:client|session)\.(?:get|post|request|stream)|http\.NewRequest(?:WithContext)?)\(/g;
+
+/** Calls that send a request to an address which stands in them as plain text; `options` is the rest of the call, as code. */
+export function readRequests(
+  path: string,
+  text: string,
+): { address: string; options: string; line: number; assigned: ReadonlyMap<string, string> }[] {
+  const { code, bare } = blank(path, text);
+  const lineOf = lineCounter(text);
+  const assigned = assignedIn(code, bare);
+  return [...bare.matchAll(request)].slice(0, most).flatMap(({ index, 0: call }) => {
+    const open = index + call.length;
+    const close = closing(bare, open);
+    const given = close === undefined ? "" : code.slice(open, close);
+    const address = /^[^"'`]{0,120}?(?:["']POST["']\s*,\s*)?["'`](https:\/\/[^"'`\s]{1,300})["'`]/.exec(given);
+    return address === null ? [] : [{ address: address[1] ?? "", options: given.slice(address[0].length), line: lineOf(index), assigned }];
+  });
+}
+
 /** Local name → `module#name`; `module#` where the name stands for the whole module. */
 function importsOf(path: string, code: string, bare: string): Map<string, string> {
   const found = new Map<string, string>();
