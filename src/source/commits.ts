@@ -53,13 +53,12 @@ export async function scanCommits(options: CommitScan): Promise<Ranked[]> {
     if (packs === undefined) places.add(commit);
     else commits.add(commit, packs.find(commit.tree));
   }
-  const trees = packs?.trees(isArchive);
   await searched;
   await pool?.close(); // what comes needs their memory
   if (packs !== undefined) {
     if (pool === undefined)
       for (const pack of packs.searched) searchPack(pack, (bytes) => isClean({ bytes, origin: { kind: "file" } }, options.scan));
-    await placePacked({ packs, trees, commits, places }, options);
+    await placePacked({ packs, trees: packs.trees(isArchive), commits, places }, options);
   }
   for (const { blob, path } of options.more ?? []) places.addBlob(blob, path, undefined);
 
