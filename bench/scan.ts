@@ -71,9 +71,16 @@ function measureHistory(repository: string): void {
   print(measured, git);
 }
 
-/** Its own process, so that its peak memory is its own. */
+/** Its own process, so that its peak memory is its own; started as `rekey` starts it. */
 function inChild(one: string, path: string): Measured {
-  const { stdout, ...times } = timed(process.execPath, [fileURLToPath(import.meta.url), "--one", one, "--path", path]);
+  const { stdout, ...times } = timed(process.execPath, [
+    "--max-semi-space-size=4",
+    fileURLToPath(import.meta.url),
+    "--one",
+    one,
+    "--path",
+    path,
+  ]);
   return { ...JSON.parse(stdout), ...times };
 }
 
@@ -86,7 +93,7 @@ interface Timed {
 /** Runs a program under a shell, which alone can say how much processor time a program and its children took. */
 function timed(program: string, args: readonly string[], { cwd, quiet = false }: { cwd?: string; quiet?: boolean } = {}): Timed {
   const script = `"$0" "$@" ${quiet ? "> /dev/null" : ""} || exit $?; times >&2`;
-  const env = { ...process.env, GIT_NO_LAZY_FETCH: "1", GIT_CONFIG_GLOBAL: "/dev/null" };
+  const env = { ...process.env, MALLOC_ARENA_MAX: "2", GIT_NO_LAZY_FETCH: "1", GIT_CONFIG_GLOBAL: "/dev/null" };
   const start = performance.now();
   const { status, stdout, stderr } = spawnSync("sh", ["-c", script, program, ...args], { encoding: "utf8", cwd, env, maxBuffer: 1 << 28 });
   if (status !== 0) throw new Error(`${program} ${args.slice(0, 3).join(" ")} failed with ${status}: ${stderr.slice(0, 2000)}`);
