@@ -15,6 +15,8 @@ export interface Decoded {
  * never half decoded, and `onLimit` is told.
  */
 const limits = { texts: 2000, tries: 200_000, bytes: 1 << 20 };
+/** Less text is no credential. Bytes. */
+const shortestText = 8;
 /** So much of a stretch that is too long tells whether it would have given text. */
 const probe = 4096;
 
@@ -35,9 +37,11 @@ export function* decodings(
         onLimit?.(`more than ${texts > limits.texts ? limits.texts : limits.tries} encoded stretches: the rest was not decoded`);
         return;
       }
+      const possible = steps.filter((step) => mayGiveText(step, buffer, start));
+      if (possible.length === 0) continue;
       const isLong = end - start > limits.bytes;
       const encoded = buffer.toString("latin1", start, isLong ? start + probe : end);
-      for (const step of steps) {
+      for (const step of possible) {
         const decoded = undo(step, encoded);
         if (decoded === undefined) continue;
         if (isLong) {
@@ -50,6 +54,32 @@ export function* decodings(
     }
   }
 }
+
+/** False where the first letters of a run rule it out: of names, paths and hashes nearly all, before anything is decoded. */
+function mayGiveText(step: DecodeStep, bytes: Buffer, start: number): boolean {
+  if (step === "hex") return areHex(bytes, start, 2 * shortestText);
+  return step !== "base64" || beginsText(bytes, start);
+}
+
+/** Whether the first 24 letters give bytes that can begin a text in UTF-8. */
+function beginsText(bytes: Uint8Array, start: number): boolean {
+  let following = 0;
+  for (let at = start; at < start + 24; at += 4) {
+    let bits = 0;
+    for (let letter = at; letter < at + 4; letter++) bits = (bits << 6) | (sextets[bytes[letter] as number] as number);
+    for (let shift = 16; shift >= 0; shift -= 8) {
+      const byte = (bits >>> shift) & 255;
+      if (following > 0 ? (byte & 0xc0) !== 0x80 : byte >= 0x80 && (byte < 0xc2 || byte > 0xf4)) return false;
+      following = following > 0 ? following - 1 : byte < 0x80 ? 0 : byte < 0xe0 ? 1 : byte < 0xf0 ? 2 : 3;
+    }
+  }
+  return true;
+}
+
+const sextets = new Uint8Array(256);
+for (const [value, letter] of [..."ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"].entries())
+  sextets[letter.charCodeAt(0)] = value;
+[sextets[45], sextets[95]] = [62, 63];
 
 const finders: readonly [(bytes: Buffer, runs: readonly Stretch[]) => Iterable<Stretch>, readonly DecodeStep[]][] = [
   [(_, runs) => runs, ["base64", "hex"]],
@@ -130,7 +160,7 @@ function unescaped(text: string): string {
 
 /** Random bytes decode from anything; a credential inside is text: valid UTF-8, with hardly a control character. */
 function textual(bytes: Uint8Array): Uint8Array | undefined {
-  if (bytes.length < 8 || !isUtf8(bytes)) return undefined;
+  if (bytes.length < shortestText || !isUtf8(bytes)) return undefined;
   const sample = Math.min(bytes.length, 4096);
   let controls = 0;
   for (let at = 0; at < sample; at++) {

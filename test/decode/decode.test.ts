@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { decodings, undo } from "../../src/decode/decode.ts";
 
@@ -34,6 +35,29 @@ test.each(["plain words of a sentence", "d41d8cd98f00b204e9800998ecf8427e", "AKI
     expect(found(text).filter(({ text: decoded }) => /[^\x20-\x7e\s]/.test(decoded))).toEqual([]);
   },
 );
+
+test("a run gives what undoing it gives: no text is turned away by its first letters", () => {
+  const texts = fc.string({ unit: "grapheme", minLength: 8, maxLength: 60 });
+  const encoded = fc.oneof(
+    texts.map((text) => Buffer.from(text).toString("base64url")),
+    texts.map((text) => Buffer.from(text).toString("base64")),
+    texts.map((text) => Buffer.from(text).toString("hex")),
+    fc.uint8Array({ minLength: 18, maxLength: 40 }).map((bytes) => Buffer.from(bytes).toString("base64")),
+  );
+  fc.assert(
+    fc.property(
+      encoded.filter((run) => /^[\w+/-]{24,}={0,2}$/.test(run)),
+      (run) => {
+        const expected = (["base64", "hex"] as const).flatMap((step) => {
+          const bytes = undo(step, run);
+          return bytes === undefined ? [] : [{ step, text: Buffer.from(bytes).toString(), encoded: run }];
+        });
+        expect(found(run)).toEqual(expected);
+      },
+    ),
+    { numRuns: 2000 },
+  );
+});
 
 describe("undoing one step", () => {
   test("gives nothing where the text is not of that encoding", () => {
