@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
 import { z } from "zod";
 import { RefusedError, UsageError } from "../errors.ts";
-import { call, type RepositoryClient } from "../github/client.ts";
+import { call } from "../github/client.ts";
+import { findOwnIssue } from "../github/own-issue.ts";
 import { reviewBody, reviewMarker, reviewTitle } from "../github/review-issue.ts";
 import { getCampaign, issueOf, listItems, saveIssue } from "../store/reviews.ts";
 import { clientOf, repositoryOf } from "./code.ts";
@@ -22,7 +23,6 @@ export async function checkIssueRepository(rekey: Rekey, fullName: string): Prom
 }
 
 const Issue = z.object({ number: z.number() });
-const Issues = z.array(z.object({ number: z.number(), body: z.string().nullable(), performed_via_github_app: z.unknown() }));
 
 /** Opens the campaign's issue, or brings its text up to date. What stands there already is not written again. */
 export async function drawCampaign(rekey: Rekey, id: string): Promise<void> {
@@ -34,7 +34,7 @@ export async function drawCampaign(rekey: Rekey, id: string): Promise<void> {
   const hash = createHash("sha256").update(body).digest("hex");
   if (issue.hash === hash) return;
   const client = await clientOf(rekey, repository);
-  const known = issue.number ?? (await findIssue(client, id));
+  const known = issue.number ?? (await findOwnIssue(client, reviewMarker(id)));
   const written =
     known === undefined
       ? await call(client, "POST /repos/{owner}/{repo}/issues", { title: reviewTitle(campaign), body })
@@ -43,14 +43,4 @@ export async function drawCampaign(rekey: Rekey, id: string): Promise<void> {
   if (!answer.success)
     throw new RefusedError(`GitHub has no issues in ${issue.repository}; switch them on, then decide there or with rekey review`);
   await saveIssue(db, id, { repository: issue.repository, number: answer.data.number, hash });
-}
-
-/** One that a crash left without its number. */
-async function findIssue(client: RepositoryClient, campaign: string): Promise<number | undefined> {
-  const listed = Issues.safeParse(
-    await call(client, "GET /repos/{owner}/{repo}/issues", { state: "all", sort: "created", direction: "desc", per_page: 100 }),
-  );
-  if (!listed.success) return undefined;
-  return listed.data.find(({ body, performed_via_github_app: app }) => app != null && body?.startsWith(reviewMarker(campaign)) === true)
-    ?.number;
 }

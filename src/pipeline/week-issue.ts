@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { RefusedError } from "../errors.ts";
 import { call, type RepositoryClient } from "../github/client.ts";
+import { findOwnIssue } from "../github/own-issue.ts";
 import { weekBody, weekMarker, weekTitle } from "../github/week-issue.ts";
 import { weekReport } from "../metric/week-report.ts";
 import { incidentIndex } from "../store/incident-index.ts";
@@ -12,7 +13,6 @@ import { policyFor } from "./rollout.ts";
 
 const kind = "week";
 const Issue = z.object({ number: z.number() });
-const Issues = z.array(z.object({ number: z.number(), body: z.string().nullable(), performed_via_github_app: z.unknown() }));
 
 /** Once a week, the week that has ended becomes an issue in the repository that the configuration names; never in a public one. */
 export async function reportWeek(rekey: Rekey, now = new Date()): Promise<void> {
@@ -29,7 +29,7 @@ export async function reportWeek(rekey: Rekey, now = new Date()): Promise<void> 
       await checkIssueRepository(rekey, fullName);
       const client = await clientOf(rekey, repository);
       const number =
-        (await find(client, monday)) ??
+        (await findOwnIssue(client, weekMarker(monday))) ??
         (await create(client, weekTitle(report), weekBody(report, rekey.config.login?.url.replace(/\/$/, ""))));
       await markApplied(db, due.key, due.hash, String(number));
     }
@@ -40,13 +40,4 @@ async function create(client: RepositoryClient, title: string, body: string): Pr
   const made = Issue.safeParse(await call(client, "POST /repos/{owner}/{repo}/issues", { title, body }));
   if (!made.success) throw new RefusedError("the weekly report's repository has no issues, or the App may not write them");
   return made.data.number;
-}
-
-/** One whose number a crash or a lost answer left unknown. */
-async function find(client: RepositoryClient, monday: string): Promise<number | undefined> {
-  const query = { state: "all", sort: "created", direction: "desc", per_page: 100 };
-  const listed = Issues.safeParse(await call(client, "GET /repos/{owner}/{repo}/issues", query));
-  if (!listed.success) return undefined;
-  return listed.data.find(({ body, performed_via_github_app: app }) => app != null && body?.startsWith(weekMarker(monday)) === true)
-    ?.number;
 }
