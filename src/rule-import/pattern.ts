@@ -34,9 +34,9 @@ function walk(source: string): Walked {
         at += opening.length - 1; // only changes flags
         continue;
       }
-      const captures_ = opening === "(" || opening.endsWith(">");
-      if (captures_) captures++;
-      const capture = captures_ ? captures : undefined;
+      const isCapture = opening === "(" || opening.endsWith(">");
+      if (isCapture) captures++;
+      const capture = isCapture ? captures : undefined;
       frame = { start: at, inner: at + opening.length, capture, parent: frame, alternates: false, optional: false };
       frames.push(frame);
       at += opening.length - 1;
