@@ -1,4 +1,4 @@
-import type { Driver, ProbeResult } from "../driver.ts";
+import { connectionType, type Driver, type ProbeResult } from "../driver.ts";
 import type { Finding } from "../finding.ts";
 import { baitOf } from "../identity/honeytoken.ts";
 import type { Incident } from "../incident/fold.ts";
@@ -87,6 +87,11 @@ export async function verifyDead(
       return { dead: false, sentence: `The provider did not say whether it is dead (${result.code}); try again later.` };
     if (round < rounds) await sleep(Math.ceil(driver.manifest.propagation.revoke / (rounds - 1)));
   }
+  if (maybeDisabled(rekey, driver, occurrence.finding))
+    return {
+      dead: false,
+      sentence: `It is refused, but a disabled one would be refused too, and without a connection of type ${connectionType(driver.manifest)} nobody can tell them apart. Delete it at ${driver.manifest.pages.revoke}, then say so with \`/rekey revoked ${incident} "how"\`.`,
+    };
   if (!before && !driver.manifest.invalidMeansDead)
     return { dead: false, sentence: "It is refused, but nobody ever saw it accepted, so its death is not proven." };
   await rekey.database.db.transaction().execute((trx) =>
@@ -97,6 +102,13 @@ export async function verifyDead(
     ]),
   );
   return { dead: true, whenFound: !before };
+}
+
+/** The vendor's refusal also stands for what is only disabled, and there is no connection that could be asked. */
+function maybeDisabled(rekey: Rekey, driver: Driver, { attributes }: Finding): boolean {
+  const { reversible, invalidMeansDead } = driver.manifest;
+  const askable = driver.match !== undefined && connectionOf(rekey, driver, attributes) !== undefined;
+  return reversible.disable && !invalidMeansDead && !askable;
 }
 
 /** A disabled credential is refused like a dead one; where a connection lets us ask, the vendor's own record tells them apart. */
