@@ -1,6 +1,7 @@
 import type { Driver } from "../driver.ts";
 import { anthropic } from "./anthropic.ts";
 import { awsIam } from "./aws-iam.ts";
+import { azureAi } from "./azure-ai.ts";
 import { cloudflare } from "./cloudflare.ts";
 import { elevenlabs } from "./elevenlabs.ts";
 import { github } from "./github.ts";
@@ -22,6 +23,7 @@ import { vaultToken } from "./vault-token.ts";
 export const drivers: readonly Driver[] = [
   anthropic,
   awsIam,
+  azureAi,
   cloudflare,
   elevenlabs,
   github,

@@ -40,7 +40,9 @@ export async function steps(step: PlanStep, execution: Execution): Promise<void>
     key: step.id,
     destroy: true,
     send: async () => {
-      const secret = driver.manifest.killByPossession ? await recovered(execution) : undefined;
+      // the id of a slot outlives its value: the driver must see that the leaked one still stands there
+      const byValue = driver.manifest.killByPossession || driver.manifest.class === "two-slot";
+      const secret = byValue ? await recovered(execution) : undefined;
       await (driver.revoke?.(context, record, { attributes: plan.facts.attributes, ...(secret === undefined ? {} : { secret }) }) ??
         missing(driver, "revoke"));
       secret?.wipe();
