@@ -177,6 +177,10 @@ const detector = z
     /** Only in files whose path this RE2 expression fits. */
     path: z.string().min(1).optional(),
     allow: z.array(exception.refine(isException, noField)).optional(),
+    /** Words of vendors with a format that begins so: one of them before the match on its line, and it is not this one. */
+    unless: words.optional(),
+    /** Detectors of vendors that share the format: they are named where nothing beside the value decides between them. */
+    candidates: z.array(z.string()).optional(),
     boundary: z.enum(["token", "none"]).default("token"),
     /** Bits per character of the secret, minimum (Shannon, over the secret's own characters). */
     entropy: z.number().min(0).max(8).default(2.5),

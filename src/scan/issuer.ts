@@ -7,8 +7,11 @@ import { opensBehindFirst, providersOpening, vendors } from "../detector/vendors
  */
 export type Issuer = CompiledDetector | "known" | "unknown";
 
-/** `before` and `after` are some hundred characters on both sides of the value. */
-export function issuerOf(value: string, before: string, after: string, ruleset: Ruleset): Issuer {
+/**
+ * `before` and `after` are some hundred characters on both sides of the value. `byOpening`: how the value begins says something too; not
+ * where several vendors share the beginning and the question is which of them it is.
+ */
+export function issuerOf(value: string, before: string, after: string, ruleset: Ruleset, byOpening = true): Issuer {
   const { words } = vendors(ruleset);
   const above = before.split(newline);
   let line = above.pop() ?? "";
@@ -35,6 +38,7 @@ export function issuerOf(value: string, before: string, after: string, ruleset: 
       return fitting.led || providersOpening(value, ruleset, 4)?.has(fitting.rule.provider) !== true ? fitting.rule : "known";
   }
   if (named.length > 0) return "known";
+  if (!byOpening) return "unknown";
   if (providersOpening(value, ruleset) !== undefined) return "known";
   return opensBehindFirst(value, ruleset) ? "known" : "unknown";
 }

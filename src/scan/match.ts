@@ -178,7 +178,7 @@ function issued(match: RawMatch, buffer: Buffer, ruleset: Ruleset): RawMatch[] {
   // arn:aws:secretsmanager:…:secret:name: the name of a secret, not the secret
   if (/\barn:[\w:&; /-]*$/.test(before)) return [];
   const after = buffer.toString("latin1", match.end, match.end + 160);
-  const issuer = issuerOf(match.secret, before, after, ruleset);
+  const issuer = issuerOf(match.secret, before, after, ruleset, match.pattern.bare);
   if (issuer === "unknown") return [match];
   return issuer === "known" ? [] : [{ ...match, rule: issuer, part: undefined }];
 }
@@ -189,6 +189,7 @@ function plausible(match: RawMatch, buffer: Buffer): boolean {
   const part = match.part === undefined ? undefined : detector.parts?.[match.part];
   if (detector.boundary === "token" && !standsAlone(match, buffer)) return false;
   if (detector.near !== undefined && !hasNear(detector.near, match, buffer)) return false;
+  if (detector.unless !== undefined && isCalled(detector.unless, match, buffer)) return false;
   if (!isVariant(match.groups["stage"] ?? "", detector.without_issuer)) return false;
   if (part?.secret === false) return true;
   const chosen = detector.memorable && /\d/.test(match.secret);
@@ -227,6 +228,12 @@ function hasNear(words: readonly string[], { start, end }: RawMatch, buffer: Buf
   return words.some((word) => around.includes(word.toLowerCase()));
 }
 
+function isCalled(words: readonly string[], { start }: RawMatch, buffer: Buffer): boolean {
+  const before = buffer.toString("latin1", Math.max(0, start - 120), start).toLowerCase();
+  const line = before.slice(before.lastIndexOf("\n") + 1);
+  return words.some((word) => line.includes(word));
+}
+
 /** Groups that a pattern has for itself. */
 const inner = new Set(["secret", "stage"]);
 
@@ -251,7 +258,7 @@ function complete(
     confidence: checksum === "invalid" ? demoted(detector) : isAlone ? "medium" : detector.confidence,
     subject: subject.replaceAll("/", "") === "" ? undefined : subject,
     attributes: { ...Object.fromEntries(named), ...extra.attributes },
-    candidates: [],
+    candidates: detector.candidates ?? [],
     ...(exceptions.length === 0 ? {} : { exceptions }),
   };
 }
