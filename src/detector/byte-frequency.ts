@@ -38,6 +38,8 @@ export const commonWords: ReadonlySet<string> = new Set(
   ].flatMap((line) => line.split(" ")),
 );
 const joinedWords = [...commonWords].join(" ");
+/** Three or four letters in a row of them. */
+const partsOfWords = new Set(Array.from(joinedWords, (_, at) => [joinedWords.slice(at, at + 3), joinedWords.slice(at, at + 4)]).flat());
 
 /** By rank, as in any language: n-th of all, a share that falls with n. */
 const byteOdds = new Float64Array(256).fill(0.0003);
@@ -55,7 +57,7 @@ export function odds(first: number | undefined, second?: number): number {
 
 /** The share of places where all these bytes stand, each judged by the one before it, all of them by the common words. */
 export function oddsOf(text: readonly number[]): number {
-  if (joinedWords.includes(String.fromCharCode(...text))) return ofWords;
+  if (partsOfWords.has(String.fromCharCode(...text))) return ofWords;
   let share = byteOdds[text[0] ?? 0] ?? 0;
   for (let at = 1; at < text.length; at++) share *= odds(text[at - 1], text[at]) / (byteOdds[text[at - 1] ?? 0] ?? 1);
   return share;
