@@ -17,6 +17,7 @@ import { decideAll } from "../pipeline/decide-all.ts";
 import { operatorRoutes } from "../pipeline/operator.ts";
 import { actFromDashboard, githubUsers } from "../pipeline/people.ts";
 import { rolloutOverview } from "../pipeline/rollout.ts";
+import { scanRuntime } from "../pipeline/runtime.ts";
 import { storedReferences } from "../pipeline/stored-references.ts";
 import { redrawIncident } from "../pipeline/surfaces.ts";
 import { createPipeline } from "../pipeline.ts";
@@ -39,6 +40,7 @@ import { githubLogin } from "../web/login/github.ts";
 import { oidcLogin } from "../web/login/oidc.ts";
 import type { IdentityProvider } from "../web/login/person.ts";
 import { Sessions } from "../web/login/session.ts";
+import type { RuntimeText } from "../web/runtime.ts";
 import { apiTokens } from "../web/tokens.ts";
 
 export interface RunningServer {
@@ -117,6 +119,14 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
           config.consumers.some((consumer) => consumer.name === name && same(credential(consumer.token).reveal(), token)),
         report: (report) => saveConsumerReport(database.db, report),
       },
+      ...(config.runtime.sources.length === 0
+        ? {}
+        : {
+            runtime: {
+              verify: (token: string) => config.runtime.sources.find((known) => same(credential(known.token).reveal(), token))?.name,
+              scan: (text: RuntimeText) => scanRuntime(rekey, text),
+            },
+          }),
       governance,
       decisions: {
         verify: (token) => config.reviews.tokens.find((known) => same(credential(known.token).reveal(), token))?.name,

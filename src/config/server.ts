@@ -97,6 +97,8 @@ export const ServerConfig = z.strictObject({
       weekly: z.strictObject({ repository: z.string().regex(/^[\w.-]+\/[\w.-]+$/, "expected owner/name") }).optional(),
     })
     .default({}),
+  /** Gateways, collectors and hooks that report what agents do, each with a token of its own. */
+  runtime: z.strictObject({ sources: z.array(consumerToken).max(100).default([]) }).prefault({}),
   /** Log-in of people on the dashboard. */
   login: z
     .strictObject({

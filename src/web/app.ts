@@ -19,6 +19,7 @@ import type { Catalogue } from "./playbooks.ts";
 import { rateLimit } from "./rate.ts";
 import type { Readers } from "./readers.ts";
 import type { RolloutView } from "./rollout.ts";
+import { type RuntimeGate, runtimeRoutes } from "./runtime.ts";
 import { everything, setViewer, viewerOf } from "./viewer.ts";
 
 export interface WebOptions {
@@ -32,6 +33,8 @@ export interface WebOptions {
   readonly decisions?: DecisionGate;
   /** Says who looks, before every page and API route that shows incidents. Absent: whoever reaches this server sees everything. */
   readonly guard?: MiddlewareHandler;
+  /** What agents do, as it happens; absent: the addresses do not exist. */
+  readonly runtime?: RuntimeGate;
   /** Numbers of the server itself, for `/metrics`. */
   readonly numbers?: ServerNumbers;
   /** Log-in of people; then `guard` lets in programs, and who is neither is sent there. */
@@ -77,6 +80,8 @@ export function createWeb(options: WebOptions): Hono {
     app.get(path, etag(), (context) => context.body(body, 200, { "content-type": type, "cache-control": "no-cache" }));
   if (options.consumers !== undefined) app.route("/", consumerRoutes(options.consumers, log));
   if (options.decisions !== undefined) app.route("/", decisionRoutes(options.decisions));
+
+  if (options.runtime !== undefined) app.route("/", runtimeRoutes(options.runtime, log));
 
   const { login, guard } = options;
   if (login !== undefined) app.route("/", loginRoutes({ ...login, log }));
