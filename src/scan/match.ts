@@ -215,12 +215,20 @@ function standsAlone({ start, end, pattern: { glue, bare } }: RawMatch, buffer: 
   const before = buffer.toString("latin1", Math.max(0, start - 3), start);
   const rest = buffer.toString("latin1", end, end + 2);
   const after = rest.slice(0, 1);
+  if ((/[+/]$/.test(before) || /[+/]/.test(after)) && isInBlob(buffer, start, end)) return false;
   if (after !== "" && (/[A-Za-z0-9_]/.test(after) || glue.after.includes(after))) return false;
   if (before !== "" && glue.before.includes(before.slice(-1))) return false;
   // a character of no such format, and the value goes on behind it
   if (/^[*!+~^#$][A-Za-z0-9*]/.test(rest) || (bare && /^[.-][A-Za-z0-9*]/.test(rest))) return false;
   if (bare && /[=/+]/.test(after) && !glue.after.includes("/")) return false;
   return !/[A-Za-z0-9_]$/.test(before) || /(\\[nrt"']|%[0-9A-Fa-f]{2})$/.test(before);
+}
+
+/** An image or archive written in base64 holds every short beginning somewhere. Ids and paths in URLs are not that long. */
+function isInBlob(buffer: Buffer, start: number, end: number): boolean {
+  const left = /[A-Za-z0-9+/]*$/.exec(buffer.toString("latin1", Math.max(0, start - 120), start))?.[0] ?? "";
+  const right = /^[A-Za-z0-9+/]*/.exec(buffer.toString("latin1", end, end + 120))?.[0] ?? "";
+  return left.length >= 120 || right.length >= 120;
 }
 
 function hasNear(words: readonly string[], { start, end }: RawMatch, buffer: Buffer): boolean {
