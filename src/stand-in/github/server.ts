@@ -4,6 +4,7 @@ import { basename, dirname, join } from "node:path";
 import { serve } from "@hono/node-server";
 import { type Context, Hono } from "hono";
 import { git, gitText } from "../../git.ts";
+import { commentRoutes } from "./comments.ts";
 import { deliver, send, type Weather } from "./deliver.ts";
 import { gitHttp } from "./git-http.ts";
 import { issueRoutes } from "./issues.ts";
@@ -12,7 +13,6 @@ import { manifestRoutes } from "./manifest.ts";
 import {
   type App,
   type CheckRun,
-  type Comment,
   type Delivery,
   type PullRequest,
   type Repository,
@@ -241,20 +241,6 @@ export async function startGitHub(options: { folder: string; port?: number }): P
       created_at: pull.createdAt,
       updated_at: pull.updatedAt,
       html_url: `${url}/${repository.owner}/${repository.name}/pull/${pull.number}`,
-    };
-  }
-
-  function commentJson(comment: Comment) {
-    return {
-      id: comment.id,
-      node_id: `IC_${comment.id}`,
-      body: comment.body,
-      user: userJson(comment.user),
-      created_at: comment.createdAt,
-      updated_at: comment.updatedAt,
-      author_association: "MEMBER",
-      performed_via_github_app: comment.byApp ? { id: state.app?.id, slug: state.app?.slug } : null,
-      html_url: `${url}/comments/${comment.id}`,
     };
   }
 
@@ -507,98 +493,14 @@ export async function startGitHub(options: { folder: string; port?: number }): P
     }),
   );
 
-  // --- comments -------------------------------------------------------------------------------------------------------------
-  api.get(
-    `${base}/issues/:number/comments`,
-    route("read", (context, repository) =>
-      context.json(
-        state.comments
-          .filter((comment) => comment.repository === repository.id && comment.issue === Number(context.req.param("number")))
-          .map(commentJson),
-      ),
-    ),
-  );
-  api.post(
-    `${base}/issues/:number/comments`,
-    route("read", async (context, repository, who) => {
-      const { body } = (await context.req.json()) as { body: string };
-      if (body.length > 65_536) return refuse(context, 422, "body is too long (maximum is 65536 characters)");
-      const comment: Comment = {
-        id: state.id(),
-        repository: repository.id,
-        issue: Number(context.req.param("number")),
-        user: login(who),
-        byApp: who.kind === "app",
-        body,
-        createdAt: timestamp(),
-        updatedAt: timestamp(),
-        reactions: [],
-      };
-      state.comments.push(comment);
-      state.written.push(body);
-      deliver(
-        state,
-        "issue_comment",
-        {
-          ...common(repository, login(who)),
-          action: "created",
-          issue: { number: comment.issue, pull_request: {} },
-          comment: commentJson(comment),
-        },
-        standIn.weather,
-      );
-      return context.json(commentJson(comment), 201);
-    }),
-  );
-  api.get(
-    `${base}/issues/comments/:id`,
-    route("read", (context) => {
-      const comment = state.comments.find(({ id }) => id === Number(context.req.param("id")));
-      return comment === undefined ? refuse(context, 404, "Not Found") : context.json(commentJson(comment));
-    }),
-  );
-  api.patch(
-    `${base}/issues/comments/:id`,
-    route("read", async (context, repository, who) => {
-      const comment = state.comments.find(({ id }) => id === Number(context.req.param("id")));
-      if (comment === undefined) return refuse(context, 404, "Not Found");
-      const from = comment.body;
-      comment.body = ((await context.req.json()) as { body: string }).body;
-      comment.updatedAt = timestamp();
-      state.written.push(comment.body);
-      deliver(
-        state,
-        "issue_comment",
-        {
-          ...common(repository, login(who)),
-          action: "edited",
-          changes: { body: { from } },
-          issue: { number: comment.issue, pull_request: {} },
-          comment: commentJson(comment),
-        },
-        standIn.weather,
-      );
-      return context.json(commentJson(comment));
-    }),
-  );
-  api.delete(
-    `${base}/issues/comments/:id`,
-    route("write", (context) => {
-      const before = state.comments.length;
-      state.comments = state.comments.filter(({ id }) => id !== Number(context.req.param("id")));
-      return state.comments.length === before ? refuse(context, 404, "Not Found") : context.body(null, 204);
-    }),
-  );
-  api.post(
-    `${base}/issues/comments/:id/reactions`,
-    route("read", async (context, _repository, who) => {
-      const comment = state.comments.find(({ id }) => id === Number(context.req.param("id")));
-      if (comment === undefined) return refuse(context, 404, "Not Found");
-      const { content } = (await context.req.json()) as { content: string };
-      comment.reactions.push({ content, user: login(who) });
-      return context.json({ id: state.id(), content }, 201);
-    }),
-  );
+  commentRoutes(api, {
+    state,
+    url,
+    base,
+    route,
+    user: userJson,
+    send: (payload, repository, by) => standIn.send("issue_comment", payload, repository, by),
+  });
 
   // --- checks ---------------------------------------------------------------------------------------------------------------
   api.post(
