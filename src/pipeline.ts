@@ -27,7 +27,7 @@ import { executeRun } from "./rotation/run.ts";
 import type { Secret } from "./secret.ts";
 import { finishDelivery, readDelivery, recordDelivery } from "./store/deliveries.ts";
 import { listOccurrences } from "./store/incidents.ts";
-import type { PullRequestKey } from "./store/pull-requests.ts";
+import { incidentsOfPullRequest, type PullRequestKey } from "./store/pull-requests.ts";
 
 /**
  * The product on one page: a webhook is kept with its job in one transaction; a worker judges the pull request, opens incidents,
@@ -215,7 +215,15 @@ function handlersOf(rekey: Rekey): Handlers {
     async button(repository, { checkRun, identifier, sender }) {
       const row = await rekey.database.db.selectFrom("pull_request").selectAll().where("check_run_id", "=", checkRun).executeTakeFirst();
       if (row === undefined || (identifier !== "rotate" && identifier !== "verify")) return;
-      const shown = Object.entries(row.comment_plans ?? {});
+      const key = { host: row.host, repositoryId: row.repository_id, number: row.number };
+      const open = (await incidentsOfPullRequest(rekey.database.db, key)).flatMap(({ incident: { id, state } }) =>
+        state === "open" ? [id] : [],
+      );
+      const shown = Object.entries(row.comment_plans ?? {}).filter(([incident]) => open.includes(incident));
+      if (identifier === "rotate" && shown.length > 1) {
+        const commands = shown.map(([incident, hash]) => `\`/rekey rotate ${incident} ${hash}\``).join(" or ");
+        return redraw(rekey, key, `The button cannot tell which of several credentials is meant. Say it: ${commands}.`);
+      }
       for (const [incident, hash] of shown) {
         const note = await carryOut(rekey, {
           repository,
@@ -225,7 +233,7 @@ function handlersOf(rekey: Rekey): Handlers {
           source: `check-${checkRun}-${identifier}-${incident}-${hash}`,
           command: { verb: identifier, incident, hash },
         });
-        await redraw(rekey, { host: row.host, repositoryId: row.repository_id, number: row.number }, note.text ?? null);
+        await redraw(rekey, key, note.text ?? null);
       }
       rekey.log.info({ checkRun, identifier }, "a check's button was pressed");
     },
