@@ -95,6 +95,19 @@ export function changesSince(frozen: Snapshot, now: Snapshot | undefined): strin
   return parts.flatMap(([what, before, after]) => (canonical(before) === canonical(after) ? [] : [`its ${what} changed`]));
 }
 
+/**
+ * Whether a decision speaks for a person of its own. GitHub says who wrote a comment; elsewhere whoever holds the socket or a token names
+ * the reviewer, and could name two: of all those words together only the first person's counts.
+ */
+export function countsAsPerson(
+  decisions: readonly Pick<Decision, "verdict" | "by" | "via">[],
+  given: Pick<Decision, "verdict" | "by" | "via">,
+): boolean {
+  if (given.via === "issue") return true;
+  const first = decisions.find(({ verdict, via }) => verdict === given.verdict && via !== "issue");
+  return first === undefined || plain(first.by) === plain(given.by);
+}
+
 export type Judgement =
   | { readonly state: "accepted" | "second-needed"; readonly sentence: string }
   | { readonly state: "refused"; readonly sentence: string };
@@ -105,7 +118,7 @@ export type Judgement =
  */
 export function judgeDecision(
   item: Item,
-  given: Pick<Decision, "verdict" | "by">,
+  given: Pick<Decision, "verdict" | "by" | "via">,
   { owners, securityTeam }: { owners: readonly string[]; securityTeam: readonly string[] },
 ): Judgement {
   const may = unique([...owners, ...securityTeam]);
@@ -116,8 +129,8 @@ export function judgeDecision(
   }
   if (given.verdict === "deny") return { state: "accepted", sentence: `${item.id} is denied` };
   const authors = item.snapshot.authors?.map(plain);
-  const before = item.decisions.filter(({ verdict }) => verdict === "keep").map((one) => plain(one.by));
-  const yes = unique([...before, by]).filter((person) => may.includes(person));
+  const said = [...item.decisions, given].filter(({ verdict }) => verdict === "keep").filter((one) => countsAsPerson(item.decisions, one));
+  const yes = unique(said.map((one) => one.by)).filter((person) => may.includes(person));
   if (authors === undefined ? yes.length >= 2 : yes.some((person) => !authors.includes(person)))
     return { state: "accepted", sentence: `${item.id} is kept` };
   const why = authors === undefined ? "nobody could say who made this access" : `${by} made this access`;

@@ -1,5 +1,5 @@
 import { RefusedError } from "../errors.ts";
-import { type Applied, provesGone, type Snapshot } from "../governance/review.ts";
+import { type Applied, countsAsPerson, provesGone, type Snapshot } from "../governance/review.ts";
 import { makePlan, type Plan } from "../playbook/plan.ts";
 import { withdrawal } from "../playbook/withdraw.ts";
 import { giveApproval, latestPlan, openApprovals, savePlan } from "../store/evidence.ts";
@@ -18,7 +18,11 @@ export async function withdraw(rekey: Rekey, id: string, { by, via }: { by: stri
   const { db } = rekey.database;
   const item = await getItem(db, id);
   if (item === undefined) throw new RefusedError(`${id} is not an item of any access review`);
-  const applied = await apply(rekey, item.snapshot, { by, source: `review-${id}-${item.hash}-${by}-${via}` });
+  const applied = await apply(rekey, item.snapshot, {
+    by,
+    source: `review-${id}-${item.hash}-${by}-${via}`,
+    counts: countsAsPerson(item.decisions, { verdict: "deny", by, via }),
+  });
   await db.transaction().execute(async (trx) => {
     const now = await lockItem(trx, id);
     if (now !== undefined) await recordApplied(trx, now, applied);
@@ -26,7 +30,7 @@ export async function withdraw(rekey: Rekey, id: string, { by, via }: { by: stri
   return applied.sentence;
 }
 
-async function apply(rekey: Rekey, snapshot: Snapshot, given: { by: string; source: string }): Promise<Applied> {
+async function apply(rekey: Rekey, snapshot: Snapshot, given: { by: string; source: string; counts: boolean }): Promise<Applied> {
   const { access } = snapshot;
   if (access.kind === "identity")
     return {
@@ -46,7 +50,7 @@ async function apply(rekey: Rekey, snapshot: Snapshot, given: { by: string; sour
     return { state: "by-hand", sentence: `${notEnabled} End it by hand, then \`rekey verify ${incident}\``, incident };
   const { owners, securityTeam } = await approversOf(rekey, known, plan);
   const is = (login: string) => login.toLowerCase() === given.by.replace(/^@/, "").toLowerCase();
-  if ([...owners, ...securityTeam].some(is)) {
+  if (given.counts && [...owners, ...securityTeam].some(is)) {
     const role = owners.some(is) ? "owner" : "security team";
     await db
       .transaction()

@@ -98,13 +98,25 @@ test("a denial by the owner and a second person ends the stored credential, and 
   expect([...raw, ...w.github.state.written].filter((text) => text.includes(w.leaked.slice(12)))).toHaveLength(0);
 });
 
+test("one operator who names two people ends nothing in production", { timeout: 120_000 }, async () => {
+  const w = await begun();
+  const { rekey } = w.server;
+  const id = (await items(w))[0]?.id ?? "";
+  const deny = (by: string, via: string) => decideItem(rekey, { item: id, verdict: "deny", by, reason: "retired", via });
+  await deny("mara", "operator");
+  expect(await deny("dana", "api:iga")).toContain("second person");
+  expect((await items(w))[0]).toMatchObject({ state: "denied", applied: { state: "refused" } });
+  expect((await listIncidents(rekey.database.db))[0]?.run).toBeUndefined();
+  expect(w.provider.keys().some(({ hash }) => hash === w.leakedHash)).toBe(true);
+});
+
 test("what its author keeps needs a second person, and what changed since is frozen anew", { timeout: 120_000 }, async () => {
   const w = await begun();
   const { rekey } = w.server;
   const [item] = await items(w);
   const id = item?.id ?? "";
   const keep = (by: string, hash = item?.hash ?? "") =>
-    decideItem(rekey, { item: id, verdict: "keep", by, reason: "in use", via: "operator", hash });
+    decideItem(rekey, { item: id, verdict: "keep", by, reason: "in use", via: "issue", hash });
 
   await expect(keep("mara", "0123456789abcdef")).rejects.toThrow(/is about snapshot 0123456789abcdef, the item has/);
   await expect(keep("mara")).resolves.toContain("a second person must agree: dana");

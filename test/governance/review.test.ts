@@ -32,6 +32,18 @@ describe("who may decide", () => {
     ["the same person twice is not two", item({ decisions: [kept("mara")] }), { verdict: "keep", by: "Mara" }, "second-needed"],
     ["a second person agrees", item({ decisions: [kept("mara")] }), { verdict: "keep", by: "dana" }, "accepted"],
     ["a stranger's earlier word does not count", item({ decisions: [kept("dev")] }), { verdict: "keep", by: "mara" }, "second-needed"],
+    [
+      "one operator names two people",
+      item({ snapshot: unmade, decisions: [{ ...kept("dana"), via: "operator" }] }),
+      { verdict: "keep", by: "mara", via: "import" },
+      "second-needed",
+    ],
+    [
+      "an operator names one, the other says so on GitHub",
+      item({ snapshot: unmade, decisions: [{ ...kept("dana"), via: "operator" }] }),
+      { verdict: "keep", by: "mara" },
+      "accepted",
+    ],
     ["who did not make it needs nobody", item(), { verdict: "keep", by: "dana" }, "accepted"],
     ["nobody knows who made it", item({ snapshot: unmade }), { verdict: "keep", by: "dana" }, "second-needed"],
     [
@@ -41,13 +53,13 @@ describe("who may decide", () => {
       "accepted",
     ],
   ] as const)("%s", (_, of, given, expected) => {
-    expect(judgeDecision(of, given, people).state).toBe(expected);
+    expect(judgeDecision(of, { via: "issue", ...given }, people).state).toBe(expected);
   });
 
   test("an owner that is an e-mail address may decide as such", () => {
     const owned = { owners: ["mara@acme.example"], securityTeam: [] };
-    expect(judgeDecision(item(), { verdict: "deny", by: "mara@acme.example" }, owned).state).toBe("accepted");
-    expect(judgeDecision(item(), { verdict: "deny", by: "mara" }, owned).sentence).toContain("who may: mara@acme.example");
+    expect(judgeDecision(item(), { verdict: "deny", by: "mara@acme.example", via: "import" }, owned).state).toBe("accepted");
+    expect(judgeDecision(item(), { verdict: "deny", by: "mara", via: "import" }, owned).sentence).toContain("who may: mara@acme.example");
   });
 });
 
