@@ -1,10 +1,7 @@
 import type { Severity, Validity } from "../finding.ts";
 
-/** What an incident is about other than a leaked credential: an access that a review denied, or what an AI did at run time. */
-export type Cause = "review" | RuntimeKind;
-
-export const runtimeKinds = ["prompt-injection", "data-leakage", "unsafe-tool-use", "policy-violation"] as const;
-export type RuntimeKind = (typeof runtimeKinds)[number];
+/** What an incident is about other than a leaked credential: an access that a review denied. */
+export type Cause = "review";
 
 /**
  * Everything that can happen to an incident, in the past tense. Events are append-only, hash-chained per stream

@@ -10,7 +10,6 @@ type Nullable<T> = ColumnType<T | null, T | null | undefined, T | null>;
 export interface GovernanceSchema {
   review_campaign: CampaignTable;
   review_item: ItemTable;
-  exception: ExceptionTable;
 }
 
 interface CampaignTable {
@@ -40,19 +39,4 @@ interface ItemTable {
   incident_id: Nullable<string>;
   decided_at: NullableTime;
   verified_at: NullableTime;
-}
-
-interface ExceptionTable {
-  id: string;
-  scope: "fingerprint" | "identity";
-  target: string;
-  reason: string;
-  requested_by: string;
-  requested_at: DefaultTime;
-  approved_by: Nullable<string>;
-  approved_at: NullableTime;
-  until: Time;
-  state: "requested" | "active" | "expired" | "withdrawn";
-  ended_at: NullableTime;
-  ended_by: Nullable<string>;
 }

@@ -1,6 +1,6 @@
 import { statements } from "./statements.ts";
 
-/** Access reviews and exceptions. Every change is also an event of the stream that its id names. */
+/** Access reviews. Every change is also an event of the stream that its id names. */
 export const governance = statements(
   `create table review_campaign (
     id text primary key check (id ~ '^RV-[0-9A-HJKMNP-TV-Z]{4,8}$'),
@@ -28,19 +28,4 @@ export const governance = statements(
   )`,
   `create index review_item_campaign on review_item (campaign_id, id)`,
   `create index review_item_denied on review_item (incident_id) where state = 'denied'`,
-  `create table exception (
-    id text primary key check (id ~ '^EX-[0-9A-HJKMNP-TV-Z]{4,8}$'),
-    scope text not null check (scope in ('fingerprint', 'identity')),
-    target text not null check (length(target) <= 600),
-    reason text not null check (length(reason) <= 500),
-    requested_by text not null,
-    requested_at timestamptz not null default clock_timestamp(),
-    approved_by text,
-    approved_at timestamptz,
-    until timestamptz not null,
-    state text not null check (state in ('requested', 'active', 'expired', 'withdrawn')),
-    ended_at timestamptz,
-    ended_by text
-  )`,
-  `create index exception_active on exception (scope, target) where state = 'active'`,
 );
