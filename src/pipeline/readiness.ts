@@ -32,13 +32,13 @@ export async function keptPlan(rekey: Rekey, id: string, { breakGlass = false }:
   };
 }
 
-async function recordOf(rekey: Rekey, plan: Plan, { credential }: Incident): Promise<TrackRecord> {
+async function recordOf(rekey: Rekey, plan: Plan, { id }: Incident): Promise<TrackRecord> {
   const { db } = rekey.database;
   const connection = plan.facts.connection ?? "";
   const [rehearsal, runs, regression] = await Promise.all([
     lastRehearsal(db, plan.playbook.digest, connection),
     cleanRuns(db, plan.playbook.digest, connection),
-    mintedBy(db, credential.fingerprint),
+    mintedBy(db, id),
   ]);
   return { runs, ...(rehearsal === undefined ? {} : { rehearsal }), ...(regression === undefined ? {} : { regression }) };
 }

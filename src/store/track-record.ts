@@ -33,11 +33,16 @@ export async function cleanRuns(db: Kysely<Schema>, digest: string, connection: 
   return rows[0]?.count ?? 0;
 }
 
-/** The run that made the credential with this fingerprint, if one of ours did. */
-export async function mintedBy(db: Kysely<Schema>, fingerprint: string): Promise<{ run: string; at: string } | undefined> {
+/** The run that made this incident's credential, if one of ours did: under any key by which one of its places is fingerprinted. */
+export async function mintedBy(db: Kysely<Schema>, incident: string): Promise<{ run: string; at: string } | undefined> {
   const { rows } = await sql<{ run: string; at: Date }>`
-    select run, at from rotation_effect where key = 'issue' and result -> 'value' ->> 'fingerprint' = ${fingerprint} order by at desc limit 1`.execute(
-    db,
-  );
+    with known as (
+      select fingerprint as form from incident where id = ${incident}
+      union select finding ->> 'fingerprint' from occurrence where incident_id = ${incident}
+      union select jsonb_array_elements_text(finding -> 'aliases') from occurrence
+        where incident_id = ${incident} and jsonb_typeof(finding -> 'aliases') = 'array'
+    )
+    select run, at from rotation_effect
+    where key = 'issue' and result -> 'value' ->> 'fingerprint' in (select form from known) order by at desc limit 1`.execute(db);
   return rows[0] === undefined ? undefined : { run: rows[0].run, at: rows[0].at.toISOString() };
 }

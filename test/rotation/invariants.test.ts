@@ -488,4 +488,14 @@ test("I21, I22: Rekey does not rotate what it uses itself, and sees that a key i
   const again = await opened(finding({ fingerprint: of(made) }));
   await database.db.transaction().execute((trx) => savePlan(trx, { incident: again.id, hash: "h2", playbook: "p@1", body: planOf("x") }));
   expect((await keptPlan(rekey, again.id))?.record?.regression).toMatchObject({ run });
+
+  // after Rekey's own fingerprint key was replaced: the run still knows its key by the old form
+  const newer = fingerprintKey(Buffer.alloc(32, 10));
+  const now = fingerprint(Secret.from(made), { tenant: [newer, ...keys], salts: [] });
+  const plain = await opened(finding({ fingerprint: `${now}x` }));
+  const later = await opened(finding({ fingerprint: now, subject: "elsewhere", aliases: [of(made)] }));
+  for (const { id } of [plain, later])
+    await database.db.transaction().execute((trx) => savePlan(trx, { incident: id, hash: `h-${id}`, playbook: "p@1", body: planOf("x") }));
+  expect((await keptPlan(rekey, later.id))?.record?.regression).toMatchObject({ run });
+  expect((await keptPlan(rekey, plain.id))?.record?.regression).toBeUndefined();
 });
