@@ -155,6 +155,8 @@ export interface DriverContext {
   readonly host: string;
   /** The admin credential of the connection, if the connection has one. */
   readonly credential?: Secret;
+  /** Vault and OpenBao: `credential` is no token, but what a log-in presents to get one. */
+  readonly login?: VaultLogin;
   /** Per-call timeout, milliseconds. */
   readonly timeout: number;
   readonly signal?: AbortSignal;
@@ -167,6 +169,14 @@ export interface DriverContext {
   readonly targets?: readonly string[];
   /** KV v2 mounts that the inventory reads; `["secret"]` unless given. */
   readonly mounts?: readonly string[];
+}
+
+/** A log-in to Vault or OpenBao: by the role ID of an AppRole, or by the role that a workload's JWT takes on. */
+export interface VaultLogin {
+  readonly method: "approle" | "kubernetes" | "jwt";
+  readonly role: string;
+  /** Where the method is mounted, below `auth/`. */
+  readonly mount: string;
 }
 
 /** The leaked or minted credential that a verb is about. */

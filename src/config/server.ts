@@ -19,22 +19,53 @@ const reference = z
     "expected env:NAME, file:PATH, vault:PATH#FIELD or aws:SECRET#FIELD, never the value itself",
   );
 
-const connection = z.strictObject({
-  /** What a driver's or sink's manifest calls its connection; which types exist is known where the drivers are (`unknownConnection`). */
-  type: z.string().regex(/^[a-z][a-z0-9-]{0,39}$/, "expected a connection's type in lower case, such as vault"),
-  /** Base URL; plain http only to loopback. For AWS the region, or the endpoint of a stand-in. */
-  host: z.string().min(1),
-  region: z.string().optional(),
-  /** KV v2 mounts that the inventory reads. */
-  mounts: z.array(z.string().regex(/^[\w.-]+$/)).default(["secret"]),
-  /** Whether the inventory reads its entries, to name the place that a leaked value stands at. */
-  inventory: z.enum(["on", "off"]).default("on"),
-  /** A role of its own that may read and no more; the connection's own where absent. */
-  inventory_credential: reference.optional(),
-  /** Entries a second that the inventory reads at most. */
-  inventory_rate: z.number().int().min(1).max(1000).default(50),
-  credential: reference.optional(),
-});
+/** How a connection to Vault or OpenBao logs in, where its credential is no token. */
+const vaultAuth = z
+  .strictObject({
+    method: z.enum(["approle", "kubernetes", "jwt"]),
+    /** The role ID of an AppRole; the name of the role of the others. */
+    role: z.string().min(1).max(200),
+    /** Below `auth/`; the method's name unless given. */
+    mount: z
+      .string()
+      .regex(/^[\w.-]+(\/[\w.-]+)*$/)
+      .optional(),
+  })
+  .transform(({ method, role, mount = method }) => ({ method, role, mount }));
+
+const connection = z
+  .strictObject({
+    /** What a driver's or sink's manifest calls its connection; which types exist is known where the drivers are (`unknownConnection`). */
+    type: z.string().regex(/^[a-z][a-z0-9-]{0,39}$/, "expected a connection's type in lower case, such as vault"),
+    /** Base URL; plain http only to loopback. For AWS the region, or the endpoint of a stand-in. */
+    host: z.string().min(1),
+    region: z.string().optional(),
+    /** KV v2 mounts that the inventory reads. */
+    mounts: z.array(z.string().regex(/^[\w.-]+$/)).default(["secret"]),
+    /** Whether the inventory reads its entries, to name the place that a leaked value stands at. */
+    inventory: z.enum(["on", "off"]).default("on"),
+    /** A role of its own that may read and no more; the connection's own where absent. */
+    inventory_credential: reference.optional(),
+    inventory_auth: vaultAuth.optional(),
+    /** Entries a second that the inventory reads at most. */
+    inventory_rate: z.number().int().min(1).max(1000).default(50),
+    credential: reference.optional(),
+    auth: vaultAuth.optional(),
+  })
+  .superRefine(({ type, credential, auth, inventory_credential, inventory_auth }, { addIssue }) => {
+    for (const [name, login, presents] of [
+      ["auth", auth, credential],
+      ["inventory_auth", inventory_auth, inventory_credential],
+    ] as const) {
+      if (login === undefined) continue;
+      const wrong = !/^vault(-|$)/.test(type)
+        ? "expected only on a connection to Vault or OpenBao"
+        : presents === undefined
+          ? `expected a ${name === "auth" ? "credential" : "inventory_credential"} that the log-in presents: a secret ID, or the file of a JWT`
+          : undefined;
+      if (wrong !== undefined) addIssue({ code: "custom", message: wrong, path: [name] });
+    }
+  });
 
 /** Whom a message is for; everything that is given must fit. */
 const route = {

@@ -3,7 +3,7 @@ import { connectVault } from "./vault.ts";
 
 /** Asks Vault itself what this token may do (`sys/capabilities-self`), which changes nothing. A right is `path: capability, …`. */
 export async function checkVaultRights(context: DriverContext, rights: readonly string[]): Promise<RightCheck[]> {
-  const client = connectVault({ host: context.host, token: context.credential, timeout: context.timeout, signal: context.signal });
+  const client = connectVault({ ...context, token: context.credential });
   const checks: RightCheck[] = [];
   for (const right of rights) {
     const [pattern = "", capabilities = ""] = right.split(": ");

@@ -1,7 +1,9 @@
 import nodeVault from "node-vault";
+import type { VaultLogin } from "../driver.ts";
 import { RefusedError, RetryError, UnknownOutcomeError } from "../errors.ts";
 import { type HttpAnswer, json, pinOf, request, retryAfter } from "../http.ts";
 import type { Secret } from "../secret.ts";
+import { forgetSession, sessionToken } from "./vault-login.ts";
 
 /**
  * What a Vault or OpenBao answered. `code` is one of our own words, so that no text of the server (which may repeat input)
@@ -22,16 +24,22 @@ export interface VaultClient {
   remove(path: string): Promise<VaultAnswer>;
 }
 
+export interface VaultConnection {
+  readonly host: string;
+  /** A token, or what `login` presents. */
+  readonly token: Secret | undefined;
+  readonly login?: VaultLogin | undefined;
+  /** Milliseconds per call. */
+  readonly timeout: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
 /**
- * A client of one server with one token. Throws RetryError (sealed, throttled, unreachable), UnknownOutcomeError (a lost answer or
- * a server error of a write), RefusedError (a plain http host that is not loopback).
+ * A client of one server with one token, or with those that a log-in gives. Throws RetryError (sealed, throttled, unreachable),
+ * UnknownOutcomeError (a lost answer or a server error of a write), RefusedError (a plain http host that is not loopback),
+ * HoldError("connection-refused") where a log-in is refused.
  */
-export function connectVault(connection: {
-  host: string;
-  token: Secret | undefined;
-  timeout: number;
-  signal?: AbortSignal | undefined;
-}): VaultClient {
+export function connectVault(connection: VaultConnection): VaultClient {
   const client = nodeVault({
     endpoint: connection.host,
     noCustomHTTPVerbs: true, // LIST as GET ?list=1
@@ -39,7 +47,8 @@ export function connectVault(connection: {
     "request-promise": { defaults: () => (options: Call) => transport(connection, options) },
   });
   // Its defaults read VAULT_TOKEN, VAULT_NAMESPACE and VAULT_PREFIX: a connection has its own token or none.
-  Object.assign(client, { token: connection.token?.reveal() ?? "", namespace: "", pathPrefix: "" });
+  const token = connection.login === undefined ? (connection.token?.reveal() ?? "") : "";
+  Object.assign(client, { token, namespace: "", pathPrefix: "" });
 
   return {
     read: async (path, query) => judged(await client.read(escaped(path) + versionQuery(query), { safe: true })),
@@ -59,11 +68,32 @@ interface Call {
   readonly safe?: boolean;
 }
 
-async function transport(connection: { host: string; timeout: number; signal?: AbortSignal | undefined }, call: Call): Promise<object> {
-  const answer = await request({
+async function transport(connection: VaultConnection, call: Call): Promise<object> {
+  const answer = await (connection.login === undefined ? ask(connection, call) : askLoggedIn(connection, connection.login, call));
+  if (answer.status === 429 || answer.status >= 500) throw unavailable(answer, call);
+  // For node-vault every answer is a success: its error object holds the body, ours a word.
+  return { statusCode: 200, body: answer, request: { path: "/" } };
+}
+
+/** A token that the server no longer knows did nothing, so the call is sent once more after a new log-in. */
+async function askLoggedIn(connection: VaultConnection, login: VaultLogin, call: Call): Promise<HttpAnswer> {
+  const session = { host: connection.host, login, credential: connection.token, timeout: connection.timeout };
+  const token = await sessionToken(session);
+  const answer = await ask(connection, call, token);
+  if (judged(answer).code !== "dead-token") return answer;
+  await forgetSession(session, token);
+  return ask(connection, call, await sessionToken(session));
+}
+
+function ask(connection: VaultConnection, call: Call, token?: Secret): Promise<HttpAnswer> {
+  return request({
     method: call.method,
     url: call.uri,
-    headers: { ...(call.json === undefined ? {} : { "content-type": "application/json" }), ...call.headers },
+    headers: {
+      ...(call.json === undefined ? {} : { "content-type": "application/json" }),
+      ...call.headers,
+      ...(token === undefined ? {} : { "X-Vault-Token": token.reveal() }),
+    },
     ...(call.json === undefined ? {} : { body: JSON.stringify(call.json) }),
     pins: [pinOf(connection.host)],
     timeout: connection.timeout,
@@ -71,9 +101,6 @@ async function transport(connection: { host: string; timeout: number; signal?: A
     ...(call.safe === true ? { safe: true } : {}),
     ...(connection.signal === undefined ? {} : { signal: connection.signal }),
   });
-  if (answer.status === 429 || answer.status >= 500) throw unavailable(answer, call);
-  // For node-vault every answer is a success: its error object holds the body, ours a word.
-  return { statusCode: 200, body: answer, request: { path: "/" } };
 }
 
 function unavailable(answer: HttpAnswer, call: Call): Error {

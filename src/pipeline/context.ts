@@ -90,6 +90,7 @@ export function contextOf(rekey: Pick<Rekey, "config" | "credential">, name: str
     mounts: connection.mounts,
     ...targets,
     ...(connection.credential === undefined ? {} : { credential: rekey.credential(connection.credential) }),
+    ...(connection.auth === undefined ? {} : { login: connection.auth }),
   };
 }
 

@@ -109,8 +109,10 @@ export async function readStoreEntry(rekey: Rekey, connection: string, path: str
 
 /** The connection, as the role that may only read where there is one. */
 function readerOf(rekey: Rekey, connection: string): DriverContext {
-  const reference = rekey.config.connections[connection]?.inventory_credential;
-  return { ...contextOf(rekey, connection), ...(reference === undefined ? {} : { credential: rekey.credential(reference) }) };
+  const { inventory_credential: reference, inventory_auth: login } = rekey.config.connections[connection] ?? {};
+  const { login: _, ...own } = contextOf(rekey, connection);
+  if (reference === undefined) return contextOf(rekey, connection);
+  return { ...own, credential: rekey.credential(reference), ...(login === undefined ? {} : { login }) };
 }
 
 /** The value as a whole, and each credential in it; nothing of those that could be guessed. */

@@ -93,7 +93,13 @@ export const vaultToken: Driver = {
     return ours.length;
   },
 
-  revoke: (context, record) => revokeAccessor(connect(context), record.id),
+  async revoke(context, record) {
+    const client = connect(context);
+    const own = Lookup.safeParse((await client.read("auth/token/lookup-self")).body).data?.data.accessor;
+    if (own === record.id)
+      throw new HoldError("own-credential", "this is the token that Rekey itself works with; give this connection another one first");
+    await revokeAccessor(client, record.id);
+  },
 
   async probe(context, { secret }) {
     try {
@@ -155,8 +161,8 @@ function tellsOf(token: z.output<typeof Token> | undefined): Record<string, stri
   });
 }
 
-function connect({ host, credential, timeout, signal }: DriverContext): VaultClient {
-  return connectVault({ host, token: credential, timeout, signal });
+function connect(context: DriverContext): VaultClient {
+  return connectVault({ ...context, token: context.credential });
 }
 
 /** Every token that the server knows, by accessor: one list, one look-up each. An accessor that expired between the two is left out. */

@@ -65,7 +65,7 @@ const onlyVersion = "1";
 type Data = Readonly<Record<string, unknown>>;
 
 function connect(context: DriverContext): VaultClient {
-  return connectVault({ host: context.host, token: context.credential, timeout: context.timeout, signal: context.signal });
+  return connectVault({ ...context, token: context.credential });
 }
 
 function pathOf({ path }: SinkPlace): string {

@@ -153,7 +153,7 @@ interface Entry {
 }
 
 function connect(context: DriverContext): VaultClient {
-  return connectVault({ host: context.host, token: context.credential, timeout: context.timeout, signal: context.signal });
+  return connectVault({ ...context, token: context.credential });
 }
 
 function entryOf(path: string): EntryPath {

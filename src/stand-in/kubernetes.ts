@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { Secret } from "../secret.ts";
 import { bearerOf, random } from "./keys.ts";
 import { startVendor, type VendorServer } from "./vendor.ts";
@@ -28,12 +29,15 @@ export interface Kubernetes extends VendorServer {
   names(): string[];
   /** An ExternalSecret that takes its Secret from `source` when it is refreshed. */
   externalSecret(path: string, source: () => Readonly<Record<string, string>> | undefined): void;
+  /** A workload's token, which a TokenReview knows until it is taken back. */
+  serviceAccount(namespace: string, name: string): { readonly token: Secret; remove(): void };
 }
 
 export async function startKubernetes(): Promise<Kubernetes> {
   const token = random(40);
   const secrets = new Map<string, Stored>();
   const externals = new Map<string, Stored & { source: () => Readonly<Record<string, string>> | undefined }>();
+  const accounts = new Map<string, { username: string; uid: string }>();
   let version = 1000;
   const next = () => String(++version);
   const base64 = (fields: Readonly<Record<string, string>>) =>
@@ -112,6 +116,14 @@ export async function startKubernetes(): Promise<Kubernetes> {
       return known ? context.json({ kind: "Status", status: "Success" }) : context.json(status(404, "NotFound"), 404);
     });
 
+    // https://kubernetes.io/docs/reference/kubernetes-api/authentication-resources/token-review-v1/
+    app.post("/apis/authentication.k8s.io/v1/tokenreviews", async (context) => {
+      const { spec } = await context.req.json<{ spec: { token: string; audiences?: string[] } }>();
+      const user = accounts.get(spec.token);
+      const review = user === undefined ? { authenticated: false } : { authenticated: true, user, audiences: spec.audiences ?? [] };
+      return context.json({ kind: "TokenReview", apiVersion: "authentication.k8s.io/v1", metadata: {}, spec, status: review }, 201);
+    });
+
     const external = "/apis/external-secrets.io/v1/namespaces/:namespace/externalsecrets/:name";
     app.get(external, (context) => {
       const found = externals.get(`${context.req.param("namespace")}/${context.req.param("name")}`);
@@ -148,6 +160,22 @@ export async function startKubernetes(): Promise<Kubernetes> {
       return value === undefined ? undefined : Buffer.from(value, "base64").toString("utf8");
     },
     names: () => [...secrets.keys()],
+    serviceAccount(namespace, name) {
+      const [uid, now] = [randomUUID(), Math.floor(Date.now() / 1000)];
+      const claims = {
+        iss: "https://kubernetes.default.svc",
+        aud: ["https://kubernetes.default.svc"],
+        sub: `system:serviceaccount:${namespace}:${name}`,
+        iat: now,
+        nbf: now,
+        exp: now + 3600,
+        "kubernetes.io": { namespace, serviceaccount: { name, uid } },
+      };
+      const parts = [{ alg: "RS256", typ: "JWT" }, claims].map((part) => Buffer.from(JSON.stringify(part)).toString("base64url"));
+      const signed = `${parts.join(".")}.${random(43)}`; // only a TokenReview says whether it holds
+      accounts.set(signed, { username: claims.sub, uid });
+      return { token: Secret.from(signed), remove: () => void accounts.delete(signed) };
+    },
     externalSecret(path, source) {
       const [namespace = "", name = ""] = path.split("/");
       externals.set(path, { metadata: { name, namespace, resourceVersion: next() }, source });

@@ -41,9 +41,28 @@ describe("rekey.yml", () => {
       "targets:\n  - { type: postgresql, hosts: ['https://db.internal'] }\n",
       "rekey.yml:2:33: targets.0.hosts.0: expected host or host:port",
     ],
+    [
+      "a log-in that presents nothing",
+      "connections:\n  prod: { type: vault, host: 'https://v', auth: { method: jwt, role: rekey } }\n",
+      "rekey.yml:2:49: connections.prod.auth: expected a credential that the log-in presents: a secret ID, or the file of a JWT",
+    ],
+    [
+      "a log-in that only Vault has",
+      "connections:\n  prod: { type: aws, host: eu-west-1, credential: env:X, auth: { method: jwt, role: rekey } }\n",
+      "rekey.yml:2:64: connections.prod.auth: expected only on a connection to Vault or OpenBao",
+    ],
     ["a quarantine without end", "quarantine: { connection: store, ttl: 31d }\n", "rekey.yml:1:39: quarantine.ttl: expected at most 30d"],
   ])("%s: says file, line and what was expected", (_name, text, message) => {
     expect(problem(text)).toBe(message);
+  });
+
+  test("a log-in is mounted under its method's name unless told otherwise", () => {
+    const text = "connections: { v: { type: vault, host: 'https://v', credential: env:X, auth: { method: kubernetes, role: rekey } } }";
+    expect(parseServerConfig(text, "rekey.yml").connections["v"]?.auth).toEqual({
+      method: "kubernetes",
+      role: "rekey",
+      mount: "kubernetes",
+    });
   });
 
   test("several problems are all named", () => {

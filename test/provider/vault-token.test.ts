@@ -109,3 +109,11 @@ test("a connection without the right to look up says so, not that the token is u
     code: "connection-refused",
   });
 });
+
+test("the token that Rekey itself works with is never revoked", async () => {
+  const { records } = (await vaultToken.match?.(context, { attributes: {}, secret: bao.token })) ?? { records: [] };
+  const [own] = records;
+  if (own === undefined) throw new Error("expected a record");
+  await expect(vaultToken.revoke?.(context, own, { attributes: {} })).rejects.toMatchObject({ code: "own-credential" });
+  expect((await probe(bao.token)).answer).toBe("alive");
+});
