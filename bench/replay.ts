@@ -10,7 +10,7 @@ import { loadRuleset } from "../src/config/detectors.ts";
 import type { Finding } from "../src/finding.ts";
 import { gitText } from "../src/git.ts";
 import { checkOf } from "../src/github/check-run.ts";
-import { renderComment } from "../src/github/comment.ts";
+import { isQuiet } from "../src/github/comment.ts";
 import type { IncidentView, PullRequestView } from "../src/github/view.ts";
 import { aliasingScan } from "../src/scan/aliases.ts";
 import { suppress } from "../src/scan/suppress.ts";
@@ -55,7 +55,7 @@ async function replay(cwd: string, last: number): Promise<Replayed> {
     const view = viewOf(index, head, added, judged.complete, judged.commits);
     const { conclusion } = checkOf(view);
     counts.commits += judged.commits;
-    if (renderComment(view) !== undefined) counts.comments++;
+    if (!isQuiet(view)) counts.comments++;
     if (conclusion === "action_required" || conclusion === "failure") counts.red++;
     if (conclusion === "neutral") counts.neutral++;
     for (const { detector, confidence, location } of added)
@@ -111,8 +111,8 @@ function page(all: readonly Replayed[]): string {
   return `# Merged pull requests, judged again
 
 Made by \`node bench/replay.ts <repositories>\`; ${ruleset.detectors.length} detectors. The pull requests that were merged last, at most
-${values.last} a repository, judged as the App judges an open one: a comment where a credential is added, red where one has at least medium
-confidence. No key was called.
+${values.last} a repository, judged as the App judges an open one: a comment and a red check where a credential of at least medium confidence is added, a neutral
+check that names them where all are of low confidence. No key was called.
 
 | repository | pull requests | commits | comments | red checks | neutral checks |
 |---|---|---|---|---|---|

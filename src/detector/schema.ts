@@ -179,6 +179,11 @@ const detector = z
     allow: z.array(exception.refine(isException, noField)).optional(),
     /** Words of vendors with a format that begins so: one of them before the match on its line, and it is not this one. */
     unless: words.optional(),
+    /**
+     * The vendor has people publish such values: where one of the words of `beside` stands within 240 bytes, and none of `unless` in the
+     * name before it, this is one of those. It is no finding, or, with `demote`, one of low confidence.
+     */
+    published: z.strictObject({ beside: words, unless: words.default([]), demote: z.boolean().default(false) }).optional(),
     /** Detectors of vendors that share the format: they are named where nothing beside the value decides between them. */
     candidates: z.array(z.string()).optional(),
     boundary: z.enum(["token", "none"]).default("token"),

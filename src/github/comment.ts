@@ -22,6 +22,16 @@ export function isOpen(incident: IncidentView): boolean {
   return open.includes(incident.state);
 }
 
+/**
+ * Whether the check alone speaks: nothing but findings of low confidence, which never block, none of them seen alive. Many of those are
+ * no credentials, and whoever is told of them in the conversation soon reads none of it.
+ */
+export function isQuiet({ incidents, note }: PullRequestView): boolean {
+  const isTold = ({ confidence, validity, state }: IncidentView) =>
+    confidence !== "low" || validity === "active" || state === "rotating" || state === "held";
+  return note === undefined && !incidents.some(isTold);
+}
+
 /** The one comment of a pull request, edited in place. Undefined where there never was a finding. */
 export function renderComment(view: PullRequestView): string | undefined {
   if (view.incidents.length === 0) return view.note === undefined ? undefined : `${marker(view.number)}\n### Rekey\n\n${view.note}\n`;

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { z } from "zod";
 import { type CheckState, checkOf, withoutBlocking } from "./check-run.ts";
 import { call, type RepositoryClient } from "./client.ts";
-import { marker, renderComment } from "./comment.ts";
+import { isQuiet, marker, renderComment } from "./comment.ts";
 import { codeSpan, escapeMarkdown } from "./escape.ts";
 import type { PullRequestView } from "./view.ts";
 
@@ -82,7 +82,7 @@ export async function publish(
 
 async function publishComment(repository: RepositoryClient, view: PullRequestView, known: Published): Promise<Published> {
   const body = renderComment(view);
-  if (body === undefined || (view.closed === true && known.commentId === undefined)) return known;
+  if (body === undefined || (known.commentId === undefined && (view.closed === true || isQuiet(view)))) return known;
   const hash = createHash("sha256").update(body).digest("hex");
   if (known.commentHash === hash) return known;
   const own = known.commentId ?? (await findComment(repository, view.number));
@@ -117,7 +117,7 @@ export async function publishReview(
   repairs: ReadonlyMap<string, NoteRepair> = new Map(),
 ): Promise<number | undefined> {
   const notes = view.incidents.flatMap((incident) =>
-    incident.path !== undefined && incident.headLine !== undefined
+    incident.path !== undefined && incident.headLine !== undefined && !isQuiet({ ...view, incidents: [incident] })
       ? [
           {
             path: incident.path,

@@ -34,7 +34,11 @@ interface RawMatch {
   readonly end: number;
   readonly secret: string;
   readonly groups: Readonly<Record<string, string | undefined>>;
+  /** What the pattern took before the value: the name and what joins it to the value. */
+  readonly lead: string;
   readonly exceptions?: readonly number[];
+  /** What stands beside it says that it may be meant to be public. */
+  readonly doubted?: boolean;
 }
 
 /** Matches of one view, at most, before precedence: memory is bounded whatever a file holds. */
@@ -61,14 +65,16 @@ function rawMatches(buffer: Buffer, ruleset: Ruleset, runs: Runs, onTooMany: (()
     let at = 0;
     for (let match = pattern.regex.exec(text, at); match !== undefined; match = pattern.regex.exec(text, at)) {
       const secret = match.groups["secret"] ?? match.text;
-      const start = from + match.index + match.text.lastIndexOf(secret);
+      const offset = match.text.lastIndexOf(secret);
+      const start = from + match.index + offset;
       at = Math.max(match.index + match.text.length, match.index + 1);
       const key = `${rule.detector.id}\0${pattern.part}\0${start}\0${secret.length}`;
       if (found.has(key)) continue;
       found.add(key);
-      const raw = { rule, pattern, part: pattern.part, start, end: start + secret.length, secret, groups: match.groups };
+      const [end, lead] = [start + secret.length, match.text.slice(0, offset)];
+      const raw = { rule, pattern, part: pattern.part, start, end, secret, groups: match.groups, lead };
       const likely = issued(raw, buffer, ruleset).filter((one) => plausible(one, buffer) && hasKeyword(one.rule));
-      kept.push(...likely.flatMap((one) => unlessExcepted(one, match.text, buffer)));
+      kept.push(...likely.flatMap((one) => unlessPublished(one, buffer)).flatMap((one) => unlessExcepted(one, match.text, buffer)));
       if (kept.length >= maxMatches) {
         onTooMany?.();
         return kept;
@@ -97,6 +103,17 @@ function unlessExcepted(one: RawMatch, match: string, buffer: Buffer): RawMatch[
   if (one.rule.exceptions === undefined) return [one];
   const exceptions = openExceptions(one.rule, { secret: one.secret, match, line: () => lineAt(buffer, one) });
   return exceptions === undefined ? [] : [{ ...one, exceptions }];
+}
+
+function unlessPublished(one: RawMatch, buffer: Buffer): RawMatch[] {
+  const { published } = one.rule.detector;
+  if (published === undefined) return [one];
+  const says = (words: readonly string[], from: number, to: number) => {
+    const text = buffer.toString("latin1", Math.max(0, from), to).toLowerCase();
+    return words.some((word) => text.includes(word.toLowerCase()));
+  };
+  if (says(published.unless, one.start - 60, one.start) || !says(published.beside, one.start - 240, one.end + 240)) return [one];
+  return published.demote ? [{ ...one, doubted: true }] : [];
 }
 
 function lineAt(buffer: Buffer, { start, end }: RawMatch): string {
@@ -192,6 +209,7 @@ function plausible(match: RawMatch, buffer: Buffer): boolean {
   if (detector.unless !== undefined && isCalled(detector.unless, match, buffer)) return false;
   if (!isVariant(match.groups["stage"] ?? "", detector.without_issuer)) return false;
   if (part?.secret === false) return true;
+  if (match.pattern.bare && publicName.test(match.lead)) return false;
   const chosen = detector.memorable && /\d/.test(match.secret);
   if ((match.pattern.bare || detector.fallback) && ((isIdentifier(match.secret) && !chosen) || buffer[match.end] === 0x28)) return false;
   if (detector.memorable && !/\d|[A-Za-z][!@#$%^&*=+~][A-Za-z]/.test(match.secret)) return false;
@@ -209,6 +227,10 @@ function plausible(match: RawMatch, buffer: Buffer): boolean {
   if (detector.fallback && checksums[detector.checksum]?.(match.secret) === "invalid") return false;
   return entropy(match.secret) >= detector.entropy && !isPlaceholder(match.secret);
 }
+
+/** The name before the value says that everybody may have it. */
+const publicName =
+  /(?:public|publishable|anon|verification|verify)[_.\- ]{0,2}(?:api[_.\- ]{0,2})?(?:key|token)["'`\])\\]{0,4}\s{0,8}[=:,(>]?[\s=>:]{0,8}["'`\\[(]{0,6}$/i;
 
 /** A token is not a piece of a longer one. `\n` and `%3D` before it are escapes, not characters of it. */
 function standsAlone({ start, end, pattern: { glue, bare } }: RawMatch, buffer: Buffer): boolean {
@@ -246,7 +268,7 @@ function isCalled(words: readonly string[], { start }: RawMatch, buffer: Buffer)
 const inner = new Set(["secret", "stage"]);
 
 function complete(
-  { rule, part, start, end, secret, groups, exceptions = [] }: RawMatch,
+  { rule, part, start, end, secret, groups, exceptions = [], doubted = false }: RawMatch,
   extra: { attributes?: Record<string, string>; subject?: string[] } = {},
 ): Match {
   const { detector } = rule;
@@ -263,7 +285,7 @@ function complete(
     end,
     secret,
     checksum,
-    confidence: checksum === "invalid" ? demoted(detector) : isAlone ? "medium" : detector.confidence,
+    confidence: doubted ? "low" : checksum === "invalid" ? demoted(detector) : isAlone ? "medium" : detector.confidence,
     subject: subject.replaceAll("/", "") === "" ? undefined : subject,
     attributes: { ...Object.fromEntries(named), ...extra.attributes },
     candidates: detector.candidates ?? [],

@@ -80,6 +80,23 @@ test("a copy of an old key in a file of its own is new, and its check is red", a
   );
 });
 
+test("what has low confidence only stands in a neutral check and never in the conversation", async () => {
+  const password = `${randomBytes(6).toString("hex")}7Kq!`;
+  const number = await repository.propose("password", { "settings.py": `DB_PASSWORD = "${password}"\n` });
+  const check = await concluded(repository, number);
+  expect(check).toMatchObject({ conclusion: "neutral", output: { title: "Possible credentials, low confidence" } });
+  expect(check).toMatchObject({ output: { summary: expect.stringContaining("`settings.py:1`") } });
+  // the comment is written after the check: what comes next shows that none came
+  const next = await repository.propose("key", { "key.env": `KEY=${openRouterKey()}\n` });
+  await until(
+    "the next comment",
+    () => repository.comment(next),
+    (text) => text !== "",
+  );
+  expect(repository.comment(number)).toBe("");
+  expect(world.github.state.reviews.filter(({ pull }) => pull === number)).toEqual([]);
+});
+
 test("where not every commit can be had the check says so and is never green", async () => {
   await repository.branch("cut");
   await repository.commit("harmless", { "harmless.md": "text\n" });
