@@ -193,7 +193,8 @@ test("an index of another kind, a truncated one and a damaged pack are left to g
 
 /** An object as zlib deflates it, inflated to a place. */
 function inflated(unpacker: Unpacker, at: number, bytes: Buffer, deflated = deflateSync(bytes)) {
-  return unpacker.inflated(at, bytes.length, deflated.length, (buffer) => deflated.copy(buffer));
+  unpacker.readFrom((buffer, position) => deflated.copy(buffer, 0, position));
+  return unpacker.inflated(at, bytes.length, 0, deflated.length);
 }
 
 test("a delta that lies about its sizes or reaches out of its base is refused", () => {

@@ -68,8 +68,9 @@ export function* packedBlobs(
 ): Generator<PackedBlob> {
   const pack = opened(`${map.file}.pack`);
   if (pack === undefined) return;
+  unpacker.readFrom((buffer, position) => readSync(pack, buffer, 0, buffer.length, position));
   try {
-    for (const root of roots) yield* readFamily(pack, root, map, unpacker, needed);
+    for (const root of roots) yield* readFamily(root, map, unpacker, needed);
   } finally {
     closeSync(pack);
   }
@@ -94,8 +95,8 @@ interface Base extends Place {
 }
 
 /** One root and all that is built on it. */
-function* readFamily(pack: number, root: number, map: PackMap, unpacker: Unpacker, needed: Uint8Array | undefined): Generator<PackedBlob> {
-  const first = inflated(pack, root, map, unpacker, unpacker.start);
+function* readFamily(root: number, map: PackMap, unpacker: Unpacker, needed: Uint8Array | undefined): Generator<PackedBlob> {
+  const first = inflated(root, map, unpacker, unpacker.start);
   if (first === undefined) return;
   yield { position: root, base: undefined, place: first, bytes: unpacker.bytes(first) };
   const stack: Base[] = [{ position: root, ...first, child: map.firstChild[root] ?? -1 }];
@@ -107,7 +108,7 @@ function* readFamily(pack: number, root: number, map: PackMap, unpacker: Unpacke
     }
     top.child = map.nextChild[position] ?? -1;
     if (needed?.[position] === 0) continue;
-    const delta = inflated(pack, position, map, unpacker, aligned(top.at + top.size));
+    const delta = inflated(position, map, unpacker, aligned(top.at + top.size));
     if (delta === undefined) continue;
     const made = unpacker.patched(top, delta, aligned(delta.at + delta.size), largest);
     if (made === undefined) continue;
@@ -122,12 +123,12 @@ function* readFamily(pack: number, root: number, map: PackMap, unpacker: Unpacke
 }
 
 /** The inflated data of one object. Its deflated form ends where the next object begins. */
-function inflated(pack: number, position: number, { offsets, size, skip }: PackMap, unpacker: Unpacker, at: number): Place | undefined {
+function inflated(position: number, { offsets, size, skip }: PackMap, unpacker: Unpacker, at: number): Place | undefined {
   const start = (offsets[position] ?? 0) + (skip[position] ?? 0);
   const length = (offsets[position + 1] ?? 0) - start;
   const expected = size[position] ?? 0;
   if (expected > largest || length > 2 * largest || length < 0) return undefined;
-  return unpacker.inflated(at, expected, length, (buffer) => readSync(pack, buffer, 0, length, start));
+  return unpacker.inflated(at, expected, start, length);
 }
 
 /** Types, sizes and bases in one pass over the pack. Undefined where it is not a pack of version 2 or 3. */

@@ -27,6 +27,14 @@ let compiled: object | undefined;
 const slack = 16;
 const pageSize = 1 << 16;
 
+/** Objects are small and stand near their bases: most are in a block that was read for another one. Bytes, and how many blocks are kept. */
+const blockSize = 8 << 10;
+const blocks = 512;
+/** What is longer is read for itself. */
+const mostBlocks = 8;
+
+type Read = (buffer: Buffer, position: number) => number;
+
 /** Bytes in linear memory. */
 export interface Place {
   readonly at: number;
@@ -49,6 +57,11 @@ export interface Patched extends Place {
 export class Unpacker {
   readonly #code: Code;
   #bytes: Buffer;
+  /** Blocks of the file at fixed places: each stands where its number leaves it, and takes the place of another. */
+  readonly #cache: number;
+  /** Which blocks are in the cache, by place. */
+  readonly #held = new Float64Array(blocks).fill(-1);
+  #read: Read = () => 0;
   /** The first free place. */
   readonly start: number;
 
@@ -56,7 +69,9 @@ export class Unpacker {
     compiled ??= new WebAssembly.Module(readFileSync(file));
     this.#code = new WebAssembly.Instance(compiled).exports as Code;
     this.#bytes = Buffer.from(this.#code.memory.buffer);
-    this.start = aligned(this.#code.firstFree());
+    this.#cache = aligned(this.#code.firstFree());
+    this.start = aligned(this.#cache + blocks * blockSize);
+    this.#ensure(this.start);
   }
 
   /** A view, valid until the next call. */
@@ -64,12 +79,40 @@ export class Unpacker {
     return this.#bytes.subarray(at, at + size);
   }
 
-  /** Inflates `length` bytes, which `read` writes into a buffer, to `at`; undefined where they are damaged or do not make exactly `size` bytes. */
-  inflated(at: number, size: number, length: number, read: (buffer: Buffer) => number): Place | undefined {
-    const from = aligned(at + size + slack);
-    this.#ensure(from + length + slack);
-    const got = read(this.#bytes.subarray(from, from + length));
-    return this.#code.inflate(from, got, at, size) === 1 ? { at, size } : undefined;
+  /** The file that objects are inflated from: `read` fills a buffer with what stands at a position, and gives how many bytes there were. */
+  readFrom(read: Read): void {
+    this.#read = read;
+    this.#held.fill(-1);
+  }
+
+  /** Inflates `length` bytes of the file to `at`; undefined where they are damaged or do not make exactly `size` bytes. */
+  inflated(at: number, size: number, position: number, length: number): Place | undefined {
+    const free = aligned(at + size + slack);
+    this.#ensure(free + length + slack);
+    const from = this.#cached(position, length) ?? this.#readTo(free, position, length);
+    return from !== undefined && this.#code.inflate(from, length, at, size) === 1 ? { at, size } : undefined;
+  }
+
+  /** Where a part of the file stands in the cache, which is filled as far as it has to be; undefined where it does not fit into it. */
+  #cached(position: number, length: number): number | undefined {
+    const first = Math.floor(position / blockSize);
+    const last = Math.floor((position + length - 1) / blockSize);
+    const slot = first % blocks;
+    if (slot + last - first >= blocks || last - first > mostBlocks) return undefined;
+    for (let block = first; block <= last; block++) {
+      if (this.#held[block % blocks] === block) continue;
+      let missing = 1; // those that follow, in one go
+      while (block + missing <= last && this.#held[(block + missing) % blocks] !== block + missing) missing++;
+      const to = this.#cache + (block % blocks) * blockSize;
+      const got = this.#read(this.#bytes.subarray(to, to + missing * blockSize), block * blockSize);
+      this.#bytes.fill(0, to + got, to + missing * blockSize); // behind the end of the file
+      for (let end = block + missing; block < end; block++) this.#held[block % blocks] = block;
+    }
+    return this.#cache + slot * blockSize + (position % blockSize);
+  }
+
+  #readTo(to: number, position: number, length: number): number | undefined {
+    return this.#read(this.#bytes.subarray(to, to + length), position) === length ? to : undefined;
   }
 
   /** Applies a delta to its base and writes the result to `at`. Undefined where the delta does not fit, or makes more than `most` bytes. */
