@@ -1,7 +1,8 @@
 import { z } from "zod";
+import { entraToken } from "../connection/entra.ts";
 import type { Driver, DriverContext, KeyRecord, Manifest, ProbeResult } from "../driver.ts";
 import { HoldError, UnknownOutcomeError } from "../errors.ts";
-import { accept, type HttpAnswer, isLoopback, json, shaped } from "../http.ts";
+import { accept, type HttpAnswer, json, shaped } from "../http.ts";
 import { Secret } from "../secret.ts";
 import { ownName, probeAnswer } from "./answer.ts";
 import { allPages, bearer, manifest, send } from "./vendor.ts";
@@ -91,31 +92,13 @@ const slots = ["key1", "key2"] as const;
 type Slot = (typeof slots)[number];
 
 const version = "api-version=2024-10-01";
-const Token = z.object({ access_token: z.string().min(1) });
 const Page = z.object({ value: z.array(z.object({ id: z.string() })), nextLink: z.string().nullish() });
 const Subscriptions = z.object({ value: z.array(z.object({ subscriptionId: z.string() })), nextLink: z.string().nullish() });
 const Keys = z.object({ key1: z.string().min(1), key2: z.string().min(1) });
 const Account = z.object({ properties: z.object({ endpoint: z.string() }) });
 
-/** By the client credentials of a service principal; the connection's credential is `tenant:client:secret`. */
-async function tokenOf(context: DriverContext): Promise<Secret> {
-  const [, tenant, client, secret] = /^([\w.-]+):([\w-]+):(\S+)$/.exec((context.credential?.reveal() ?? "").trim()) ?? [];
-  if (tenant === undefined || client === undefined || secret === undefined)
-    throw new HoldError("bad-credential", "the credential of this Azure connection is not of the form tenant:client-id:client-secret");
-  const what = "logging in to Azure";
-  const host = isLoopback(new URL(context.host).hostname) ? context.host : "https://login.microsoftonline.com";
-  const body = new URLSearchParams({
-    grant_type: "client_credentials",
-    client_id: client,
-    client_secret: secret,
-    scope: "https://management.azure.com/.default",
-  });
-  const answer = await send(
-    { ...context, host },
-    { method: "POST", path: `/${tenant}/oauth2/v2.0/token`, body: body.toString(), safe: true },
-  );
-  if (answer.status === 400) throw new HoldError("connection-refused", `${what}: Entra refused the client of this connection`);
-  return Secret.from(shaped(Token, accept(answer, [200], what, true), what).access_token);
+function tokenOf(context: DriverContext): Promise<Secret> {
+  return entraToken(context, "https://management.azure.com/.default");
 }
 
 async function accountsOf(context: DriverContext, token: Secret): Promise<string[]> {

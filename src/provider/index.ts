@@ -4,8 +4,11 @@ import { awsIam } from "./aws-iam.ts";
 import { azureAi } from "./azure-ai.ts";
 import { cloudflare } from "./cloudflare.ts";
 import { elevenlabs } from "./elevenlabs.ts";
+import { entra } from "./entra.ts";
 import { github } from "./github.ts";
 import { gitlab } from "./gitlab.ts";
+import { googleApiKey } from "./google-api-key.ts";
+import { googleServiceAccount } from "./google-service-account.ts";
 import { huggingface } from "./huggingface.ts";
 import { langfuse } from "./langfuse.ts";
 import { langsmith } from "./langsmith.ts";
@@ -26,8 +29,11 @@ export const drivers: readonly Driver[] = [
   azureAi,
   cloudflare,
   elevenlabs,
+  entra,
   github,
   gitlab,
+  googleApiKey,
+  googleServiceAccount,
   huggingface,
   langfuse,
   langsmith,
