@@ -25,6 +25,7 @@ const commands: Record<string, Entry> = {
   plan: { summary: "Show what a rotation would do, and who must agree", load: () => import("./cli/plan.ts") },
   rotate: { summary: "Approve a plan as the server's operator and start it", load: () => import("./cli/rotate.ts") },
   review: { summary: "Hold access reviews of AI identities, and end what was denied", load: () => import("./cli/review.ts") },
+  exception: { summary: "List accepted risks, and ask for one or end one", load: () => import("./cli/exception.ts") },
   verify: { summary: "Look whether a leaked credential is dead", load: () => import("./cli/verify.ts") },
   rollout: { summary: "Show how far Rekey goes in each repository, and take it further or back", load: () => import("./cli/rollout.ts") },
   token: { summary: "Make, list and remove tokens for programs that read the API", load: () => import("./cli/token.ts") },

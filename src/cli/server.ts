@@ -14,6 +14,7 @@ import { UsageError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import type { Rekey } from "../pipeline/context.ts";
 import { decideAll } from "../pipeline/decide-all.ts";
+import { askFromProgram } from "../pipeline/exceptions.ts";
 import { operatorRoutes } from "../pipeline/operator.ts";
 import { actFromDashboard, githubUsers } from "../pipeline/people.ts";
 import { rolloutOverview } from "../pipeline/rollout.ts";
@@ -132,6 +133,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
         verify: (token) => config.reviews.tokens.find((known) => same(credential(known.token).reveal(), token))?.name,
         decide: (decisions, via) => decideAll(rekey, decisions, via),
       },
+      exceptions: (asked, visible) => askFromProgram(rekey, asked, visible),
       ...(loopback ? { hosts: [...loopbackHosts, ...(config.login === undefined ? [] : [new URL(config.login.url).hostname])] } : {}),
       ...(login === undefined ? {} : { login }),
       ...(login === undefined && options.access === undefined

@@ -201,6 +201,8 @@ export const ServerConfig = z.strictObject({
       /** How long a scan may take before the check says so. */
       unavailable_after: duration.default(milliseconds("10m")),
       soak: duration.default(milliseconds("10m")),
+      /** How many days an accepted risk may last at most. */
+      exceptions: z.strictObject({ max_days: z.number().int().min(1).max(366).default(90) }).prefault({}),
       /** Rotations that may start within an hour. */
       caps: z
         .strictObject({

@@ -14,7 +14,8 @@ export const verbs = {
   keep: 'in an access review: keep an access (RI-…) with a "reason"',
   deny: 'in an access review: end an access (RI-…) with a "reason"',
   redact: "post a leaked comment again without the value, and delete it",
-  accept: 'accept the risk with a "reason" --until YYYY-MM-DD',
+  accept: 'ask to accept the risk with a "reason" --until YYYY-MM-DD; with the hash of what was asked: agree to it',
+  decline: 'with a "reason": say no to an accepted risk that was asked for, or end one',
   rescan: "scan the pull request again",
   help: "show this list",
 } as const;

@@ -115,6 +115,12 @@ function details(incident: IncidentView): string[] {
   }
   if (incident.statement !== undefined)
     lines.push(`**${incident.id}:** ${codeSpan(incident.statement.by)} says it was revoked: ${escapeMarkdown(incident.statement.how)}`, "");
+  const { asked } = incident;
+  if (asked !== undefined)
+    lines.push(
+      `**${incident.id}:** ${codeSpan(asked.by)} asks to accept the risk until ${asked.until.slice(0, 10)}: ${escapeMarkdown(asked.reason)}. Another person, of the security team, agrees with \`/rekey accept ${incident.id} ${asked.hash}\` or says no with \`/rekey decline ${incident.id} "reason"\`.`,
+      "",
+    );
   if (incident.reason !== undefined) lines.push(`**${incident.id}:** ${escapeMarkdown(incident.reason)}`, "");
   if (incident.state === "dead" && incident.stored !== undefined) lines.push(...fetchLines(incident.id, incident.stored));
   if (isOpen(incident) && incident.run === undefined) lines.push(...planLines(incident));

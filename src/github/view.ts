@@ -39,6 +39,8 @@ export interface IncidentView {
   };
   readonly statement?: { readonly by: string; readonly how: string };
   readonly reason?: string;
+  /** Somebody asks to accept the risk; the hash is what who agrees repeats. */
+  readonly asked?: { readonly by: string; readonly reason: string; readonly until: string; readonly hash: string };
   readonly exposedAt: string;
   readonly deadAt?: string;
   /** Where the new value is after a rotation. */

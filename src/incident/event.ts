@@ -60,7 +60,19 @@ export type IncidentEvent =
   /** Proven by probes with a control or by the control plane. `whenFound`: inactive at the first probe, counted apart. */
   | { readonly type: "dead"; readonly proof: "probe" | "control-plane" | "both"; readonly receipts: number; readonly whenFound: boolean }
   | { readonly type: "false-positive"; readonly by: string; readonly reason: string }
-  | { readonly type: "accepted"; readonly by: string; readonly reason: string; readonly until: string }
+  /** Somebody asks to live with it until a date. `vouched`: GitHub says who asked; a program or the operator is no person. */
+  | {
+      readonly type: "exception-asked";
+      readonly by: string;
+      readonly reason: string;
+      readonly until: string;
+      readonly vouched: boolean;
+    }
+  /** One of the security team agrees, and more people are needed. */
+  | { readonly type: "exception-agreed"; readonly by: string }
+  | { readonly type: "exception-declined"; readonly by: string; readonly reason: string }
+  /** `by` asked for it, `approver` had the last word; absent where one person was enough. */
+  | { readonly type: "accepted"; readonly by: string; readonly reason: string; readonly until: string; readonly approver?: string }
   | { readonly type: "used-in-tests"; readonly by: string; readonly reason: string }
   | { readonly type: "acceptance-expired" }
   | { readonly type: "reopened"; readonly why: string }

@@ -43,6 +43,32 @@ export interface Run {
   readonly message?: string;
 }
 
+/** A risk that is lived with until a date. */
+export interface Acceptance {
+  /** Who asked for it. */
+  readonly by: string;
+  readonly reason: string;
+  /** ISO 8601 UTC. */
+  readonly until: string;
+  readonly at: string;
+  /** Who agreed beside the one who asked; empty where one person was enough. */
+  readonly approvers: readonly string[];
+  /** How many different people GitHub vouches for among them: two may accept the risk of what lives. */
+  readonly people: number;
+}
+
+/** An acceptance that waits for agreement. `vouched`: GitHub says who asked. */
+export interface Asked extends Omit<Acceptance, "approvers" | "people"> {
+  readonly vouched: boolean;
+  readonly agreed: readonly { readonly by: string; readonly at: string }[];
+}
+
+export interface Lapsed extends Acceptance {
+  readonly endedAt: string;
+  /** `expired` = its date passed; otherwise why it was opened again. */
+  readonly why: string;
+}
+
 /** One credential, everything that happened to it, and how long it took. */
 export interface Incident {
   readonly id: string;
@@ -70,7 +96,11 @@ export interface Incident {
   readonly run?: Run;
   /** Somebody said that they revoked it; nobody proved it. */
   readonly statement?: { readonly by: string; readonly how: string; readonly at: string };
-  readonly acceptance?: { readonly by: string; readonly reason: string; readonly until: string; readonly at: string };
+  readonly acceptance?: Acceptance;
+  /** Somebody asked to accept the risk, and it waits for who may agree. */
+  readonly asked?: Asked;
+  /** Acceptances that ended, oldest first. */
+  readonly lapsed?: readonly Lapsed[];
   readonly dismissal?: { readonly by: string; readonly reason: string; readonly at: string };
   readonly death?: {
     readonly proof: "probe" | "control-plane" | "both";
@@ -173,12 +203,25 @@ function apply(incident: Incident, event: IncidentEvent, at: string): Incident {
       return dismissed(incident, "false_positive", event, at);
     case "used-in-tests":
       return dismissed(incident, "used_in_tests", event, at);
+    case "exception-asked": {
+      const { by, reason, until, vouched } = event;
+      return stamped({ ...incident, asked: { by, reason, until, vouched, at, agreed: [] } }, "acknowledged", at);
+    }
+    case "exception-agreed":
+      return incident.asked === undefined
+        ? incident
+        : { ...incident, asked: { ...incident.asked, agreed: [...incident.asked.agreed, { by: event.by, at }] } };
+    case "exception-declined":
+      return withoutAsked(incident);
     case "accepted": {
-      const { by, reason, until } = event;
-      return resolved(stamped({ ...incident, acceptance: { by, reason, until, at } }, "acknowledged", at), "wont_fix", at);
+      const { by, reason, until, approver } = event;
+      const approvers = [...(incident.asked?.agreed.map((one) => one.by) ?? []), ...(approver === undefined ? [] : [approver])];
+      const people = new Set([...(incident.asked?.vouched === false ? [] : [by]), ...approvers].map((one) => one.toLowerCase())).size;
+      const acceptance: Acceptance = { by, reason, until, at, approvers, people };
+      return resolved(stamped({ ...incident, acceptance }, "acknowledged", at), "wont_fix", at);
     }
     case "acceptance-expired":
-      return reopened(incident, "the acceptance expired", at);
+      return reopened(incident, expired, at);
     case "reopened":
       return reopened(incident, event.why, at);
     case "closed":
@@ -192,26 +235,45 @@ function stamped(incident: Incident, stamp: Exclude<keyof Clock, "exposed" | "de
 }
 
 function resolved(incident: Incident, resolution: Resolution, at: string): Incident {
-  return stamped({ ...incident, state: "resolved", resolution }, "closed", at);
+  return stamped({ ...withoutAsked(incident), state: "resolved", resolution }, "closed", at);
 }
 
 function dismissed(incident: Incident, resolution: Resolution, { by, reason }: { by: string; reason: string }, at: string): Incident {
   return resolved(stamped({ ...incident, dismissal: { by, reason, at } }, "acknowledged", at), resolution, at);
 }
 
+function withoutAsked({ asked: _, ...incident }: Incident): Incident {
+  return incident;
+}
+
+const expired = "the acceptance expired";
+
 /** The old clock runs on: whoever reopens does not restart the time to remediate. */
 function reopened(incident: Incident, why: string, at: string): Incident {
   const { resolution: _r, statement: _s, acceptance: _a, dismissal: _d, death: _x, ...open } = incident;
   const { closed: _c, dead: _dead, ...clock } = incident.clock;
-  return { ...open, state: "open", clock, reopened: [...incident.reopened, { why, at }] };
+  const { acceptance } = incident;
+  const lapsed =
+    acceptance === undefined
+      ? incident.lapsed
+      : [...(incident.lapsed ?? []), { ...acceptance, endedAt: at, why: why === expired ? "expired" : why }];
+  return {
+    ...open,
+    state: "open",
+    clock,
+    reopened: [...incident.reopened, { why, at }],
+    ...(lapsed === undefined ? {} : { lapsed }),
+  };
 }
 
 /** A key that answers outweighs whoever said that it is gone, and an earlier proof. */
 function observed(incident: Incident, validity: Validity, code: string, at: string): Incident {
   const seen: Incident = { ...incident, validity: validity === "unknown" ? incident.validity : validity, validityCode: code };
-  if (validity === "active" && seen.state === "resolved" && seen.resolution === "revoked") {
-    return reopened(seen, "the credential was accepted again", at);
-  }
+  if (validity !== "active" || seen.state !== "resolved") return seen;
+  if (seen.resolution === "revoked") return reopened(seen, "the credential was accepted again", at);
+  // one person may accept what is refused; what lives needs two
+  if (seen.resolution === "wont_fix" && (seen.acceptance?.people ?? 2) < 2)
+    return reopened(seen, "the credential is alive, and one person alone accepted its risk", at);
   return seen;
 }
 

@@ -4,6 +4,7 @@ import { call, type RepositoryClient } from "../github/client.ts";
 import { type Command, parseCommand, verbs } from "../github/command.ts";
 import type { EventRepository } from "../github/handlers.ts";
 import { atLeast, roleOf } from "../github/permission.ts";
+import { peopleOf } from "../github/team.ts";
 import type { Incident } from "../incident/fold.ts";
 import type { Plan } from "../playbook/plan.ts";
 import { giveApproval } from "../store/evidence.ts";
@@ -15,6 +16,7 @@ import { redact } from "./comment-leaks.ts";
 import { confirmConsumer } from "./confirm.ts";
 import { contain, release } from "./contain.ts";
 import { githubHost, type Rekey } from "./context.ts";
+import { agreeToException, askException, decidersOf, declineException, howToAgree } from "./exceptions.ts";
 import { notePullRequest } from "./judge.ts";
 import { keptPlan } from "./readiness.ts";
 import { decideOnIssue } from "./review-command.ts";
@@ -126,7 +128,8 @@ export async function carryOut(rekey: Rekey, request: Request): Promise<Note> {
     };
   if (verb === "plan" || verb === "status") return { ok: true };
   if (verb === "keep" || verb === "deny") return refusalAsNote(() => decideOnIssue(rekey, request));
-  if (!atLeast(role, "write")) return { ok: false, text: `\`${verb}\` needs write access to this repository.` };
+  const decides = isDecision(verb) && (await isSecurity(rekey, request.repository, request.by));
+  if (!decides && !atLeast(role, "write")) return { ok: false, text: `\`${verb}\` needs write access to this repository.` };
   if (verb === "redact") {
     const { incident } = request.command;
     if (incident === undefined) return { ok: false, text: "Name the credential: `/rekey redact RK-…`." };
@@ -161,7 +164,8 @@ async function onIncident(rekey: Rekey, request: Order, incident: Incident): Pro
   if (verb === "revoked") return state(rekey, request, incident);
   if (verb === "confirm") return confirmConsumer(rekey, incident, request.by, request.command.text);
   if (verb === "contain") return contain(rekey, incident, request.by);
-  return decide(rekey, request, incident);
+  if (verb === "accept" || verb === "decline") return { ok: true, text: `${await except(rekey, request, incident)}.` };
+  return dismiss(rekey, request, incident);
 }
 
 async function refusalAsNote(work: () => Promise<Note>): Promise<Note> {
@@ -189,14 +193,20 @@ async function confirmRequests(rekey: Rekey, { repository, number, by, command }
   const row = await getPullRequest(db, key);
   if (command.incident !== undefined || row?.requests == null) return undefined;
   if ((await incidentsOfPullRequest(db, key)).some(({ incident }) => incident.state === "open")) return undefined;
-  if (!isSecurity(rekey, by)) return { ok: false, text: securityNeeded(rekey) };
+  if (!(await isSecurity(rekey, repository, by))) return { ok: false, text: securityNeeded(rekey) };
   if (command.text === undefined) return { ok: false, text: `Give a reason: \`/rekey ${command.verb} "reason"\`.` };
   await savePullRequest(db, key, { requests_confirmed_by: by });
   return { ok: true, text: "The new rules of this pull request are agreed to." };
 }
 
-function isSecurity(rekey: Rekey, login: string): boolean {
-  return rekey.config.security_team.some((member) => member.toLowerCase() === login.toLowerCase());
+/** What the security team decides, also without write access to the repository. */
+export function isDecision(verb: Command["verb"]): boolean {
+  return verb === "accept" || verb === "decline" || verb === "false-positive";
+}
+
+async function isSecurity(rekey: Rekey, repository: EventRepository, login: string): Promise<boolean> {
+  const members = await peopleOf(await clientOf(rekey, repository), rekey.config.security_team);
+  return members.some((member) => member.toLowerCase() === login.toLowerCase());
 }
 
 function securityNeeded(rekey: Rekey): string {
@@ -305,29 +315,37 @@ async function state(rekey: Rekey, request: Order, incident: Incident): Promise<
   return { ok: true };
 }
 
-/** False positive and accepted risk: a decision of the security team; from others it is a request. */
-async function decide(rekey: Rekey, request: Order, incident: Incident): Promise<Note> {
-  const { verb, text, until } = request.command;
+/** What is asked or agreed to is of one hash; without it, a new request with its reason and end. */
+async function except(rekey: Rekey, { by, command }: Order, { id, asked }: Incident): Promise<string> {
+  const { verb, text, until, hash } = command;
+  if (verb === "decline") {
+    if (text === undefined) throw new RefusedError(`Give a reason: \`/rekey decline ${id} "reason"\``);
+    return declineException(rekey, id, { by, reason: text });
+  }
+  if (hash !== undefined) return agreeToException(rekey, id, { by, hash });
   if (text === undefined)
+    throw new RefusedError(
+      asked === undefined
+        ? `Give a reason: \`/rekey accept ${id} "reason" --until YYYY-MM-DD\``
+        : `${asked.by} asked: ${howToAgree({ id, asked })}`,
+    );
+  return askException(rekey, id, { by, vouched: true, reason: text, until });
+}
+
+/** False positive: a decision of the security team. What its vendor accepts is a credential, whoever says otherwise. */
+async function dismiss(rekey: Rekey, { by, command }: Order, incident: Incident): Promise<Note> {
+  const { text } = command;
+  if (text === undefined) return { ok: false, text: `Give a reason: \`/rekey false-positive ${incident.id} "reason"\`.` };
+  const { securityTeam } = await decidersOf(rekey, incident.id);
+  if (!securityTeam.some((member) => member.toLowerCase() === by.toLowerCase())) return { ok: false, text: securityNeeded(rekey) };
+  if (incident.validity === "active")
     return {
       ok: false,
-      text: `Give a reason: \`/rekey ${verb} ${incident.id} "reason"${verb === "accept" ? " --until YYYY-MM-DD" : ""}\`.`,
+      text: `${incident.id} was accepted by its vendor, so it is a credential. To live with it: \`/rekey accept ${incident.id} "reason" --until YYYY-MM-DD\`.`,
     };
-  if (!isSecurity(rekey, request.by)) return { ok: false, text: securityNeeded(rekey) };
-  if (verb === "accept") {
-    if (until === undefined || Number.isNaN(Date.parse(until)) || Date.parse(until) < Date.now())
-      return { ok: false, text: "An accepted risk needs an end: `--until YYYY-MM-DD` in the future." };
-    await rekey.database.db.transaction().execute((trx) =>
-      recordEvents(trx, incident.id, [
-        { type: "accepted", by: request.by, reason: text, until: new Date(until).toISOString() },
-        { type: "closed", resolution: "wont_fix" },
-      ]),
-    );
-    return { ok: true };
-  }
   await rekey.database.db.transaction().execute((trx) =>
     recordEvents(trx, incident.id, [
-      { type: "false-positive", by: request.by, reason: text },
+      { type: "false-positive", by, reason: text },
       { type: "closed", resolution: "false_positive" },
     ]),
   );

@@ -10,6 +10,7 @@ import { getIncident } from "../store/incidents.ts";
 import { holdRollout, releaseRollout } from "../store/rollout.ts";
 import { pauseRotations, resumeRotations } from "../store/rotation-requests.ts";
 import type { Rekey } from "./context.ts";
+import { exceptionOrders } from "./operator-exceptions.ts";
 import { reviewRoutes } from "./operator-reviews.ts";
 import { operatorTokenRoutes } from "./operator-tokens.ts";
 import { order } from "./order.ts";
@@ -43,6 +44,7 @@ export function operatorRoutes(rekey: Rekey): Hono {
   const id = (context: Context) => context.req.param("id") ?? "";
 
   app.route("/", reviewRoutes(rekey));
+  app.route("/", exceptionOrders(rekey));
   app.post(
     "/operator/backup",
     order(z.strictObject({ target: z.string().max(1000), directory: z.string().max(1000) }), async ({ target, directory }) => ({

@@ -6,8 +6,9 @@ import { authorizationUrl, type GitHubClientConfig, personOf, userToken } from "
 import type { Secret } from "../secret.ts";
 import { getIncident, listOccurrences } from "../store/incidents.ts";
 import { clientOf, repositoryOf } from "./code.ts";
-import { carryOutOn } from "./commands.ts";
+import { carryOutOn, isDecision } from "./commands.ts";
 import type { Rekey } from "./context.ts";
+import { decidersOf } from "./exceptions.ts";
 import { redrawIncident } from "./surfaces.ts";
 
 /** What somebody asks for on the dashboard. */
@@ -24,7 +25,7 @@ export interface DashboardOrder {
 export async function actFromDashboard(rekey: Rekey, order: DashboardOrder): Promise<{ ok: boolean; text?: string }> {
   const incident = await getIncident(rekey.database.db, order.incident);
   if (incident === undefined) return { ok: false, text: "There is no incident with this id." };
-  if (!(await mayWrite(rekey, order.incident, order.by)))
+  if (!(await mayDecide(rekey, order)) && !(await mayWrite(rekey, order.incident, order.by)))
     return { ok: false, text: "This needs write access to a repository where the credential was found." };
   const { verb, hash, text, until } = order;
   const note = await carryOutOn(
@@ -46,6 +47,12 @@ export async function actFromDashboard(rekey: Rekey, order: DashboardOrder): Pro
   rekey.log.info({ incident: incident.id, by: order.by, verb, ok: note.ok }, "an order from the dashboard");
   await redrawIncident(rekey, incident.id);
   return note;
+}
+
+async function mayDecide(rekey: Rekey, { incident, by, verb }: DashboardOrder): Promise<boolean> {
+  if (!isDecision(verb)) return false;
+  const { securityTeam } = await decidersOf(rekey, incident);
+  return securityTeam.some((member) => member.toLowerCase() === by.toLowerCase());
 }
 
 async function mayWrite(rekey: Rekey, incident: string, login: string): Promise<boolean> {

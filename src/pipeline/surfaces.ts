@@ -3,6 +3,7 @@ import type { RepositoryClient } from "../github/client.ts";
 import { escapeMarkdown } from "../github/escape.ts";
 import { type Published, publish, publishCheck, publishReview } from "../github/publish.ts";
 import type { IncidentState, IncidentView, PullRequestView } from "../github/view.ts";
+import { askedHash } from "../governance/exception.ts";
 import { readCommand } from "../identity/stored.ts";
 import type { Incident } from "../incident/fold.ts";
 import type { Plan } from "../playbook/plan.ts";
@@ -153,6 +154,7 @@ export async function incidentView(rekey: Rekey, { incident, findings }: PullReq
     ...(waiting?.waitsFor === undefined ? {} : { note: `Its rotation waits. ${escapeMarkdown(waiting.waitsFor)}.` }),
     ...(incident.statement === undefined ? {} : { statement: incident.statement }),
     ...(reason === undefined ? {} : { reason }),
+    ...(incident.asked === undefined ? {} : { asked: { ...incident.asked, hash: askedHash(incident.id, incident.asked) } }),
     exposedAt: incident.clock.exposed,
     detectedAt: incident.clock.detected,
     ...(incident.clock.dead === undefined ? {} : { deadAt: incident.clock.dead }),

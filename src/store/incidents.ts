@@ -99,6 +99,11 @@ export async function getIncident(db: Kysely<Schema>, id: string): Promise<Incid
   return (await db.selectFrom("incident").select("body").where("id", "=", id).executeTakeFirst())?.body;
 }
 
+/** The same, with its row locked until the transaction ends: two decisions at once follow each other. */
+export async function lockIncident(trx: Transaction<Schema>, id: string): Promise<Incident | undefined> {
+  return (await trx.selectFrom("incident").select("body").where("id", "=", id).forUpdate().executeTakeFirst())?.body;
+}
+
 /** The incident of a credential, if there is one. */
 export async function findIncident(
   db: Kysely<Schema>,

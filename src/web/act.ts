@@ -1,6 +1,7 @@
 import { Hono } from "hono";
 import { html } from "hono/html";
 import { z } from "zod";
+import { askedHash } from "../governance/exception.ts";
 import type { Incident } from "../incident/fold.ts";
 import { parseIncidentId } from "../incident/id.ts";
 import { type Html, messagePage, nothing } from "./layout.ts";
@@ -9,7 +10,7 @@ import type { Readers } from "./readers.ts";
 import { roles, sees, type Viewer, viewerOf } from "./viewer.ts";
 
 /** What a person may ask for on an incident's page; the same commands as on a pull request. */
-const verbs = ["rotate", "contain", "cancel", "verify", "revoked", "false-positive", "accept"] as const;
+const verbs = ["rotate", "contain", "cancel", "verify", "revoked", "false-positive", "accept", "decline"] as const;
 /** Change what cannot be taken back, or say that a living key is fine: asked for only after a fresh login. */
 const weighty: readonly string[] = ["rotate", "accept", "false-positive"];
 
@@ -65,12 +66,22 @@ export function mayCommand({ role }: Viewer, provider: string): boolean {
 
 /** What this person may ask for here and now. A weighty one asks for a fresh login first. */
 export function actForms(incident: Incident, plan: { readonly hash: string } | undefined, token: string): Html {
-  if (incident.state === "resolved") return nothing;
   const form = (verb: (typeof verbs)[number], label: string, fields: Html = nothing) =>
     html`<form method="post" action="/incidents/${incident.id}/act" class="act"><input type="hidden" name="form" value="${token}"><input type="hidden" name="verb" value="${verb}">${fields}<button type="submit">${label}</button></form>`;
   const reason = (label: string) => html`<label>${label}<input type="text" name="text" required maxlength="500"></label>`;
+  const { asked } = incident;
+  if (incident.state === "resolved")
+    return incident.resolution === "wont_fix"
+      ? html`<section aria-labelledby="act"><h2 id="act">What you can do</h2>${form("decline", "End the exception", reason("Why"))}</section>`
+      : nothing;
   const running = incident.run?.state === "running" || incident.run?.state === "held";
   return html`<section aria-labelledby="act"><h2 id="act">What you can do</h2>
+${
+  asked === undefined
+    ? nothing
+    : html`<p><bdi>${asked.by}</bdi> asks to accept the risk until ${asked.until.slice(0, 10)}: <bdi>${asked.reason}</bdi></p>
+<div class="acts">${form("accept", "Agree, as a second person", html`<input type="hidden" name="hash" value="${askedHash(incident.id, asked)}">`)}${form("decline", "Say no", reason("Why"))}</div>`
+}
 <div class="acts">${
     plan === undefined || incident.run?.state === "running"
       ? nothing
@@ -81,7 +92,7 @@ export function actForms(incident: Incident, plan: { readonly hash: string } | u
 <details><summary>Revoked by hand, false positive, accepted risk</summary>
 ${form("revoked", "It was revoked by hand", reason("How"))}
 ${form("false-positive", "It is no credential", reason("Why"))}
-${form("accept", "Accept the risk", html`${reason("Why")}<label>Until<input type="date" name="until" required></label>`)}
+${form("accept", "Ask to accept the risk", html`${reason("Why")}<label>Until<input type="date" name="until" required></label>`)}
 </details></section>`;
 }
 

@@ -6,6 +6,7 @@ import { describeError, type Log, silentLog } from "../log.ts";
 import { type Act, actRoutes } from "./act.ts";
 import { apiRoutes } from "./api.ts";
 import { type ConsumerGate, consumerRoutes } from "./consumers.ts";
+import { type AskException, exceptionRoutes } from "./exception-routes.ts";
 import type { DecisionGate, GovernanceReaders } from "./governance-readers.ts";
 import { decisionRoutes, governanceRoutes } from "./governance-routes.ts";
 import { onlyHosts, securityHeaders } from "./headers.ts";
@@ -35,6 +36,8 @@ export interface WebOptions {
   readonly guard?: MiddlewareHandler;
   /** What agents do, as it happens; absent: the addresses do not exist. */
   readonly runtime?: RuntimeGate;
+  /** Takes exceptions that programs ask for. */
+  readonly exceptions?: AskException;
   /** Numbers of the server itself, for `/metrics`. */
   readonly numbers?: ServerNumbers;
   /** Log-in of people; then `guard` lets in programs, and who is neither is sent there. */
@@ -95,6 +98,7 @@ export function createWeb(options: WebOptions): Hono {
   const rollout = options.rollout ?? (async () => ({ repositories: [] }));
   app.route("/", apiRoutes({ readers, now, rollout }));
   app.route("/", pageRoutes({ readers, now, catalogue, rollout, ...(login === undefined ? {} : { sessions: login.sessions }) }));
+  app.route("/", exceptionRoutes({ readers, now, ...(options.exceptions === undefined ? {} : { ask: options.exceptions }) }));
   if (options.governance !== undefined) app.route("/", governanceRoutes({ governance: options.governance, now }));
 
   app.notFound((context) => {

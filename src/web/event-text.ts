@@ -41,8 +41,14 @@ export function describeEvent(event: IncidentEvent): string {
       return `Dismissed as a false positive by ${event.by}: ${event.reason}`;
     case "used-in-tests":
       return `Dismissed as used in tests by ${event.by}: ${event.reason}`;
+    case "exception-asked":
+      return `${event.by} asks to accept the risk until ${event.until.slice(0, 10)}: ${event.reason}`;
+    case "exception-agreed":
+      return `${event.by} agrees to accept the risk`;
+    case "exception-declined":
+      return `${event.by} says no to accepting the risk: ${event.reason}`;
     case "accepted":
-      return `Risk accepted by ${event.by} until ${event.until.slice(0, 10)}: ${event.reason}`;
+      return `Risk accepted, asked by ${event.by}${event.approver === undefined ? "" : `, agreed to by ${event.approver}`}, until ${event.until.slice(0, 10)}: ${event.reason}`;
     case "acceptance-expired":
       return "The acceptance expired";
     case "reopened":

@@ -81,10 +81,12 @@ function facts({ incident, occurrences }: IncidentView): Html {
       : ([["Statement", html`<bdi>${statement.by}</bdi>: <bdi>${statement.how}</bdi>`]] as [string, Html][])),
     ...(acceptance === undefined
       ? []
-      : ([["Accepted", html`until ${acceptance.until.slice(0, 10)} by <bdi>${acceptance.by}</bdi>: <bdi>${acceptance.reason}</bdi>`]] as [
-          string,
-          Html,
-        ][])),
+      : ([
+          [
+            "Accepted",
+            html`until ${acceptance.until.slice(0, 10)}, asked by <bdi>${acceptance.by}</bdi>${acceptance.approvers.length === 0 ? nothing : html`, agreed to by <bdi>${acceptance.approvers.join(", ")}</bdi>`}: <bdi>${acceptance.reason}</bdi>`,
+          ],
+        ] as [string, Html][])),
     ...(dismissal === undefined
       ? []
       : ([["Dismissed", html`<bdi>${dismissal.by}</bdi>: <bdi>${dismissal.reason}</bdi>`]] as [string, Html][])),

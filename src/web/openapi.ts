@@ -119,6 +119,30 @@ export const Rollout = z.object({
   ),
 });
 
+export const Exceptions = z.object({
+  version: z.literal(1),
+  exceptions: z.array(
+    z.object({
+      incident: z.string(),
+      title: z.string(),
+      fingerprint: z.string(),
+      identity: z.object({ id: z.string(), kind: z.string(), name: z.string() }).optional(),
+      owner: z.string().optional(),
+      repositories: z.array(z.string()),
+      kind: z.enum(["accepted-risk", "false-positive", "used-in-tests"]),
+      state: z.enum(["asked", "active", "expiring", "expired", "ended"]).describe("expiring = ends within 14 days"),
+      reason: z.string(),
+      askedBy: z.string(),
+      askedAt: moment,
+      approvedBy: z.array(z.string()),
+      until: moment.optional(),
+      endedAt: moment.optional(),
+      why: z.string().optional().describe("why it ended before its date"),
+      open: z.boolean(),
+    }),
+  ),
+});
+
 const schemaOf = (schema: z.ZodType) => {
   const { $schema: _, ...rest } = z.toJSONSchema(schema, { io: "output", unrepresentable: "any" });
   return rest;
@@ -167,6 +191,33 @@ export const openApi = {
     },
     "/api/v1/rollout": {
       get: { summary: "How far Rekey goes in each repository, and why", responses: answer(Rollout, "the stages") },
+    },
+    "/api/v1/exceptions": {
+      get: { summary: "Accepted risks and dismissals, what waits first", responses: answer(Exceptions, "the exceptions") },
+      post: {
+        summary: "Asks to accept a risk (scope exceptions:ask); people agree to it on GitHub or on the dashboard",
+        requestBody: {
+          required: true,
+          content: {
+            "application/json": {
+              schema: {
+                type: "object",
+                required: ["target", "reason", "until"],
+                additionalProperties: false,
+                properties: {
+                  target: { type: "string", description: "an incident, a fingerprint or an identity's id" },
+                  reason: { type: "string" },
+                  until: { type: "string", format: "date" },
+                },
+              },
+            },
+          },
+        },
+        responses: {
+          "200": { description: "what became of each incident" },
+          "409": { description: "nothing open is named so, or the policy does not allow it" },
+        },
+      },
     },
     "/api/v1/groups/{by}": {
       get: {

@@ -2,17 +2,20 @@ import type { MiddlewareHandler } from "hono";
 import { setViewer } from "./viewer.ts";
 
 /** What a program's token allows. */
-export const scopes = ["incidents:read", "metrics:read"] as const;
+export const scopes = ["incidents:read", "metrics:read", "exceptions:ask"] as const;
 export type Scope = (typeof scopes)[number];
 
 /** Which scope a path of the API needs; the rest needs a person. */
 const needs: readonly (readonly [pattern: RegExp, scope: Scope])[] = [
-  [/^\/api\/v1\/incidents(?:\/|$)/, "incidents:read"],
-  [/^\/incidents\.csv$/, "incidents:read"],
+  [/^\/api\/v1\/(?:incidents(?:\/|$)|exceptions$)/, "incidents:read"],
+  [/^\/(?:incidents|exceptions)\.csv$/, "incidents:read"],
   [/^\/api\/v1\/(?:metrics|groups\/[a-z]+|rollout)$/, "metrics:read"],
   [/^\/metrics$/, "metrics:read"],
   [/^\/api\/v1\/openapi\.json$/, "metrics:read"],
 ];
+
+/** The one thing that a program may ask for; that it was asked changes nothing yet. */
+const asks = "/api/v1/exceptions";
 
 export interface TokenView {
   readonly name: string;
@@ -27,8 +30,14 @@ export function apiTokens(use: (value: string) => Promise<TokenView | undefined>
     if (value === undefined) return otherwise(context, next);
     const token = await use(value);
     if (token === undefined) return context.json({ error: "this token is not known here, or it has expired" }, 401);
-    const scope = needs.find(([pattern]) => pattern.test(context.req.path))?.[1];
-    if (scope === undefined || !token.scopes.includes(scope) || context.req.method !== "GET")
+    const { path, method } = context.req;
+    const scope =
+      method === "POST" && path === asks
+        ? "exceptions:ask"
+        : method === "GET"
+          ? needs.find(([pattern]) => pattern.test(path))?.[1]
+          : undefined;
+    if (scope === undefined || !token.scopes.includes(scope))
       return context.json({ error: scope === undefined ? "no token opens this address" : `this needs the scope ${scope}` }, 403);
     setViewer(context, {
       name: `token ${token.name}`,

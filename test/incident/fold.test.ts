@@ -68,7 +68,7 @@ test("an accepted risk stays accepted while the key lives, until its date", () =
   const accepted = recorded(
     "RK-7F3K",
     ["10:01", opened],
-    ["10:02", { type: "accepted", by: "mara", reason: "sandbox", until: "2026-04-01T00:00:00.000Z" }],
+    ["10:02", { type: "accepted", by: "mara", reason: "sandbox", until: "2026-04-01T00:00:00.000Z", approver: "dana" }],
     ["10:03", { type: "validity-observed", validity: "active", code: "200", control: "none" }],
     ["12:00", { type: "acceptance-expired" }],
   );
