@@ -276,8 +276,8 @@ const operator = [
   [
     // NAME=value, name: value, name => value, f(name, value), <name>value, | name | value |, --name value
     "\\s{0,8}(?:=>|:=|\\|\\|=|[?+]=|[=:,(>|]|\\s|\\\\u003[da])\\s{0,8}(?:[=>:]\\s{0,4}|[>|][+-]?\\s{1,16})?",
-    // the key is value
-    "\\s{1,4}(?i:(?:is|was)(?:\\s(?:set\\sto|now|still))?|please|here|below|instead|again|now|(?:we|i|to|you\\scan)\\suse)\\s{0,2}:?\\s{1,2}",
+    // the key is value, the key for the staging bot is value
+    "(?:\\s(?i:for|of|to|in|on|from)(?:\\s[A-Za-z0-9_.@/'-]{1,24}){1,5})?\\s{1,4}(?i:(?:is|was)(?:\\s(?:set\\sto|now|still))?|please|here|below|instead|again|now|(?:we|i|to|you\\scan)\\suse)\\s{0,2}:?\\s{1,2}",
     // name: &str = value, name string = value
     "\\s{0,2}:?\\s{0,2}&?(?:'static\\s)?(?i:str|string)\\??\\s{0,4}=\\s{0,4}",
     // <key>name</key> <string>value

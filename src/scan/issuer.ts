@@ -38,6 +38,10 @@ export function issuerOf(value: string, before: string, after: string, ruleset: 
       return fitting.led || providersOpening(value, ruleset, 4)?.has(fitting.rule.provider) !== true ? fitting.rule : "known";
   }
   if (named.length > 0) return "known";
+  for (const word of wordsOf(above.filter((text) => importLine.test(text)).join("\n"), words, true)) {
+    const fitting = words.get(word)?.find(({ whole }) => whole.test(value));
+    if (fitting !== undefined) return fitting.rule;
+  }
   if (!byOpening) return "unknown";
   if (providersOpening(value, ruleset) !== undefined) return "known";
   return opensBehindFirst(value, ruleset) ? "known" : "unknown";
@@ -54,6 +58,9 @@ const everyday = new Set(
     " ",
   ),
 );
+
+/** What a program imports may be the vendor's SDK; or of many others, so that it only counts for a value of the vendor's format. */
+const importLine = /^\s*(?:from|import|use|require|using|const .{1,60}=\s*require)\b/;
 
 /** A setting that says whose the values beside it are: `provider: cohere`, `"model": "mistral/large"`. */
 const issuerSetting =

@@ -191,7 +191,7 @@ function issued(match: RawMatch, buffer: Buffer, ruleset: Ruleset): RawMatch[] {
     if (opened !== undefined && (detector.fallback ? !detector.without_issuer : opened.has(provider))) return [];
   }
   if (!detector.without_issuer) return [match];
-  const before = buffer.toString("latin1", Math.max(0, match.start - 240), match.start);
+  const before = buffer.toString("latin1", Math.max(0, match.start - 480), match.start);
   // arn:aws:secretsmanager:…:secret:name: the name of a secret, not the secret
   if (/\barn:[\w:&; /-]*$/.test(before)) return [];
   const after = buffer.toString("latin1", match.end, match.end + 160);

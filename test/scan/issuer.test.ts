@@ -28,6 +28,12 @@ test.each([
   `GET https://api.exampla.io/v1\nApi-Key: ${right}`,
 ])("a value of the named vendor's format goes to it: %s", (text) => expect(claims(text)).toEqual(["exampla-key"]));
 
+test("a client of an imported SDK is the vendor's, for a value of its format only", () => {
+  const client = (value: string) => `from exampla import Client\n\nclient = Client(\n    api_key="${value}",\n)\n`;
+  expect(claims(client(right))).toEqual(["exampla-key"]);
+  expect(claims(client(short))).toEqual(["any-secret"]);
+});
+
 test.each([
   `EXAMPLA_API_KEY=${short}`,
   `curl -H "X-Api-Key: ${short}" https://api.exampla.io/v1`,
