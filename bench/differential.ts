@@ -82,16 +82,13 @@ async function everyPattern(repository: string, ruleset: Ruleset, most: number):
 
 /** The same detectors without anchors and windows. */
 export function bruteForce(ruleset: Ruleset): Ruleset {
-  const hits = { anchors: new Uint16Array(1), positions: new Uint32Array(1), count: 1 };
   const everywhere = ruleset.detectors.flatMap((rule) =>
-    rule.patterns.map((pattern) => ({
-      rule,
-      pattern: { ...pattern, back: 0, forward: Number.MAX_SAFE_INTEGER },
-      mayMatch: () => true,
-      run: undefined,
-    })),
+    rule.patterns.map((pattern) => ({ rule, pattern: { ...pattern, back: 0, forward: Number.MAX_SAFE_INTEGER }, mayMatch: () => true })),
   );
-  return { ...ruleset, filter: { hits: () => hits }, users: [{ run: undefined, all: everywhere }] };
+  const hits = Uint32Array.from(everywhere.flatMap((_, user) => [user, 0]));
+  const encoded = { runs: [], percent: false, escapes: false };
+  const filter = { search: () => ({ hits, first: 0, count: everywhere.length, encoded }) };
+  return { ...ruleset, filter, users: everywhere };
 }
 
 function page(results: readonly (readonly [string, Difference])[], detectors: number): string {

@@ -1,6 +1,6 @@
 import { isUtf8 } from "node:buffer";
 import type { DecodeStep } from "../document.ts";
-import { encodedRuns, longRuns, type Stretch } from "./runs.ts";
+import { type Encoded, encodedRuns, longRuns, type Stretch } from "./runs.ts";
 
 /** An encoded stretch of a text: 0-based byte offsets, end exclusive, and what it says. */
 export interface Decoded {
@@ -21,18 +21,18 @@ const shortestText = 8;
 const probe = 4096;
 
 /**
- * Every stretch that is plausibly text in base64, base64url, hex, percent or backslash escapes. Linear in the input. `runs`: what
- * `encodedRuns` finds in these bytes, where the caller knows it.
+ * Every stretch that is plausibly text in base64, base64url, hex, percent or backslash escapes. Linear in the input. `encoded`: what
+ * of these bytes is worth trying, where the caller knows it.
  */
 export function* decodings(
   bytes: Uint8Array,
   onLimit?: (reason: string) => void,
-  runs: readonly Stretch[] = encodedRuns(longRuns(bytes), bytes),
+  encoded: Encoded = { runs: encodedRuns(longRuns(bytes), bytes), percent: true, escapes: true },
 ): Generator<Decoded> {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   let [texts, tries] = [0, 0];
   for (const [find, steps] of finders) {
-    for (const { start, end } of find(buffer, runs)) {
+    for (const { start, end } of find(buffer, encoded)) {
       if (++tries > limits.tries || texts > limits.texts) {
         onLimit?.(`more than ${texts > limits.texts ? limits.texts : limits.tries} encoded stretches: the rest was not decoded`);
         return;
@@ -40,9 +40,9 @@ export function* decodings(
       const possible = steps.filter((step) => mayGiveText(step, buffer, start));
       if (possible.length === 0) continue;
       const isLong = end - start > limits.bytes;
-      const encoded = buffer.toString("latin1", start, isLong ? start + probe : end);
+      const text = buffer.toString("latin1", start, isLong ? start + probe : end);
       for (const step of possible) {
-        const decoded = undo(step, encoded);
+        const decoded = undo(step, text);
         if (decoded === undefined) continue;
         if (isLong) {
           onLimit?.(`an encoded stretch of more than ${limits.bytes} bytes was not decoded`);
@@ -81,10 +81,10 @@ for (const [value, letter] of [..."ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrs
   sextets[letter.charCodeAt(0)] = value;
 [sextets[45], sextets[95]] = [62, 63];
 
-const finders: readonly [(bytes: Buffer, runs: readonly Stretch[]) => Iterable<Stretch>, readonly DecodeStep[]][] = [
-  [(_, runs) => runs, ["base64", "hex"]],
-  [(bytes) => around(bytes, 37, percentMark), ["percent"]],
-  [(bytes) => around(bytes, 92, escapeMark), ["unicode-escape"]],
+const finders: readonly [(bytes: Buffer, encoded: Encoded) => Iterable<Stretch>, readonly DecodeStep[]][] = [
+  [(_, { runs }) => runs, ["base64", "hex"]],
+  [(bytes, { percent }) => (percent ? around(bytes, 37, percentMark) : []), ["percent"]],
+  [(bytes, { escapes }) => (escapes ? around(bytes, 92, escapeMark) : []), ["unicode-escape"]],
 ];
 
 /** A word holds this much on each side of an escape, at most: one line of a minified file is not one word. */

@@ -11,6 +11,15 @@ export interface Runs {
   readonly count: number;
 }
 
+/** What of a text may be encoded. */
+export interface Encoded {
+  /** In base64 or hex: all that could give text, and some that could not. */
+  readonly runs: readonly Stretch[];
+  /** Whether something is written as `%41`, and whether as `\u0041` or `\x41`; it may be said of what is not. */
+  readonly percent: boolean;
+  readonly escapes: boolean;
+}
+
 /** The letters of base64, base64url and hex, of which nearly every credential has this many in a row. */
 export const runLetters = new Uint8Array(256);
 for (const letter of "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/_-") runLetters[letter.charCodeAt(0)] = 1;

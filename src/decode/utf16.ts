@@ -14,7 +14,7 @@ const sample = 512;
 export function utf16Of(bytes: Uint8Array): Utf16 | undefined {
   if (bytes[0] === 0xff && bytes[1] === 0xfe) return { step: "utf-16le", mark: 2 };
   if (bytes[0] === 0xfe && bytes[1] === 0xff) return { step: "utf-16be", mark: 2 };
-  if (bytes.length < 16 || bytes.subarray(0, 16).indexOf(0) === -1) return undefined;
+  if (!mayBeWide(bytes)) return undefined;
   const units = Math.min(bytes.length >> 1, sample);
   let [first, second] = [0, 0];
   for (let unit = 0; unit < units; unit++) {
@@ -23,4 +23,11 @@ export function utf16Of(bytes: Uint8Array): Utf16 | undefined {
   }
   if (second >= units * 0.8 && first <= units * 0.02) return { step: "utf-16le", mark: 0 };
   return first >= units * 0.8 && second <= units * 0.02 ? { step: "utf-16be", mark: 0 } : undefined;
+}
+
+/** Whether one of the first bytes is zero. */
+function mayBeWide(bytes: Uint8Array): boolean {
+  if (bytes.length < 16) return false;
+  for (let at = 0; at < 16; at++) if (bytes[at] === 0) return true;
+  return false;
 }

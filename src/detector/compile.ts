@@ -3,7 +3,6 @@ import { ConfigError } from "../errors.ts";
 import { commonWords } from "./byte-frequency.ts";
 import { checksums } from "./checksum.ts";
 import {
-  anyOf,
   assignmentCheck,
   continuationCheck,
   Links,
@@ -72,20 +71,15 @@ export interface Ruleset {
   /** SHA-256 over every detector, hex: scans under one hash give one result. */
   readonly hash: string;
   readonly filter: AnchorFilter;
-  /** Who uses the n-th anchor of the filter, and what they all need near it. */
-  readonly users: readonly AnchorUsers[];
+  /** By the numbers in the filter's hits. */
+  readonly users: readonly AnchorUser[];
 }
 
-export interface AnchorUsers {
-  readonly run: RunNeed | undefined;
-  readonly all: readonly AnchorUser[];
-}
-
+/** A pattern that is worth running near an anchor, if `mayMatch`. */
 export interface AnchorUser {
   readonly rule: CompiledDetector;
   readonly pattern: CompiledPattern;
   readonly mayMatch: Precheck;
-  readonly run: RunNeed | undefined;
 }
 
 /** Throws ConfigError naming the detector where a rule has no usable anchor, does not compile or names an unknown checksum. */
@@ -103,7 +97,7 @@ export async function compileDetectors(files: readonly DetectorFile[], engine: R
 /** Each literal once, however many patterns it serves. */
 function anchorsOf(detectors: readonly CompiledDetector[]): Pick<Ruleset, "filter" | "users"> {
   const anchors: Anchor[] = [];
-  const users: AnchorUser[][] = [];
+  const users: (AnchorUser & Pick<PatternAnchor, "run">)[][] = [];
   const numbers = new Map<string, number>();
   for (const rule of detectors) {
     for (const pattern of rule.patterns) {
@@ -116,7 +110,11 @@ function anchorsOf(detectors: readonly CompiledDetector[]): Pick<Ruleset, "filte
       }
     }
   }
-  return { filter: buildFilter(anchors), users: users.map((all) => ({ run: anyOf(all.map(({ run }) => run)), all })) };
+  const filter = buildFilter(
+    anchors,
+    users.map((all) => all.map(({ run }) => run)),
+  );
+  return { filter, users: users.flat() };
 }
 
 function compileOne(detector: Detector, file: DetectorFile, engine: RegexEngine): CompiledDetector {

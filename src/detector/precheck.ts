@@ -55,17 +55,6 @@ function isOfRun(set: Uint8Array): boolean {
   return set.every((member, byte) => member === 0 || runLetters[byte] === 1);
 }
 
-/** The weakest of several needs, as one; undefined where one of them is. */
-export function anyOf(needs: readonly (RunNeed | undefined)[]): RunNeed | undefined {
-  const known = needs.filter((need) => need !== undefined);
-  if (known.length < needs.length) return undefined;
-  return {
-    least: Math.min(...known.map(({ least }) => least)),
-    from: Math.min(...known.map(({ from }) => from)),
-    to: Math.max(...known.map(({ to }) => to)),
-  };
-}
-
 /** The template's characters stand around its own literal. `lead`: bytes before the anchor; undefined where that varies. */
 export function templateCheck(template: string, anchor: string, lead: number | undefined): Precheck {
   const parts = parseTemplate(template);

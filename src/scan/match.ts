@@ -1,7 +1,6 @@
-import { longRuns, type Runs } from "../decode/runs.ts";
 import { type ChecksumResult, checksums } from "../detector/checksum.ts";
-import type { AnchorUsers, CompiledDetector, CompiledPattern, Ruleset } from "../detector/compile.ts";
-import type { RunNeed } from "../detector/precheck.ts";
+import type { AnchorUser, CompiledDetector, CompiledPattern, Ruleset } from "../detector/compile.ts";
+import type { Found } from "../detector/search.ts";
 import { opensBehindFirst, providersOpening } from "../detector/vendors.ts";
 import type { Confidence } from "../finding.ts";
 import { entropy, readsAsRandom } from "./entropy.ts";
@@ -46,21 +45,30 @@ export const maxMatches = 50_000;
 
 /**
  * Every credential of these bytes after filters and precedence, in order of position: one secret, one match. `onTooMany` is told where
- * there are more than are looked at.
+ * there are more than are looked at. `found`: what the ruleset's filter finds in these bytes.
  */
-export function matchBytes(bytes: Uint8Array, ruleset: Ruleset, onTooMany?: () => void, runs = longRuns(bytes)): Match[] {
+export function matchBytes(
+  bytes: Uint8Array,
+  ruleset: Ruleset,
+  onTooMany?: () => void,
+  found: Found = ruleset.filter.search(bytes),
+): Match[] {
+  if (found.count === 0) return [];
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const raw = rawMatches(buffer, ruleset, runs, onTooMany);
+  const raw = rawMatches(buffer, ruleset, found, onTooMany);
+  if (raw.length === 0) return [];
   const pairs = composites(raw, buffer);
   const whole = raw.filter((match) => match.part === undefined && !isIdOf(match, pairs.ids));
   return resolve([...whole.map((match) => complete(match)), ...pairs.matches]);
 }
 
-function rawMatches(buffer: Buffer, ruleset: Ruleset, runs: Runs, onTooMany: (() => void) | undefined): RawMatch[] {
+function rawMatches(buffer: Buffer, ruleset: Ruleset, hits: Found, onTooMany: (() => void) | undefined): RawMatch[] {
+  const worthwhile = windows(buffer, ruleset, hits);
+  if (worthwhile.length === 0) return [];
   const found = new Set<string>();
   const kept: RawMatch[] = [];
   const hasKeyword = keywordsOf(buffer);
-  for (const { rule, pattern, from, to } of windows(buffer, ruleset, runs)) {
+  for (const { rule, pattern, from, to } of worthwhile) {
     const text = buffer.toString("latin1", from, to);
     let at = 0;
     for (let match = pattern.regex.exec(text, at); match !== undefined; match = pattern.regex.exec(text, at)) {
@@ -132,53 +140,26 @@ interface Window {
 }
 
 /** The stretches in which each pattern is worth running: overlapping ones become one, so that no byte is searched twice by a pattern. */
-function windows(buffer: Buffer, { filter, users }: Ruleset, runs: Runs): Window[] {
+function windows(buffer: Buffer, { users }: Ruleset, { hits, first, count }: Found): Window[] {
   const all: Window[] = [];
   const open = new Map<CompiledPattern, Window>();
-  const { anchors, positions, count } = filter.hits(buffer);
-  const near = new NearRuns(runs);
-  for (let hit = 0; hit < count; hit++) {
-    const position = positions[hit] as number;
-    const user = users[anchors[hit] as number] as AnchorUsers;
-    if (user.run !== undefined && !near.has(user.run, position)) continue;
-    for (const { rule, pattern, mayMatch, run } of user.all) {
-      if ((run !== undefined && !near.has(run, position)) || !mayMatch(buffer, position)) continue;
-      const from = Math.max(position - pattern.back, 0);
-      const to = Math.min(position + pattern.forward, buffer.length);
-      const last = open.get(pattern);
-      if (last !== undefined && from <= last.to) {
-        last.from = Math.min(from, last.from);
-        last.to = Math.max(to, last.to);
-      } else {
-        const window = { rule, pattern, from, to };
-        open.set(pattern, window);
-        all.push(window);
-      }
+  for (let hit = 0, at = first; hit < count; hit++, at += 2) {
+    const position = hits[at + 1] as number;
+    const { rule, pattern, mayMatch } = users[hits[at] as number] as AnchorUser;
+    if (!mayMatch(buffer, position)) continue;
+    const from = Math.max(position - pattern.back, 0);
+    const to = Math.min(position + pattern.forward, buffer.length);
+    const last = open.get(pattern);
+    if (last !== undefined && from <= last.to) {
+      last.from = Math.min(from, last.from);
+      last.to = Math.max(to, last.to);
+    } else {
+      const window = { rule, pattern, from, to };
+      open.set(pattern, window);
+      all.push(window);
     }
   }
   return all;
-}
-
-/** The runs near places that are asked for from the first to the last, roughly: each run is passed once. */
-class NearRuns {
-  readonly #runs: Runs;
-  #next = 0;
-
-  constructor(runs: Runs) {
-    this.#runs = runs;
-  }
-
-  has({ least, from, to }: RunNeed, position: number): boolean {
-    const { starts, ends, count } = this.#runs;
-    const [first, last] = [position + from, position + to];
-    let next = this.#next;
-    while (next < count && (ends[next] as number) <= first) next++;
-    while (next > 0 && (ends[next - 1] as number) > first) next--;
-    this.#next = next;
-    for (; next < count && (starts[next] as number) <= last; next++)
-      if ((ends[next] as number) - Math.max(starts[next] as number, first) >= least) return true;
-    return false;
-  }
 }
 
 /** A match of a rule that knows no issuer goes to the vendor that the text beside it names, or to nobody where it has not its format. */

@@ -1,7 +1,6 @@
 import type { AgentConfig, ConfigSlot } from "../agent-config/index.ts";
 import { readAgentConfig } from "../agent-config/index.ts";
 import { decodings, undo } from "../decode/decode.ts";
-import { encodedRuns, longRuns } from "../decode/runs.ts";
 import { utf16Of } from "../decode/utf16.ts";
 import type { Ruleset } from "../detector/compile.ts";
 import type { DecodeStep, Document, Locator } from "../document.ts";
@@ -126,9 +125,9 @@ function transcoded(bytes: Uint8Array): { bytes: Uint8Array; decode: readonly De
 
 /** Matches of a view, then of whatever it encodes. In a decoded view every match has the place of the encoded text. */
 function inView({ bytes, decode, depth, fixed, lead = 0 }: View, ruleset: Ruleset, limit?: Limits): Placed[] {
-  const runs = longRuns(bytes);
-  const encoded = depth === 0 ? [] : encodedRuns(runs, bytes);
-  const found: Placed[] = matchBytes(bytes, ruleset, limit?.onTooMany, runs)
+  const searched = ruleset.filter.search(bytes);
+  const { encoded } = searched;
+  const found: Placed[] = matchBytes(bytes, ruleset, limit?.onTooMany, searched)
     .filter((match) => match.start >= lead)
     .map((match) => ({ match, start: fixed?.start ?? match.start, end: fixed?.end ?? match.end, decode }));
   if (depth === 0) return found;

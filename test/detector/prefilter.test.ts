@@ -15,8 +15,8 @@ function plainSearch(anchors: readonly Anchor[], bytes: Buffer): string[] {
 }
 
 function search(anchors: readonly Anchor[], bytes: Uint8Array): string[] {
-  const { anchors: numbers, positions, count } = buildFilter(anchors).hits(bytes);
-  return Array.from({ length: count }, (_, hit) => `${numbers[hit]} at ${positions[hit]}`);
+  const { hits, first, count } = buildFilter(anchors).search(bytes);
+  return Array.from({ length: count }, (_, hit) => `${hits[first + 2 * hit]} at ${hits[first + 2 * hit + 1]}`);
 }
 
 /** Few letters, so that anchors overlap each other and themselves. */

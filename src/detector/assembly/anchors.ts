@@ -1,0 +1,191 @@
+import { ensure } from "./memory";
+import { runCount, runs } from "./runs";
+
+/**
+ * Where anchors stand that have a run near them, if they need one: a stride of two bytes through a table of pairs, then a bitmap of
+ * four bytes, then the anchors themselves. The tables are made in ../prefilter.ts.
+ */
+
+let pairs: usize = 0;
+let bitmap: usize = 0;
+let slots: usize = 0;
+let rows: usize = 0;
+let texts: usize = 0;
+let places: usize = 0;
+let exact: usize = 0;
+let users: usize = 0;
+let needs: usize = 0;
+
+export function setTables(
+  pairsAt: usize,
+  bitmapAt: usize,
+  slotsAt: usize,
+  rowsAt: usize,
+  textsAt: usize,
+  placesAt: usize,
+  exactAt: usize,
+  usersAt: usize,
+  needsAt: usize,
+): void {
+  pairs = pairsAt;
+  bitmap = bitmapAt;
+  slots = slotsAt;
+  rows = rowsAt;
+  texts = textsAt;
+  places = placesAt;
+  exact = exactAt;
+  users = usersAt;
+  needs = needsAt;
+}
+
+/** The number of a user of an anchor and the anchor's place (two u32) for each hit. */
+export let hits: usize = 0;
+export let hitCount: u32 = 0;
+
+let next: usize = 0;
+let limit: usize = 0;
+let text: usize = 0;
+let size: u32 = 0;
+/** The run that was asked for last. */
+let run: usize = 0;
+
+const bitmapBits: u32 = 18;
+const slotBits: u32 = 13;
+const multiplier: u32 = 0x9e3779b1;
+const caseless: u32 = 0x20202020;
+const lowThree: u32 = 0x00ffffff;
+const highThree: u32 = 0xffffff00;
+
+/** What is looked at in one go, so that what passes one test is still in the cache for the next. Bytes. */
+const block: usize = 1 << 14;
+const candidates: usize = memory.data(4 * (1 << 13) + 64, 16);
+
+/** The text is followed by zeros, and lies at an even address. Hits are written from `to`. */
+export function findAnchors(from: usize, length: u32, to: usize): void {
+  text = from;
+  size = length;
+  hits = to;
+  next = to;
+  limit = <usize>memory.size() << 16;
+  run = runs;
+  const end = text + size;
+  for (let at = text + 2; at < end; at += block) {
+    const count = narrow(passing(at, min(at + block, end)));
+    for (let index: usize = candidates; index < count; index += 4) {
+      const place = <usize>load<u32>(index) - 2;
+      const gram = load<u32>(place) | caseless;
+      compare(place, gram);
+      compare(place, gram & lowThree);
+      compare(place, gram & highThree);
+    }
+  }
+  hitCount = <u32>(next - hits) >>> 3;
+}
+
+/** Pairs of which, with the one before, the table says that they may belong to an anchor. Gives where their list ends. */
+// @ts-ignore: decorator
+@inline
+function passing(from: usize, to: usize): usize {
+  let list = candidates;
+  let before = pair(load<u16>(from - 2));
+  for (let at = from; at < to; at += 8) {
+    const bytes = load<u64>(at);
+    let now = pair(<u32>bytes & 0xffff);
+    store<u32>(list, <u32>at);
+    list += <usize>((before & (now >>> 16)) != 0) << 2;
+    before = now;
+    now = pair(<u32>(bytes >>> 16) & 0xffff);
+    store<u32>(list, <u32>at + 2);
+    list += <usize>((before & (now >>> 16)) != 0) << 2;
+    before = now;
+    now = pair(<u32>(bytes >>> 32) & 0xffff);
+    store<u32>(list, <u32>at + 4);
+    list += <usize>((before & (now >>> 16)) != 0) << 2;
+    before = now;
+    now = pair(<u32>(bytes >>> 48));
+    store<u32>(list, <u32>at + 6);
+    list += <usize>((before & (now >>> 16)) != 0) << 2;
+    before = now;
+  }
+  return list;
+}
+
+// @ts-ignore: decorator
+@inline
+function pair(number: u32): u32 {
+  return load<u32>(pairs + (number << 2));
+}
+
+/** Keeps those of the candidates whose four bytes, or three of them, an anchor may have. */
+// @ts-ignore: decorator
+@inline
+function narrow(end: usize): usize {
+  let kept = candidates;
+  for (let index = candidates; index < end; index += 4) {
+    const at = load<u32>(index);
+    const gram = load<u32>(at - 2) | caseless;
+    store<u32>(kept, at);
+    kept += ((bit(gram) | bit(gram & lowThree) | bit(gram & highThree)) & 1) << 2;
+  }
+  return kept;
+}
+
+// @ts-ignore: decorator
+@inline
+function bit(key: u32): u32 {
+  const number = (key * multiplier) >>> (32 - bitmapBits);
+  return <u32>load<u8>(bitmap + (number >>> 3)) >>> (number & 7);
+}
+
+function compare(at: usize, key: u32): void {
+  const slot = (key * multiplier) >>> (32 - slotBits);
+  for (let row: i32 = load<i16>(slots + (slot << 1)); row != -1; row = load<i32>(rows + (<usize>row << 4), 12)) {
+    const entry = rows + (<usize>row << 4);
+    if (load<u32>(entry) != key) continue;
+    const anchor = load<u32>(entry, 4);
+    const start = <i32>(at - text) + load<i32>(entry, 8);
+    if (stands(anchor, start)) note(anchor, start);
+  }
+}
+
+function stands(anchor: u32, start: i32): bool {
+  let letter = texts + load<u32>(places + (anchor << 2));
+  const end = texts + load<u32>(places + (anchor << 2), 4);
+  if (start < 0 || <u32>start + <u32>(end - letter) > size) return false;
+  const isExact = load<u8>(exact + anchor) == 1;
+  for (let at = text + start; letter < end; at++, letter++) {
+    let byte: u32 = load<u8>(at);
+    if (!isExact && byte - 65 < 26) byte |= 32;
+    if (byte != load<u8>(letter)) return false;
+  }
+  return true;
+}
+
+function note(anchor: u32, position: u32): void {
+  const end = load<u32>(users + (anchor << 2), 4);
+  for (let user = load<u32>(users + (anchor << 2)); user < end; user++) {
+    if (!hasRun(needs + 12 * user, position)) continue;
+    if (next + 8 > limit) {
+      ensure(limit + (1 << 20));
+      limit = <usize>memory.size() << 16;
+    }
+    store<u32>(next, user);
+    store<u32>(next, position, 4);
+    next += 8;
+  }
+}
+
+/** Whether a run is near that is long enough. Places are asked for from the first to the last, roughly: each run is passed once. */
+function hasRun(need: usize, position: i32): bool {
+  const least = load<i32>(need);
+  if (least == 0) return true;
+  const first = position + load<i32>(need, 4);
+  const last = position + load<i32>(need, 8);
+  const end = runs + (runCount << 3);
+  let at = run;
+  while (at < end && load<i32>(at, 4) <= first) at += 8;
+  while (at > runs && load<i32>(at - 8, 4) > first) at -= 8;
+  run = at;
+  for (; at < end && load<i32>(at) <= last; at += 8) if (load<i32>(at, 4) - max(load<i32>(at), first) >= least) return true;
+  return false;
+}
