@@ -51,8 +51,8 @@ export interface Manifest {
    * Each must have a field in every place where the credential is stored, or the plan is blocked. Absent = none.
    */
   readonly companions?: readonly string[];
-  /** Grace-roll only: how long the old value may stay valid beside the new one, milliseconds. */
-  readonly grace?: { readonly min: number; readonly max: number };
+  /** Grace-roll only: how long the old value may stay valid beside the new one, milliseconds. No `max` = the vendor names none. */
+  readonly grace?: { readonly min: number; readonly max?: number };
   readonly killByPossession: boolean;
   /** What `probe` sends, for people: method and path, `GET /api/v1/key`. */
   readonly probeCall?: string;
@@ -136,6 +136,8 @@ export interface Prepared {
 
 export interface Issued extends Prepared {
   readonly record: KeyRecord;
+  /** After a roll: when the vendor stops accepting the old value, ISO 8601. */
+  readonly oldEndsAt?: string;
 }
 
 export interface IssueRequest {
@@ -216,12 +218,12 @@ export interface Driver {
   ): Promise<number>;
   /**
    * Gives the credential `record` a new value. Grace-roll: the old value stays valid for `grace` milliseconds; hard-roll: it dies at
-   * once. Never sent twice: after a lost answer the engine holds.
+   * once. Never sent twice: after a lost answer the engine makes a second credential with `issue`, or holds where there is none.
    */
   roll?(context: DriverContext, record: KeyRecord, request: { name: string; token: string; grace: number }): Promise<Issued>;
   disable?(context: DriverContext, record: KeyRecord): Promise<void>;
   enable?(context: DriverContext, record: KeyRecord): Promise<void>;
-  /** Idempotent: gone already is success. */
+  /** Idempotent: gone already is success. Of a grace-roll it ends the record with every value that it has. */
   revoke?(context: DriverContext, record: KeyRecord, target: Target): Promise<void>;
   /** One cheap read call with the value. */
   probe(context: DriverContext, target: Target & { secret: Secret }): Promise<ProbeResult>;

@@ -295,7 +295,7 @@ function blockers(steps: readonly PlanStep[], manifest: Manifest, facts: PlanFac
     found.push(
       "regenerating the other slot kills whoever uses it: its owner must declare it free (other_slot: unused in .rekey/identities.yml)",
     );
-  if (manifest.grace !== undefined && (facts.grace ?? 0) > manifest.grace.max)
+  if (manifest.grace?.max !== undefined && (facts.grace ?? 0) > manifest.grace.max)
     found.push(
       `the vendor keeps an old value for at most ${Math.round(manifest.grace.max / 60_000)} min, which is less than twice the consumers' timeout (policy.consumers.timeout in rekey.yml)`,
     );

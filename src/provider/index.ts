@@ -17,6 +17,7 @@ import { mysql } from "./mysql.ts";
 import { openai } from "./openai.ts";
 import { openaiAdmin } from "./openai-admin.ts";
 import { openrouter } from "./openrouter.ts";
+import { portkey } from "./portkey.ts";
 import { postgresql } from "./postgresql.ts";
 import { redis } from "./redis.ts";
 import { slack } from "./slack.ts";
@@ -42,6 +43,7 @@ export const drivers: readonly Driver[] = [
   openai,
   openaiAdmin,
   openrouter,
+  portkey,
   postgresql,
   redis,
   slack,

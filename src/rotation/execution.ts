@@ -23,6 +23,15 @@ export interface Minted {
   readonly companions: Readonly<Record<string, string>>;
   /** Of the new value: should it leak too, that is seen (a regression). */
   readonly fingerprint?: string;
+  /** After a roll: when the old value stops working, ISO 8601. */
+  readonly oldEndsAt?: string;
+}
+
+/** When the old value stops working by itself, because the leaked credential's own record was given a new one; ISO 8601. */
+export function endOfOld({ effects, plan }: Pick<Execution, "effects" | "plan">): string | undefined {
+  const issued = effects.get("issue");
+  const minted = issued?.state === "confirmed" ? (issued.result as Minted) : undefined;
+  return minted?.record.id === plan.facts.named?.id ? minted?.oldEndsAt : undefined;
 }
 
 /** `perform`, remembered in this execution; emits the event the first time it is confirmed. */

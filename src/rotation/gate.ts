@@ -2,7 +2,7 @@ import type { KeyRecord } from "../driver.ts";
 import { HoldError } from "../errors.ts";
 import { behind, type LastUsed, type LastUsedWatch, usedSince } from "./consumers.ts";
 import { read } from "./effect.ts";
-import { type Execution, newTarget, newValue } from "./execution.ts";
+import { type Execution, endOfOld, newTarget, newValue } from "./execution.ts";
 
 /** Waits until every declared consumer is shown to use the new credential (contracts.md §8), or holds. */
 export async function converge(execution: Execution, timeout = execution.plan.facts.timeouts.consumers): Promise<void> {
@@ -16,7 +16,7 @@ export async function converge(execution: Execution, timeout = execution.plan.fa
     if ((await deps.journal.now()) > deadline) {
       throw new HoldError(
         "consumers-behind",
-        `${waiting.join(", ")} did not report the new version within ${Math.round(timeout / 1000)} s; both credentials are alive, and the old one stays so. Restart the consumer (or confirm it), then rotate again`,
+        `${waiting.join(", ")} did not report the new version within ${Math.round(timeout / 1000)} s; ${oldFate(execution)}. Restart the consumer (or confirm it), then rotate again`,
       );
     }
     await deps.sleep(500);
@@ -26,6 +26,13 @@ export async function converge(execution: Execution, timeout = execution.plan.fa
   await deps.journal.settle(execution.lease, "converged", "confirmed", result);
   effects.set("converged", { key: "converged", state: "confirmed", destroy: false, result });
   await deps.emit(run.incident, [{ type: "replaced", run: run.id }]);
+}
+
+function oldFate(execution: Execution): string {
+  const end = endOfOld(execution);
+  return end === undefined
+    ? "both credentials are alive, and the old one stays so"
+    : `the new value is alive, and the vendor ends the old one at ${end}, which nothing can put off`;
 }
 
 /**

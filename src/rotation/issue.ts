@@ -1,4 +1,4 @@
-import type { DriverContext, Issued, IssueRequest, Prepared } from "../driver.ts";
+import type { DriverContext, Issued, IssueRequest, KeyRecord, Prepared } from "../driver.ts";
 import { HoldError } from "../errors.ts";
 import type { PlannedSink } from "../playbook/plan.ts";
 import { read } from "./effect.ts";
@@ -22,8 +22,7 @@ export async function issue(execution: Execution): Promise<void> {
     send: async () => stageIssued(execution, await (driver.issue?.(context, request) ?? missing(driver, "issue"))),
     observe: async () => {
       const staged = await stagedEverywhere(execution);
-      const records = (await driver.list?.(context, { attributes: plan.facts.attributes })) ?? [];
-      const own = records.filter((record) => record.name === request.name && record.state === "active");
+      const own = await ownRecords(execution, request.name);
       const [only] = own;
       if (staged !== undefined && only !== undefined && own.length === 1) return { done: true, result: { record: only, ...staged } };
       // its value is lost (or only half staged): what was made is removed, and made again
@@ -34,29 +33,62 @@ export async function issue(execution: Execution): Promise<void> {
   });
 }
 
-/** Gives the leaked credential's own record a new value. A lost answer is never answered by a second roll: that could kill the new value. */
+/**
+ * Gives the leaked credential's own record a new value. A lost answer is never answered by a second roll, which could end a value that is
+ * in use: where the vendor can make a second credential, that one takes its place while the old value still lives for its grace.
+ */
 export async function roll(execution: Execution, key: string): Promise<void> {
   const { deps, plan, driver, run } = execution;
   const context = await deps.context(plan.facts.connection, driver);
   const record = await named(execution);
+  const { grace = 0 } = plan.facts;
+  const request: IssueRequest = { name: `rekey-${run.id}`, like: record, token: run.id };
+  let sent = false;
   await once<Minted>(execution, {
     key: "issue",
     destroy: true,
-    send: async () =>
-      stageIssued(
-        execution,
-        await (driver.roll?.(context, record, { name: `rekey-${run.id}`, token: run.id, grace: plan.facts.grace ?? 0 }) ??
-          missing(driver, "roll")),
-      ),
+    send: async () => {
+      if (sent) return stageIssued(execution, await (driver.issue?.(context, request) ?? missing(driver, "issue")));
+      const rolled = await (driver.roll?.(context, record, { name: request.name, token: run.id, grace }) ?? missing(driver, "roll"));
+      return stageIssued(execution, { ...rolled, oldEndsAt: rolled.oldEndsAt ?? (await after(execution, grace)) });
+    },
     observe: async () => {
-      const staged = await stagedEverywhere(execution);
-      if (staged !== undefined) return { done: true, result: { record, ...staged } };
-      throw new HoldError(
-        "roll-lost",
-        `'${key}' was sent and its answer is missing. True: the credential may have a new value that nobody knows. Unknown: whether the old one still works. Do not roll it again from here: set a new value at ${driver.manifest.pages.revoke}, store it, and cancel this run`,
-      );
+      sent = true;
+      const staged = await firstStaged(execution);
+      const own = await ownRecords(execution, request.name);
+      if (staged !== undefined && own.length === 0) {
+        // the new value of the leaked record: it is completed in every place
+        const minted = await stageIssued(execution, { record, ...staged, oldEndsAt: await after(execution, grace) });
+        return { done: true, result: minted };
+      }
+      staged?.secret.wipe();
+      const [only] = own;
+      const everywhere = await stagedEverywhere(execution);
+      if (everywhere !== undefined && only !== undefined && own.length === 1)
+        return { done: true, result: { record: only, ...everywhere } };
+      if (driver.issue === undefined || driver.discard === undefined) {
+        throw new HoldError(
+          "roll-lost",
+          `'${key}' was sent and its answer is missing. True: the credential may have a new value that nobody knows. Unknown: whether the old one still works. Do not roll it again from here: set a new value at ${driver.manifest.pages.revoke}, store it, and cancel this run`,
+        );
+      }
+      await driver.discard(context, request);
+      await dropStaged(execution);
+      return { done: false };
     },
   });
+}
+
+/** Now and `milliseconds`, as ISO 8601, by the clock of the journal. */
+async function after({ deps }: Execution, milliseconds: number): Promise<string> {
+  return new Date((await deps.journal.now()) + milliseconds).toISOString();
+}
+
+/** What this run made, by its name. */
+async function ownRecords({ deps, plan, driver }: Execution, name: string): Promise<KeyRecord[]> {
+  const context = await deps.context(plan.facts.connection, driver);
+  const records = (await driver.list?.(context, { attributes: plan.facts.attributes })) ?? [];
+  return records.filter((record) => record.name === name && record.state === "active");
 }
 
 async function setPrepared(execution: Execution, context: DriverContext, request: IssueRequest, destroy: boolean): Promise<void> {
@@ -99,7 +131,9 @@ async function setPrepared(execution: Execution, context: DriverContext, request
 async function stageIssued(execution: Execution, issued: Issued): Promise<Minted> {
   try {
     await stage(execution, "issue", issued);
-    return { record: issued.record, companions: issued.companions, fingerprint: execution.deps.fingerprint(issued.secret) };
+    const { record, companions, oldEndsAt } = issued;
+    const fingerprint = execution.deps.fingerprint(issued.secret);
+    return { record, companions, fingerprint, ...(oldEndsAt === undefined ? {} : { oldEndsAt }) };
   } finally {
     issued.secret.wipe();
   }

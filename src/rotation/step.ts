@@ -3,7 +3,7 @@ import { HoldError } from "../errors.ts";
 import type { PlanStep, StepOptions } from "../playbook/plan.ts";
 import type { Secret } from "../secret.ts";
 import { read } from "./effect.ts";
-import { type Execution, missing, named, newTarget, newValue, once, recovered } from "./execution.ts";
+import { type Execution, endOfOld, missing, named, newTarget, newValue, once, recovered } from "./execution.ts";
 import { converge, revokeGate } from "./gate.ts";
 import { issue, roll } from "./issue.ts";
 import { promote } from "./promote.ts";
@@ -35,6 +35,8 @@ export async function steps(step: PlanStep, execution: Execution): Promise<void>
     });
     return;
   }
+  const end = endOfOld(execution);
+  if (end !== undefined) return graceOver(step, execution, end);
   await revokeGate(execution, record);
   await once(execution, {
     key: step.id,
@@ -50,6 +52,24 @@ export async function steps(step: PlanStep, execution: Execution): Promise<void>
     // revoking is idempotent in every driver, so a lost answer is settled by sending it again
     observe: async () => ({ done: false }),
     event: { type: "revoked", run: execution.run.id },
+  });
+}
+
+/** The record lives on with its new value, so nothing is deleted: the old value ends by itself. */
+async function graceOver(step: PlanStep, execution: Execution, end: string): Promise<void> {
+  const { deps, lease, run } = execution;
+  await once(execution, {
+    key: step.id,
+    destroy: true,
+    send: async () => {
+      for (let left = 1; left > 0; ) {
+        left = Date.parse(end) - (await deps.journal.now());
+        await deps.sleep(Math.max(0, Math.min(left, 3_600_000)));
+        await deps.journal.renew(lease, deps.lease.ttl);
+      }
+    },
+    observe: async () => ({ done: false }),
+    event: { type: "revoked", run: run.id },
   });
 }
 

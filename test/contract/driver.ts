@@ -18,12 +18,14 @@ export interface DriverUnderTest {
   stop(): Promise<unknown> | unknown;
   /** The counterpart goes on accepting disabled credentials, as the vendor does not (moto, rotation.md 12.3). */
   readonly blindToDisabled?: true;
+  /** Lets time pass for what the vendor ends by itself, milliseconds. */
+  elapse?(milliseconds: number): void;
   /** A live credential without the connection's rights; else a made-up one is tried. */
   readonly powerless?: Secret;
   /** Real servers have none. `calls` names method and path of the calls that can go wrong. */
   readonly faults?: {
     fail(method: string, path: RegExp, fault: Fault, times?: number): void;
-    readonly calls: Partial<Record<"list" | "issue" | "revoke" | "disable" | "probe", readonly [string, RegExp]>>;
+    readonly calls: Partial<Record<"list" | "issue" | "roll" | "revoke" | "disable" | "probe", readonly [string, RegExp]>>;
     /** Where the data plane lags behind: from `hold` on, changes wait for `settle`. */
     hold?(): void;
     settle?(): void;
@@ -171,6 +173,22 @@ export function driverContract(name: string, start: () => Promise<DriverUnderTes
       expect(issued.secret.reveal()).not.toBe(it.leaked.reveal());
       expect(await probe(it, issued.secret, issued)).toMatchObject({ answer: "alive" });
       if (grace > 0) expect(await probe(it, it.leaked)).toMatchObject({ answer: "alive" });
+      if (it.elapse === undefined) return;
+      expect(Date.parse(issued.oldEndsAt ?? "") - Date.now()).toBeGreaterThan(grace - 60_000);
+      it.elapse(grace + 1000);
+      expect(await probe(it, it.leaked)).toMatchObject({ answer: "invalid" });
+      expect(await probe(it, issued.secret, issued)).toMatchObject({ answer: "alive" });
+    });
+
+    test("a lost answer of a roll is unknown, and is never sent again by the driver", async () => {
+      const it = await rig();
+      const call = it.faults?.calls.roll;
+      if (!able(it, "roll") || call === undefined) return;
+      const record = await named(it);
+      it.faults?.fail(...call, "drop-after");
+      const request = { name: "rekey-run-roll", token: "t", grace: it.driver.manifest.grace?.min ?? 0 };
+      await expect(it.driver.roll?.(it.context, record, request)).rejects.toBeInstanceOf(UnknownOutcomeError);
+      if (request.grace > 0) expect(await probe(it, it.leaked)).toMatchObject({ answer: "alive" });
     });
 
     test("a lost answer of a revocation may be asked for again", async () => {

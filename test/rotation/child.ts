@@ -6,6 +6,7 @@
 import { writeSync } from "node:fs";
 import type { PlannedSink } from "../../src/playbook/plan.ts";
 import { openrouter } from "../../src/provider/openrouter.ts";
+import { portkey } from "../../src/provider/portkey.ts";
 import { postgresql } from "../../src/provider/postgresql.ts";
 import type { Journal } from "../../src/rotation/journal.ts";
 import { executeRun, startRun } from "../../src/rotation/run.ts";
@@ -21,6 +22,8 @@ const order = JSON.parse(process.env["ORDER"] ?? "{}") as {
   leaked: { hash: string; value: string };
   /** Instead of OpenRouter: the leaked credential is a PostgreSQL role's, stored as a URL. */
   postgresql?: { host: string; login: string; attributes: Record<string, string>; place: PlannedSink };
+  /** Instead of OpenRouter: a Portkey key, which is given a new value. */
+  portkey?: { host: string; adminKey: string; place: PlannedSink };
   /** Absent: start one. */
   run?: string;
   dieAt: number;
@@ -43,6 +46,7 @@ const traced = <T extends object>(object: T, verbs: readonly string[]): T =>
   ) as T;
 
 const role = order.postgresql;
+const rolled = order.portkey;
 const database = await openDatabase(order.database);
 let writes = 0;
 const deadly =
@@ -57,7 +61,15 @@ const { deps } = rig({
   database,
   provider: order.provider,
   ...(role === undefined ? {} : { at: { host: role.host, credential: Secret.from(role.login), timeout: 5000 } }),
-  driver: traced(role === undefined ? openrouter : postgresql, ["issue", "discard", "disable", "enable", "revoke"]),
+  ...(rolled === undefined ? {} : { at: { host: rolled.host, credential: Secret.from(rolled.adminKey), timeout: 5000 } }),
+  driver: traced(rolled !== undefined ? portkey : role === undefined ? openrouter : postgresql, [
+    "issue",
+    "roll",
+    "discard",
+    "disable",
+    "enable",
+    "revoke",
+  ]),
   sink: traced(vault, ["pend", "promote", "restore", "drop"]),
   store: { host: order.store.url, credential: Secret.from(order.store.token), timeout: 5000 },
   leaked: order.leaked.value,
@@ -78,9 +90,11 @@ const run =
   order.run ??
   (await startRun(
     deps,
-    role === undefined
-      ? planOf(order.leaked.hash, { sinks: [{ ...place, sink: "vault", path: `secret/agents/${order.leaked.hash.slice(0, 12)}` }] })
-      : planOf(order.leaked.hash, { sinks: [role.place], attributes: role.attributes }, "postgresql-role", postgresql),
+    rolled !== undefined
+      ? planOf(order.leaked.hash, { sinks: [rolled.place], grace: 1000 }, "portkey-key", portkey)
+      : role === undefined
+        ? planOf(order.leaked.hash, { sinks: [{ ...place, sink: "vault", path: `secret/agents/${order.leaked.hash.slice(0, 12)}` }] })
+        : planOf(order.leaked.hash, { sinks: [role.place], attributes: role.attributes }, "postgresql-role", postgresql),
   ));
 say(run);
 if (order.run !== undefined) await expireLease(database, run);

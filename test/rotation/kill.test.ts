@@ -9,6 +9,7 @@ import { Secret } from "../../src/secret.ts";
 import { vault } from "../../src/secret-manager/vault.ts";
 import { ensureOpenBao, type OpenBao, startOpenBao } from "../../src/stand-in/openbao.ts";
 import { type OpenRouter, startOpenRouter } from "../../src/stand-in/openrouter.ts";
+import { startPortkey } from "../../src/stand-in/portkey.ts";
 import { openDatabase } from "../../src/store/database.ts";
 import { sqlJournal } from "../../src/store/journal.ts";
 import { startPostgres } from "../servers/postgres.ts";
@@ -138,5 +139,56 @@ test.each(["embedded", "postgresql"] as const)(
       expect(await vault.readPending(context, at, run)).toBeUndefined();
     }
     await roles.stop();
+  },
+);
+
+/** Around the rotation, its answer and its staging; with an answer: promoted, and at the end of the transition. */
+const rollBoundaries = [
+  { lost: false, boundaries: [5, 6, 7, 13, 18] },
+  { lost: true, boundaries: [5, 6, 8, 10] },
+];
+
+test.each(rollBoundaries)(
+  "kill -9 while a Portkey key is rotated, answer lost: $lost: one live key, known to the journal, and never a second rotation",
+  { timeout: 300_000 },
+  async ({ lost, boundaries: all }) => {
+    for (const dieAt of all) {
+      const portkey = await startPortkey({ speed: 1_800_000 / 1000 });
+      const foreign = portkey.createKey("somebody else's");
+      const { id, secret } = portkey.createKey("triage");
+      const at = { connection: "store", sink: "vault", path: `secret/portkey/${id}`, field: "PORTKEY_API_KEY" } as const;
+      const context = { host: store.url, credential: store.token, timeout: 5000 };
+      await vault.pend(context, at, "seed", { [at.field]: secret });
+      await vault.promote(context, at, "seed", "0");
+      await vault.drop(context, at, "seed");
+      const database: Location = { dataDir: join(folder, "db-roll") };
+      const order = {
+        database,
+        store: { url: store.url, token: store.token.reveal() },
+        leaked: { hash: id, value: secret.reveal() },
+        portkey: { host: portkey.url, adminKey: portkey.adminKey.reveal(), place: at },
+      };
+      if (lost) portkey.fail("POST", /rotate$/, "drop-after");
+
+      const first = await work({ ...order, dieAt });
+      const [run = ""] = first.lines;
+      if (first.signal !== "SIGKILL") throw new Error(`the child ended by itself at ${dieAt}: ${first.lines.join(" ")} ${first.stderr}`);
+      const second = await work({ ...order, run, dieAt: 0 });
+      expect(second.lines[1], `${dieAt}: ${second.stderr}`).toBe("done");
+
+      const current = (await vault.read(context, at))?.fields[at.field]?.reveal();
+      const left = portkey.keys.all().filter((key) => key.id !== foreign.id);
+      expect(
+        left.map(({ value }) => value),
+        `killed at ${dieAt}: the key that the store holds and nothing else`,
+      ).toEqual([current]);
+      expect(portkey.rotations()).toBeLessThan(2);
+      const opened = await openDatabase(database);
+      const issued = (await sqlJournal(opened.db, (message) => new Error(message)).effects(run)).find(({ key }) => key === "issue");
+      await opened.close();
+      expect(issued?.result).toMatchObject({ record: { id: left[0]?.id } });
+      expect(await vault.readPending(context, at, run)).toBeUndefined();
+      await portkey.stop();
+    }
   },
 );

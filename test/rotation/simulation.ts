@@ -67,6 +67,7 @@ export function simulate(playbook: Playbook, manifest: Manifest, mode: Mode, und
   const ending = new Map<string, number>();
   const counts = { calls: 0, writes: 0 };
   const broken: string[] = [];
+  let rolls = 0;
   const events: IncidentEvent[] = [];
   let worker: { dead: boolean; faults: readonly Fault[] } = { dead: false, faults: [] };
 
@@ -167,13 +168,14 @@ export function simulate(playbook: Playbook, manifest: Manifest, mode: Mode, und
       : {}),
     ...(has("roll")
       ? {
-          roll: (_context, record, { name, grace }) =>
+          roll: (_context, record, { grace }) =>
             call(true, () => {
+              if (++rolls > 1) broken.push("a credential was rolled twice");
               const one = credentials.get(record.id);
               if (one === undefined) throw new Error("nothing to roll");
               ending.set(one.value, clock.now + (manifest.class === "grace-roll" ? grace : 0));
               const value = fresh();
-              credentials.set(record.id, { ...one, name, value, origin: "run" });
+              credentials.set(record.id, { ...one, value, origin: "run" });
               return { record, secret: Secret.from(value), companions: also(record) };
             }),
         }
@@ -187,7 +189,7 @@ export function simulate(playbook: Playbook, manifest: Manifest, mode: Mode, und
               const one = manifest.killByPossession ? holder(secret?.reveal() ?? "") : credentials.get(record.id);
               if (one === undefined) return;
               if (one.origin === "foreign") broken.push("a foreign credential was revoked");
-              if (manifest.class === "grace-roll") return void ending.set(leaked, 0);
+              if (manifest.class === "grace-roll") ending.set(leaked, 0);
               end(one.value);
               if (manifest.class === "two-slot") credentials.set(one.id, { ...one, value: fresh(), origin: "nobody" });
               else credentials.delete(one.id);
@@ -267,7 +269,8 @@ export function simulate(playbook: Playbook, manifest: Manifest, mode: Mode, und
     named: { id: "key-1", grade: "confirmed" as const },
     otherSlot: "unused" as const,
     timeouts: { consumers: 60_000, soak: 10 },
-    ...(manifest.grace === undefined ? {} : { grace: manifest.grace.min }),
+    // longer than all outages of this simulation together: what a grace is for
+    ...(manifest.grace === undefined ? {} : { grace: Math.max(manifest.grace.min, 360_000_000) }),
   };
   const plan = makePlan(playbook, manifest, facts);
   const mints = plan.steps.some(({ uses }) => /\/(issue|roll)@/.test(uses));
