@@ -224,6 +224,8 @@ function handlersOf(rekey: Rekey): Handlers {
         const commands = shown.map(([incident, hash]) => `\`/rekey rotate ${incident} ${hash}\``).join(" or ");
         return redraw(rekey, key, `The button cannot tell which of several credentials is meant. Say it: ${commands}.`);
       }
+      if (shown.length === 0 && open.length > 0)
+        return redraw(rekey, key, "The button came before a plan was shown. Press it again when the comment shows one.");
       for (const [incident, hash] of shown) {
         const note = await carryOut(rekey, {
           repository,
