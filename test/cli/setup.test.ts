@@ -14,6 +14,7 @@ import { startOpenBao } from "../../src/stand-in/openbao.ts";
 import { openOrAddOccurrence, recordEvents } from "../../src/store/incidents.ts";
 import { Browser } from "../github/browser.ts";
 import { openRouterKey } from "../github/keys.ts";
+import { heldToDescription } from "../github/openapi/conformance.ts";
 import { until } from "../github/world.ts";
 import { real } from "../servers/real.ts";
 import { finding } from "../store/findings.ts";
@@ -21,12 +22,15 @@ import { finding } from "../store/findings.ts";
 const cli = fileURLToPath(new URL("../../src/cli.ts", import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), "rekey-setup-"));
 let github: GitHubStandIn;
+let conforms: () => void;
 beforeAll(async () => {
   github = await startGitHub({ folder });
+  conforms = heldToDescription(github);
 });
 afterAll(async () => {
   await github.stop();
   rmSync(folder, { recursive: true, force: true });
+  conforms();
 });
 
 interface Ran {

@@ -13,6 +13,7 @@ import { type GitHubStandIn, startGitHub } from "../../src/stand-in/github/serve
 import type { CheckRun, Repository, User } from "../../src/stand-in/github/state.ts";
 import { type OpenRouter, startOpenRouter } from "../../src/stand-in/openrouter.ts";
 import { listIncidents } from "../../src/store/incidents.ts";
+import { heldToDescription } from "./openapi/conformance.ts";
 
 /** The App over the GitHub stand-in and a provider whose keys live and die; no secret manager, so that it starts fast. */
 export interface AppWorld {
@@ -28,6 +29,7 @@ export interface AppWorld {
   deleteKey(hash: string): Promise<void>;
   /** Ends the App and starts it again on the same database. */
   restart(change?: { stopFirst?: boolean }): Promise<void>;
+  /** Fails where a request, an answer or a webhook of this world was not as GitHub's OpenAPI description says. */
   stop(): Promise<void>;
 }
 
@@ -65,6 +67,7 @@ export async function startApp(
 ): Promise<AppWorld> {
   const folder = await mkdtemp(join(tmpdir(), "rekey-app-"));
   const github = await startGitHub({ folder });
+  const conforms = heldToDescription(github);
   const provider = await startOpenRouter();
   const [dev, mara] = [github.addUser("dev"), github.addUser("mara")];
   const secret = randomBytes(24).toString("hex");
@@ -128,6 +131,7 @@ ${options.login === undefined ? "" : loginText(github, port, options.login.oidc)
       await github.stop();
       await provider.stop();
       await rm(folder, { recursive: true, force: true });
+      conforms();
     },
   };
   return world;

@@ -14,23 +14,27 @@ import { scopeSalt } from "../../src/secret.ts";
 import { type ListPage, scanGitHubText } from "../../src/source/github-text.ts";
 import { type GitHubStandIn, startGitHub } from "../../src/stand-in/github/server.ts";
 import type { Repository, User } from "../../src/stand-in/github/state.ts";
+import { heldToDescription } from "../github/openapi/conformance.ts";
 
 const key = () => expandTemplate("sk-or-v1-{hex:64}", (below) => randomInt(below));
 const keyring = { tenant: [], salts: [scopeSalt("t")] };
 let [github, repository, mara]: [GitHubStandIn | undefined, Repository | undefined, User | undefined] = [undefined, undefined, undefined];
 let folder: string;
+let conforms: () => void;
 let ruleset: Ruleset;
 
 beforeAll(async () => {
   ruleset = await loadRuleset();
   folder = await mkdtemp(join(tmpdir(), "rekey-text-"));
   github = await startGitHub({ folder });
+  conforms = heldToDescription(github);
   mara = github.addUser("mara");
   repository = await github.addRepository("acme", "app", { private: true, roles: { mara: "admin" } });
 });
 afterAll(async () => {
   await github?.stop();
   await rm(folder, { recursive: true, force: true });
+  conforms();
 });
 
 async function write(path: string, body: object): Promise<{ number: number; id: number }> {

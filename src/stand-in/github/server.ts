@@ -6,6 +6,7 @@ import { type Context, Hono } from "hono";
 import { git, gitText } from "../../git.ts";
 import { commentRoutes } from "./comments.ts";
 import { deliver, send, type Weather } from "./deliver.ts";
+import type { Exchange } from "./exchange.ts";
 import { gitHttp } from "./git-http.ts";
 import { issueRoutes } from "./issues.ts";
 import { type LoginClient, loginRoutes } from "./login.ts";
@@ -36,6 +37,8 @@ export interface GitHubStandIn {
   refuse: ((request: { method: string; path: string }) => number | undefined) | undefined;
   /** Sees every request. */
   seen: ((request: { method: string; path: string }) => void) | undefined;
+  /** Sees every request with its answer, before `amend`, and every webhook. */
+  exchanged: ((exchange: Exchange) => void) | undefined;
   /** The App's client for the login of people. */
   readonly login: LoginClient;
   addUser(login: string): User;
@@ -80,6 +83,7 @@ export async function startGitHub(options: { folder: string; port?: number }): P
       return context.json({ message: "Refused on purpose" }, refused as 500, retry);
     }
     await next();
+    await told(context);
     if (standIn.amend === undefined || !(context.res.headers.get("content-type") ?? "").includes("json")) return;
     const body = (await context.res.clone().json()) as Record<string, unknown>;
     const amended = standIn.amend({ method: context.req.method, path: context.req.path, status: context.res.status, body });
@@ -98,6 +102,7 @@ export async function startGitHub(options: { folder: string; port?: number }): P
     login: { id: "Iv-stand-in", secret: randomBytes(20).toString("hex"), user: undefined, owners: new Set() },
     refuse: undefined,
     seen: undefined,
+    exchanged: undefined,
     addUser: (login) => state.addUser(login),
     async addRepository(owner, name, { private: isPrivate, roles }) {
       const path = join(options.folder, owner, `${name}.git`);
@@ -138,7 +143,7 @@ export async function startGitHub(options: { folder: string; port?: number }): P
         requested_action: { identifier },
         check_run: checkJson(check),
       };
-      deliver(state, "check_run", payload, standIn.weather);
+      emit("check_run", payload);
     },
     rerun(check, login) {
       const repository = state.repositories.get(check.repository);
@@ -181,10 +186,10 @@ export async function startGitHub(options: { folder: string; port?: number }): P
       }));
       const account = { login: "acme", id: 1, type: "Organization" };
       const payload = { action, installation: { id: state.app?.installation ?? 0, account }, repositories: list, sender: userJson("mara") };
-      deliver(state, "installation", payload, standIn.weather);
+      emit("installation", payload);
     },
     send(event, payload, repository, login) {
-      deliver(state, event, { ...common(repository, login), ...payload }, standIn.weather);
+      emit(event, { ...common(repository, login), ...payload });
     },
     async redeliver(guid) {
       const delivery = state.deliveries.find((candidate) => candidate.guid === guid);
@@ -197,10 +202,30 @@ export async function startGitHub(options: { folder: string; port?: number }): P
       }),
   };
 
+  function emit(event: string, payload: Record<string, unknown>): void {
+    const { action } = payload;
+    standIn.exchanged?.({ kind: "webhook", event, ...(typeof action === "string" ? { action } : {}), payload });
+    deliver(state, event, payload, standIn.weather);
+  }
+
+  async function told(context: Context): Promise<void> {
+    if (standIn.exchanged === undefined || context.req.path.includes(".git/")) return;
+    const isJson = (type: string | null | undefined) => (type ?? "").includes("json");
+    const text = isJson(context.req.header("content-type")) ? await context.req.text() : "";
+    standIn.exchanged({
+      kind: "request",
+      method: context.req.method,
+      path: decodeURI(context.req.path),
+      ...(text === "" ? {} : { request: JSON.parse(text) }),
+      status: context.res.status,
+      ...(isJson(context.res.headers.get("content-type")) ? { answer: await context.res.clone().json() } : {}),
+    });
+  }
+
   function common(repository: Repository, login: string) {
     return {
       installation: { id: state.app?.installation ?? 0 },
-      repository: repositoryJson(repository),
+      repository: fullJson(repository),
       sender: userJson(login),
     };
   }
@@ -222,8 +247,11 @@ export async function startGitHub(options: { folder: string; port?: number }): P
       html_url: `${url}/${repository.owner}/${repository.name}`,
       owner: { login: repository.owner, id: 1, type: "Organization" },
       topics: repository.topics,
-      custom_properties: repository.properties,
     };
+  }
+
+  function fullJson(repository: Repository) {
+    return { ...repositoryJson(repository), custom_properties: repository.properties };
   }
 
   function pullJson(pull: PullRequest, repository: Repository) {
@@ -367,7 +395,7 @@ export async function startGitHub(options: { folder: string; port?: number }): P
   loginRoutes(api, { state, client: standIn.login, json: repositoryJson });
   api.get(
     base,
-    route("read", (context, repository) => context.json(repositoryJson(repository))),
+    route("read", (context, repository) => context.json(fullJson(repository))),
   );
   api.get(
     `${base}/branches/:branch{.+}`,
@@ -439,12 +467,7 @@ export async function startGitHub(options: { folder: string; port?: number }): P
       };
       state.pulls.push(pull);
       await showHead(repository, pull, from);
-      deliver(
-        state,
-        "pull_request",
-        { ...common(repository, login(who)), action: "opened", number, pull_request: pullJson(pull, repository) },
-        standIn.weather,
-      );
+      emit("pull_request", { ...common(repository, login(who)), action: "opened", number, pull_request: pullJson(pull, repository) });
       return context.json(pullJson(pull, repository), 201);
     }),
   );
@@ -580,21 +603,16 @@ export async function startGitHub(options: { folder: string; port?: number }): P
         from !== zero && to !== zero && (await gitText(["merge-base", from, to], { cwd: repository.path, accept: [1] })).trim() === from;
       // the App is installed in the parent, not in the forks
       if (repository.parent === undefined)
-        deliver(
-          state,
-          "push",
-          {
-            ...common(repository, who),
-            ref: `refs/heads/${name}`,
-            before: from,
-            after: to,
-            created: from === zero,
-            deleted: to === zero,
-            forced: from !== zero && to !== zero && !ancestor,
-            pusher: { name: who },
-          },
-          standIn.weather,
-        );
+        emit("push", {
+          ...common(repository, who),
+          ref: `refs/heads/${name}`,
+          before: from,
+          after: to,
+          created: from === zero,
+          deleted: to === zero,
+          forced: from !== zero && to !== zero && !ancestor,
+          pusher: { name: who },
+        });
       for (const pull of state.pulls.filter((candidate) => candidate.state === "open")) {
         const target = state.repositories.get(pull.repository);
         if (target === undefined || pull.headRepository !== repository.id || pull.head !== name || to === zero) continue;
@@ -603,19 +621,14 @@ export async function startGitHub(options: { folder: string; port?: number }): P
         pull.baseSha = (await resolve(target, pull.base)) ?? pull.baseSha;
         pull.updatedAt = timestamp();
         await showHead(target, pull, repository);
-        deliver(
-          state,
-          "pull_request",
-          {
-            ...common(target, who),
-            action: "synchronize",
-            number: pull.number,
-            before: from,
-            after: to,
-            pull_request: pullJson(pull, target),
-          },
-          standIn.weather,
-        );
+        emit("pull_request", {
+          ...common(target, who),
+          action: "synchronize",
+          number: pull.number,
+          before: from,
+          after: to,
+          pull_request: pullJson(pull, target),
+        });
       }
     }
   }
