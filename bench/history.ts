@@ -3,8 +3,8 @@ import { gitText } from "../src/git.ts";
 import { scan } from "../src/scan/scan.ts";
 import { scopeSalt } from "../src/secret.ts";
 import { isArchive } from "../src/source/archive.ts";
-import { CommitGraph } from "../src/source/commit-graph.ts";
-import { gitLog } from "../src/source/git-log.ts";
+import { CommitGraph, type Commits } from "../src/source/commit-graph.ts";
+import { JoinedTexts } from "../src/source/joined-texts.ts";
 import { KnownRuns } from "../src/source/known-runs.ts";
 import { packedBlobs } from "../src/source/pack/read-pack.ts";
 import { Unpacker } from "../src/source/pack/unpack.ts";
@@ -74,9 +74,15 @@ export async function historyStages(cwd: string, ruleset: Ruleset): Promise<Stag
     }
     return { megabytes: bytes / 1e6, count };
   });
-  const commits = new CommitGraph();
-  await stage("reading git's log of commits", async () => {
-    for await (const commit of gitLog({ cwd, revisions: ["--all"], changes: false })) commits.add(commit, packs.find(commit.tree));
+  const tips = (await gitText(["rev-list", "--no-walk=unsorted", "--all"], { cwd })).trim().split("\n");
+  const clean = (bytes: Buffer) => isClean({ bytes, origin: { kind: "commit-message" } }, (document) => scan(document, ruleset, keyring));
+  let commits: Commits = new CommitGraph();
+  await stage("commits and their messages", () => {
+    const messages = new JoinedTexts<number>(clean);
+    const packed = packs.commits(tips, (message, number) => messages.add(message, number));
+    messages.close();
+    if (packed === undefined) throw new Error("not all commits are in packs: run git repack -ad");
+    commits = packed;
     return { count: commits.count };
   });
   let trees = packs.trees(() => false);

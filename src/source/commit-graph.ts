@@ -1,7 +1,18 @@
 import type { Commit } from "./git-log.ts";
 
-/** Commits, parents before children, by their place in the log's order; some dozen bytes each. */
-export class CommitGraph {
+/** Commits, parents before children, by their place in the log's order. */
+export interface Commits {
+  readonly count: number;
+  id(commit: number): string;
+  ids(): Iterable<string>;
+  /** The number that was kept of its tree, or -1. */
+  tree(commit: number): number;
+  /** -1 stands for a parent that is not in the log. */
+  parents(commit: number): Int32Array;
+}
+
+/** Commits as a log names them; some dozen bytes each. */
+export class CommitGraph implements Commits {
   count = 0;
   #ids = Buffer.alloc(1 << 12);
   #idLength = 20;
@@ -41,7 +52,6 @@ export class CommitGraph {
     return this.#trees[commit] ?? -1;
   }
 
-  /** -1 stands for a parent that is not in the log. */
   parents(commit: number): Int32Array {
     const end = commit + 1 < this.count ? this.#starts[commit + 1] : this.#parentCount;
     return this.#parents.subarray(this.#starts[commit], end);

@@ -2,9 +2,11 @@ import type { Origin } from "../document.ts";
 import type { Finding } from "../finding.ts";
 import { readObjects } from "../git/cat-file.ts";
 import { isArchive, scanArchive } from "./archive.ts";
-import { CommitGraph } from "./commit-graph.ts";
+import { CommitGraph, type Commits } from "./commit-graph.ts";
 import { type Change, type Commit, type CommitInfo, gitLog, type LogOptions } from "./git-log.ts";
+import { JoinedTexts } from "./joined-texts.ts";
 import { isLfsPointer } from "./lfs.ts";
+import type { PackedCommits } from "./packed-commits.ts";
 import { type Packs, searchPack } from "./packs.ts";
 import { findingKey, isClean, isStructured, mayBeStructured, type ScannerOptions, type Tally } from "./scanner.ts";
 import type { TreeIndex } from "./tree-index.ts";
@@ -18,6 +20,8 @@ export interface CommitScan extends LogOptions, Pick<ScannerOptions, "scan"> {
   readonly onCommit?: ((commit: Commit) => void) | undefined;
   /** Packs that may be read without git. The result is the same without them. */
   readonly packs?: Packs | undefined;
+  /** The commits that the revisions stand for, where packs may be asked for what they reach. */
+  readonly tips?: readonly string[] | undefined;
   /** Searches the packs, beside what reads the log. Without it this thread does, once the log is read. */
   readonly pool?: Pick<WorkerPool, "search" | "close"> | undefined;
   /** Blobs that no commit's change shows, with the path to give them: refs that point at trees and blobs. */
@@ -43,15 +47,21 @@ export async function scanCommits(options: CommitScan): Promise<Ranked[]> {
   const places = new Places(tally);
   const searched = packs === undefined ? undefined : pool?.search(packs.searched);
   searched?.catch(() => undefined); // seen below, when the log is read
-  const commits = new CommitGraph();
-  for await (const commit of gitLog({ ...options, changes: packs === undefined })) {
-    options.onCommit?.(commit);
-    if (commit.message.length > 0) {
-      const origin = originOf({ kind: "commit-message" }, commit, repository);
-      for (const finding of tally.read({ bytes: commit.message, origin })) found.push({ finding, rank: commit.rank });
+  const readMessage = (commit: Commit) => {
+    if (commit.message.length === 0) return;
+    const origin = originOf({ kind: "commit-message" }, commit, repository);
+    for (const finding of tally.read({ bytes: commit.message, origin })) found.push({ finding, rank: commit.rank });
+  };
+  const graph = new CommitGraph();
+  const packed = await packedLog(options, readMessage);
+  const commits = packed ?? graph;
+  if (packed === undefined) {
+    for await (const commit of gitLog({ ...options, changes: packs === undefined })) {
+      options.onCommit?.(commit);
+      readMessage(commit);
+      if (packs === undefined) places.add(commit);
+      else graph.add(commit, packs.find(commit.tree));
     }
-    if (packs === undefined) places.add(commit);
-    else commits.add(commit, packs.find(commit.tree));
   }
   await searched;
   await pool?.close(); // what comes needs their memory
@@ -71,10 +81,38 @@ export async function scanCommits(options: CommitScan): Promise<Ranked[]> {
   return found;
 }
 
+/** The log as packs have it. Git is asked for the commits whose messages are not clean only. Undefined where not all of it is in packs. */
+async function packedLog(
+  { cwd, env, scan, tally, packs, tips }: CommitScan,
+  readMessage: (commit: Commit) => void,
+): Promise<PackedCommits | undefined> {
+  const messages = new JoinedTexts<number>((bytes) => isClean({ bytes, origin: { kind: "commit-message" } }, scan));
+  const commits =
+    tips === undefined
+      ? undefined
+      : packs?.commits(tips, (message, number, recoded) => {
+          if (recoded) messages.notClean.push(number);
+          else messages.add(message, number);
+        });
+  if (commits === undefined) return undefined;
+  messages.close();
+  const ranks = messages.notClean.map((number) => commits.rankOf(number)).filter((rank) => rank !== -1);
+  ranks.sort((a, b) => a - b);
+  const seen = new Set(ranks);
+  let clean = 0;
+  for (let rank = 0; rank < commits.count; rank++) if (!seen.has(rank)) clean += commits.messageSize(rank);
+  tally.passed(clean, 0);
+  if (ranks.length === 0) return commits;
+  let index = 0;
+  for await (const commit of gitLog({ cwd, env, revisions: [], only: ranks.map((rank) => commits.id(rank)), changes: false }))
+    readMessage({ ...commit, rank: ranks[index++] ?? commit.rank });
+  return commits;
+}
+
 interface Packed {
   readonly packs: Packs;
   readonly trees: TreeIndex | undefined;
-  readonly commits: CommitGraph;
+  readonly commits: Commits;
   readonly places: Places;
 }
 

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import type { Finding } from "../finding.ts";
 import { readObjects } from "../git/cat-file.ts";
 import { gitText } from "../git.ts";
@@ -30,15 +31,16 @@ export async function scanHistory(options: HistoryOptions): Promise<Result> {
     tally.skip(".", "a repository without commits: there is no history to scan", false);
     return { findings: [], stats: tally.stats() };
   }
-  if ((await gitText(["rev-parse", "--is-shallow-repository"], { cwd })).trim() === "true")
-    tally.skip(".", "a shallow clone: earlier commits are not here; run git fetch --unshallow", true);
+  const isShallow = (await gitText(["rev-parse", "--is-shallow-repository"], { cwd })).trim() === "true";
+  if (isShallow) tally.skip(".", "a shallow clone: earlier commits are not here; run git fetch --unshallow", true);
   const more = await blobsOfRefs(cwd, refs);
-  const objects = options.packs === false ? undefined : await objectsFolder(cwd);
-  const packs = objects === undefined ? undefined : new Packs(objects);
+  const folders = options.packs === false ? undefined : await foldersOf(cwd);
+  const packs = folders === undefined ? undefined : new Packs(folders.objects);
+  const tips = folders?.isPlain === true && !isShallow ? await commitTips(cwd, refs) : undefined;
   const pool = packs !== undefined && packs.bytes > worthWorkers ? options.workers?.() : undefined;
   let ranked: Ranked[];
   try {
-    ranked = await scanCommits({ ...options, tally, revisions: ["--all"], repository, more, packs, pool });
+    ranked = await scanCommits({ ...options, tally, revisions: ["--all"], tips, repository, more, packs, pool });
   } finally {
     await pool?.close();
   }
@@ -49,10 +51,27 @@ export async function scanHistory(options: HistoryOptions): Promise<Result> {
 /** Smaller packs are searched before threads would have started. Bytes. */
 const worthWorkers = 4 << 20;
 
-/** Packs are read directly where ids are SHA-1. */
-async function objectsFolder(cwd: string): Promise<string | undefined> {
+/**
+ * Where the objects are; packs are read directly where ids are SHA-1. `isPlain`: what the refs and HEAD reach is all of the history, in the
+ * form in which it is stored. Undefined for other ids.
+ */
+async function foldersOf(cwd: string): Promise<{ objects: string; isPlain: boolean } | undefined> {
   if ((await gitText(["rev-parse", "--show-object-format"], { cwd })).trim() !== "sha1") return undefined;
-  return (await gitText(["rev-parse", "--path-format=absolute", "--git-path", "objects"], { cwd })).trim();
+  const asked = ["objects", "worktrees", "info/grafts"].flatMap((name) => ["--git-path", name]);
+  const [objects = "", ...others] = (await gitText(["rev-parse", "--path-format=absolute", ...asked], { cwd })).split("\n");
+  return { objects, isPlain: others.every((path) => path === "" || !existsSync(path)) };
+}
+
+/** The commits that the refs and HEAD point at; undefined where a tag leads to none in one step that git shows. */
+async function commitTips(cwd: string, refs: readonly Ref[]): Promise<string[] | undefined> {
+  const head = (await gitText(["rev-parse", "--verify", "--quiet", "HEAD^{commit}"], { cwd, accept: [1, 128] })).trim();
+  const tips: string[] = [];
+  for (const { type, id, peeledType, peeledId } of refs) {
+    const [kind, object] = type === "tag" ? [peeledType, peeledId] : [type, id];
+    if (kind === "tag") return undefined;
+    if (kind === "commit") tips.push(object);
+  }
+  return head === "" ? tips : [...tips, head];
 }
 
 interface Ref {

@@ -1,4 +1,4 @@
-import { type CommitGraph, larger } from "./commit-graph.ts";
+import { type Commits, larger } from "./commit-graph.ts";
 import { packedTrees, readTree } from "./pack/trees.ts";
 import { idLength, type Matters, type TreeIndex } from "./tree-index.ts";
 
@@ -66,7 +66,7 @@ export class Introductions {
   }
 
   /** What a commit introduced. Trees have the numbers of the index. */
-  *of(commit: number, commits: CommitGraph): Generator<Introduction> {
+  *of(commit: number, commits: Commits): Generator<Introduction> {
     const known = (one: number) => {
       const tree = one === -1 ? -1 : commits.tree(one);
       return tree !== -1 && this.#index.seen[tree] === 1 ? tree : -1;

@@ -7,6 +7,7 @@ import { isLfsPointer } from "./lfs.ts";
 import type { PackIndex } from "./pack/pack-index.ts";
 import { openPack, type PackedBlob, type PackMap, packedBlobs, rootsOf } from "./pack/read-pack.ts";
 import { type Place, Unpacker } from "./pack/unpack.ts";
+import { type OnMessage, type PackedCommits, packedCommits } from "./packed-commits.ts";
 import { type IndexedPacks, Numbers, TreeIndex } from "./tree-index.ts";
 
 /** What is known of a packed blob, whatever its paths. */
@@ -67,6 +68,12 @@ export class Packs {
 
   #packs(): IndexedPacks {
     return this.searched.map(({ map }, pack) => ({ map, index: this.#indexes[pack] as PackIndex }));
+  }
+
+  /** What these tips reach, in the order of the log; undefined where some of it is in no pack. */
+  commits(tips: readonly string[], onMessage: OnMessage): PackedCommits | undefined {
+    this.#numbers ??= new Numbers(this.#packs());
+    return packedCommits(this.#packs(), this.#numbers, tips, onMessage);
   }
 
   /** Undefined where some trees are in no pack or cannot be read. */

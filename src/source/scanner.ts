@@ -60,9 +60,9 @@ export class Tally {
     return this.again(document);
   }
 
-  /** A document that holds nothing, as another of nearly the same content has shown. */
-  passed(bytes: number): void {
-    this.#files++;
+  /** A document that holds nothing, as another of nearly the same content has shown; `files` is 0 for messages. */
+  passed(bytes: number, files = 1): void {
+    this.#files += files;
     this.#bytes += bytes;
     this.#options.progress?.(this.#files, this.#bytes);
   }

@@ -158,3 +158,20 @@ test("trees that hold one blob at more paths than anybody can list end the scan 
   const { stats } = await scanHistory({ cwd: made.path, scan: (document) => markerScan()(document).slice(0, 1) });
   expect(stats.complete).toBe(false);
 }, 60_000);
+
+test("messages in another encoding, commits of a linked work tree and deltas between commits are read as git reads them", async () => {
+  const made = repository();
+  made.commit("first", { "a.txt": "a\n" });
+  const [latin, far] = [marker(), marker()];
+  made.git("-c", "i18n.commitEncoding=ISO-8859-1", "commit", "--quiet", "--allow-empty", "-m", `gr\u00fc\u00dfe KEY=${latin}`);
+  const text = `${"a long message that hardly changes\n".repeat(40)}`;
+  for (let number = 0; number < 6; number++) made.commit(`${text}${number}`, { "a.txt": `${number}\n` });
+  made.git("repack", "-adfq", "--depth=20", "--window=20");
+  expect(found(await both(made.path))).toEqual([fingerprintOf(latin)]);
+
+  const tree = temporaryFolder();
+  made.git("worktree", "add", "--quiet", "--detach", tree);
+  execFileSync("git", ["commit", "--quiet", "--allow-empty", "-m", `KEY=${far}`], { cwd: tree, env: environment });
+  made.git("repack", "-adfq");
+  expect(found(await both(made.path))).toEqual([latin, far].map(fingerprintOf).sort());
+}, 30_000);

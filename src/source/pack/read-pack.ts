@@ -29,6 +29,7 @@ export interface PackMap {
   readonly nextChild: Int32Array;
 }
 
+const [blob, offsetDelta, idDelta] = [3, 6, 7];
 /** Larger objects, and what builds on them, are left to git. Bytes. */
 const largest = 24 << 20;
 /** A longer chain of large objects is left to git too. Bytes. */
@@ -49,10 +50,10 @@ export function openPack(file: string): { index: PackIndex; map: PackMap } | und
   }
 }
 
-/** The blobs of a pack that are no deltas. */
-export function rootsOf({ type, count }: PackMap): Int32Array {
+/** The objects of a type in a pack that are no deltas. */
+export function rootsOf({ type, count }: PackMap, wanted = blob): Int32Array {
   const roots: number[] = [];
-  for (let position = 0; position < count; position++) if (type[position] === blob) roots.push(position);
+  for (let position = 0; position < count; position++) if (type[position] === wanted) roots.push(position);
   return Int32Array.from(roots);
 }
 
@@ -84,8 +85,6 @@ function opened(file: string): number | undefined {
     return undefined;
   }
 }
-
-const [blob, offsetDelta, idDelta] = [3, 6, 7];
 
 /** An object whose deltas are not all done. */
 interface Base extends Place {
