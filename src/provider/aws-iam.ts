@@ -6,9 +6,6 @@ import {
   type IAMClient,
   ListAccessKeysCommand,
   ListUsersCommand,
-  ListUserTagsCommand,
-  TagUserCommand,
-  UntagUserCommand,
   UpdateAccessKeyCommand,
 } from "@aws-sdk/client-iam";
 import { GetCallerIdentityCommand } from "@aws-sdk/client-sts";
@@ -17,6 +14,7 @@ import type { Driver, DriverContext, KeyRecord, Target } from "../driver.ts";
 import { HoldError, RetryError, UnknownOutcomeError } from "../errors.ts";
 import { Secret } from "../secret.ts";
 import { ownName } from "./answer.ts";
+import { type NotedKey, notesOf, ownerRun, removeNote, writeNote } from "./aws-run-note.ts";
 import { attributesOf } from "./vendor.ts";
 
 /**
@@ -98,12 +96,8 @@ export const awsIam: Driver = {
       );
     }
     const client = iam(context);
-    await note(
-      context,
-      user,
-      ownName(name),
-      before.map(({ id }) => id),
-    );
+    const ids = before.map(({ id }) => id);
+    await writeNote(client, { user, prefix: "", run: ownName(name), before: ids });
     const what = "making an AWS access key";
     const { AccessKey: made } = await client.send(new CreateAccessKeyCommand({ UserName: user })).catch((error: unknown) => {
       if (awsErrorName(error) === "LimitExceededException")
@@ -133,11 +127,7 @@ export const awsIam: Driver = {
         );
       await remove(context, user, id);
     }
-    await iam(context)
-      .send(new UntagUserCommand({ UserName: user, TagKeys: [name] }))
-      .catch((error: unknown) => {
-        if (awsErrorName(error) !== "NoSuchEntityException") throw awsFailure(error, "removing a tag of an IAM user", { safe: true });
-      });
+    await removeNote(iam(context), { user, prefix: "", run: name });
     return ours.length;
   },
 
@@ -219,10 +209,8 @@ async function allUsers(context: DriverContext): Promise<string[]> {
   return users;
 }
 
-interface Key {
-  readonly id: string;
+interface Key extends NotedKey {
   readonly active: boolean;
-  readonly createdAt: string | undefined;
 }
 
 async function rawKeys(context: DriverContext, user: string): Promise<Key[]> {
@@ -246,7 +234,7 @@ async function rawKeys(context: DriverContext, user: string): Promise<Key[]> {
 /** The keys of one user, the one that a run of ours made with its run's name. */
 async function keysOf(context: DriverContext, user: string): Promise<KeyRecord[]> {
   const keys = await rawKeys(context, user);
-  const notes = keys.length === 0 ? [] : await notesOf(context, user);
+  const notes = keys.length === 0 ? [] : await notesOf(iam(context), { user, prefix: "" });
   return keys.map((key) => {
     const { id, active, createdAt } = key;
     const name = ownerRun(key, keys, notes);
@@ -261,30 +249,6 @@ async function keysOf(context: DriverContext, user: string): Promise<KeyRecord[]
   });
 }
 
-interface Note {
-  readonly run: string;
-  /** Ids of the keys that were there before the run made its own. */
-  readonly before: readonly string[];
-  /** When it was written, milliseconds. */
-  readonly at: number;
-}
-
-/** The run whose note was written shortly before this key was made, and that found every other key there already. */
-function ownerRun({ id, createdAt }: Key, keys: readonly Key[], notes: readonly Note[]): string | undefined {
-  const made = Date.parse(createdAt ?? "");
-  const fits = notes.filter(
-    ({ before, at }) =>
-      !before.includes(id) &&
-      keys.every((key) => key.id === id || before.includes(key.id)) &&
-      made >= at - window.clocks &&
-      made <= at + window.answer,
-  );
-  return fits.length === 1 ? fits[0]?.run : undefined;
-}
-
-/** Milliseconds: how far AWS's clock and ours may differ, and how long after its note a key may come into being. */
-const window = { clocks: 120_000, answer: 300_000 };
-
 async function neverUsed(context: DriverContext, id: string): Promise<boolean> {
   const { AccessKeyLastUsed } = await iam(context)
     .send(new GetAccessKeyLastUsedCommand({ AccessKeyId: id }))
@@ -292,42 +256,6 @@ async function neverUsed(context: DriverContext, id: string): Promise<boolean> {
       throw awsFailure(error, "asking AWS for the last use of a key", { safe: true });
     });
   return AccessKeyLastUsed?.LastUsedDate === undefined;
-}
-
-/** Tags `rekey-<run>` = `<seconds> <id> <id>`. */
-async function notesOf(context: DriverContext, user: string): Promise<Note[]> {
-  const notes: Note[] = [];
-  let marker: string | undefined;
-  do {
-    const page = await iam(context)
-      .send(new ListUserTagsCommand({ UserName: user, ...(marker === undefined ? {} : { Marker: marker }) }))
-      .catch((error: unknown) => {
-        if (awsErrorName(error) === "NoSuchEntityException") return undefined;
-        throw awsFailure(error, "reading the tags of an IAM user", { safe: true });
-      });
-    for (const { Key: key, Value: value } of page?.Tags ?? [])
-      if (key?.startsWith("rekey-") === true) {
-        const [seconds, ...before] = (value ?? "").split(" ");
-        notes.push({ run: key, before, at: Number(seconds) * 1000 });
-      }
-    marker = page?.IsTruncated === true ? page.Marker : undefined;
-  } while (marker !== undefined);
-  return notes;
-}
-
-/** Written before the key is made; notes of earlier runs go, since their question is settled. */
-async function note(context: DriverContext, user: string, run: string, before: readonly string[]): Promise<void> {
-  const what = "noting on the IAM user which keys it has";
-  const client = iam(context);
-  const settled = (await notesOf(context, user)).map((old) => old.run).filter((old) => old !== run);
-  try {
-    if (settled.length > 0) await client.send(new UntagUserCommand({ UserName: user, TagKeys: settled }));
-    await client.send(
-      new TagUserCommand({ UserName: user, Tags: [{ Key: run, Value: [Math.floor(Date.now() / 1000), ...before].join(" ") }] }),
-    );
-  } catch (error) {
-    throw awsFailure(error, what, { safe: true });
-  }
 }
 
 async function setStatus(context: DriverContext, record: KeyRecord, Status: "Active" | "Inactive"): Promise<void> {

@@ -2,6 +2,7 @@ import type { Driver } from "../driver.ts";
 import { anthropic } from "./anthropic.ts";
 import { awsIam } from "./aws-iam.ts";
 import { azureAi } from "./azure-ai.ts";
+import { bedrock } from "./bedrock.ts";
 import { cloudflare } from "./cloudflare.ts";
 import { elevenlabs } from "./elevenlabs.ts";
 import { entra } from "./entra.ts";
@@ -28,6 +29,7 @@ export const drivers: readonly Driver[] = [
   anthropic,
   awsIam,
   azureAi,
+  bedrock,
   cloudflare,
   elevenlabs,
   entra,

@@ -5,6 +5,7 @@ import { HoldError, RetryError, UnknownOutcomeError } from "../../src/errors.ts"
 import { madeUp } from "../../src/provider/declared-check.ts";
 import type { Secret } from "../../src/secret.ts";
 import type { Fault } from "../../src/stand-in/vendor.ts";
+import { runsOf, wholeRun } from "./whole-run.ts";
 
 /** A driver with a vendor behind it, where one credential leaked among others. */
 export interface DriverUnderTest {
@@ -281,6 +282,31 @@ export function driverContract(name: string, start: () => Promise<DriverUnderTes
       await expect(it.driver.discard(it.context, { name: "agent", like })).rejects.toThrow(/named rekey-<run>/);
       await expect(issue(it, "agent", like)).rejects.toThrow(/named rekey-<run>/);
       expect(await it.living()).toEqual(before);
+    });
+
+    test("its playbooks take a leaked credential to proven dead, and what the secret manager holds works at every moment", async () => {
+      const first = await rig();
+      const modes = runsOf(first, first.driver.match === undefined ? undefined : await named(first)).length;
+      for (let index = 0; index < modes; index++) {
+        const it = index === 0 ? first : await rig();
+        const record = it.driver.match === undefined ? undefined : await named(it);
+        const { playbook, mode, plan } = runsOf(it, record)[index] ?? {};
+        if (playbook === undefined || plan === undefined) throw new Error("expected the same plans of the same driver");
+        const before = await it.living();
+        const old = { username: it.attributes?.["user"] ?? "", access_key_id: it.attributes?.["id"] ?? "", ...it.attributes };
+        const { ended, receipts, events, refused, stored } = await wholeRun(it, plan, old);
+        expect({ end: ended?.state, message: ended?.message, refused }, `${playbook.name}, ${mode}`).toEqual({
+          end: "done",
+          message: undefined,
+          refused: [],
+        });
+        expect(events).toContain("dead");
+        expect(receipts.filter(({ subject, answer }) => subject === "old" && answer === "alive")).toEqual([]);
+        const mints = plan.steps.some(({ uses }) => /\/(issue|roll)@1$/.test(uses));
+        expect(stored === it.leaked.reveal()).toBe(!mints);
+        expect((await it.living()).length).toBe(before.length - (mints ? 0 : 1));
+        if (index > 0) await it.stop();
+      }
     });
 
     test("whoami names the owner of a live value without a secret, and refuses to guess for a dead one", async () => {

@@ -1,9 +1,11 @@
 import { X509Certificate } from "node:crypto";
 import { afterEach, describe, expect, test } from "vitest";
+import { bedrock } from "../../src/provider/bedrock.ts";
 import { entra } from "../../src/provider/entra.ts";
 import { googleApiKey } from "../../src/provider/google-api-key.ts";
 import { googleServiceAccount } from "../../src/provider/google-service-account.ts";
 import { Secret } from "../../src/secret.ts";
+import { startBedrock } from "../../src/stand-in/bedrock.ts";
 import { startEntra } from "../../src/stand-in/entra.ts";
 import { startGoogle } from "../../src/stand-in/google.ts";
 import { driverContract } from "../contract/driver.ts";
@@ -49,6 +51,25 @@ driverContract("google-service-account", async () => {
       probe: ["POST", /^\/token$/],
     },
     { attributes: { client_email: account, principal: account }, powerless },
+  );
+});
+
+driverContract("bedrock", async () => {
+  const server = await startBedrock();
+  many(120, (other) => server.createKey(`other-${other}`));
+  return vendorUnderTest(
+    bedrock,
+    server,
+    server.admin,
+    server.createKey("triage"),
+    {
+      list: ["POST", /ListServiceSpecificCredentials$/],
+      issue: ["POST", /CreateServiceSpecificCredential$/],
+      disable: ["POST", /UpdateServiceSpecificCredential$/],
+      revoke: ["POST", /DeleteServiceSpecificCredential$/],
+      probe: ["GET", /foundation-models$/],
+    },
+    { attributes: { principal: "triage" }, powerless: Secret.from(`AKIA${"A".repeat(16)}:x`) },
   );
 });
 
@@ -172,5 +193,18 @@ test("an Entra secret finds its application among those of the tenant, and is se
     answer: "unknown",
     code: "application-unknown",
   });
+  await server.stop();
+});
+
+test("a user with two Bedrock keys gets no third, and an alias around a value that AWS does not take names nobody", async () => {
+  const server = await startBedrock();
+  const context = { host: server.url, credential: server.admin, timeout: 2000 };
+  const secret = server.createKey("triage");
+  server.createKey("triage");
+  const [like] = (await bedrock.match?.(context, { attributes: {}, secret }))?.records ?? [];
+  if (like === undefined) throw new Error("expected a record");
+  await expect(bedrock.issue?.(context, { name: "rekey-run-1", like, token: "t" })).rejects.toMatchObject({ code: "key-limit" });
+  const forged = Secret.from(`ABSK${Buffer.from(`${like.hint}:${"x".repeat(44)}`).toString("base64")}`);
+  expect(await bedrock.match?.(context, { attributes: {}, secret: forged })).toEqual({ records: [], grade: "weak" });
   await server.stop();
 });
