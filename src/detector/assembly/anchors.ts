@@ -1,5 +1,5 @@
 import { ensure } from "./memory";
-import { runCount, runs } from "./runs";
+import { blockBits, firstRuns, runCount, runs } from "./runs";
 
 /**
  * Where anchors stand that have a run near them, if they need one: a stride of two bytes through a table of pairs, then a bitmap of
@@ -46,8 +46,6 @@ let next: usize = 0;
 let limit: usize = 0;
 let text: usize = 0;
 let size: u32 = 0;
-/** The run that was asked for last. */
-let run: usize = 0;
 
 const bitmapBits: u32 = 18;
 const slotBits: u32 = 13;
@@ -67,16 +65,15 @@ export function findAnchors(from: usize, length: u32, to: usize): void {
   hits = to;
   next = to;
   limit = <usize>memory.size() << 16;
-  run = runs;
   const end = text + size;
   for (let at = text + 2; at < end; at += block) {
     const count = narrow(passing(at, min(at + block, end)));
     for (let index: usize = candidates; index < count; index += 4) {
       const place = <usize>load<u32>(index) - 2;
       const gram = load<u32>(place) | caseless;
-      compare(place, gram);
-      compare(place, gram & lowThree);
-      compare(place, gram & highThree);
+      if (bit(gram) & 1) compare(place, gram);
+      if (bit(gram & lowThree) & 1) compare(place, gram & lowThree);
+      if (bit(gram & highThree) & 1) compare(place, gram & highThree);
     }
   }
   hitCount = <u32>(next - hits) >>> 3;
@@ -175,17 +172,16 @@ function note(anchor: u32, position: u32): void {
   }
 }
 
-/** Whether a run is near that is long enough. Places are asked for from the first to the last, roughly: each run is passed once. */
+/** Whether a run is near that is long enough. */
 function hasRun(need: usize, position: i32): bool {
   const least = load<i32>(need);
   if (least == 0) return true;
   const first = position + load<i32>(need, 4);
-  const last = position + load<i32>(need, 8);
+  const last = min(position + load<i32>(need, 8), <i32>size);
+  if (last < 0 || first >= <i32>size) return false;
   const end = runs + (runCount << 3);
-  let at = run;
-  while (at < end && load<i32>(at, 4) <= first) at += 8;
-  while (at > runs && load<i32>(at - 8, 4) > first) at -= 8;
-  run = at;
+  // no run that ends behind `first` begins before this one
+  let at = runs + (load<u32>(firstRuns + (<usize>(max(first, 0) >>> blockBits) << 2)) << 3);
   for (; at < end && load<i32>(at) <= last; at += 8) if (load<i32>(at, 4) - max(load<i32>(at), first) >= least) return true;
   return false;
 }

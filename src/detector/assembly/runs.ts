@@ -11,19 +11,25 @@ export let runs: usize = 0;
 export let runCount: u32 = 0;
 export let encoded: usize = 0;
 export let encodedCount: u32 = 0;
+/** For each block of the text the number of the first run that ends in it or behind it (u32). */
+export let firstRuns: usize = 0;
+export const blockBits: u32 = 7;
 /** Whether there is a `%41`, and whether there is a `\u` or `\x`. */
 export let hasPercent: bool = false;
 export let hasEscape: bool = false;
 
 /** Finds them in the text from `text`; what they need is written from `to`. Gives the first free place. */
 export function findRuns(text: usize, size: u32, to: usize): usize {
-  ensure(to + ((<usize>size / (shortest + 1) + 2) << 4));
-  runs = to;
+  const blocks = (<usize>size >>> blockBits) + 2;
+  ensure(to + (blocks << 2) + ((<usize>size / (shortest + 1) + 2) << 4) + 16);
+  firstRuns = to;
+  runs = (to + (blocks << 2) + 7) & ~7;
   hasPercent = false;
   hasEscape = false;
   const count = collect(text, size);
   runCount = count;
   encoded = runs + (count << 3);
+  indexRuns(firstRuns + (blocks << 2));
   encodedCount = collectEncoded(text, size);
   return encoded + (encodedCount << 3);
 }
@@ -54,6 +60,15 @@ function collect(text: usize, size: u32): u32 {
   }
   if (v128.any_true(signs)) findSigns(text, size);
   return <u32>(at - runs) >>> 3;
+}
+
+function indexRuns(end: usize): void {
+  let block = firstRuns;
+  for (let number: u32 = 0; number < runCount; number++) {
+    const last = firstRuns + (<usize>(load<u32>(runs + (number << 3), 4) >>> blockBits) << 2);
+    for (; block <= last; block += 4) store<u32>(block, number);
+  }
+  for (; block < end; block += 4) store<u32>(block, runCount);
 }
 
 /** A bit for each letter. Two halves of a byte have groups; letters are those bytes whose halves share one. */
