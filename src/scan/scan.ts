@@ -15,6 +15,7 @@ import { slotMatches } from "./slot.ts";
 import { Spans } from "./spans.ts";
 
 const maxDepth = 3;
+const none: readonly Leaf[] = [];
 
 /** Findings of one document, at most. A file of more is not read by anybody: it is replaced as a whole. */
 const maxFindings = 10_000;
@@ -39,9 +40,9 @@ export function scan(
 ): Finding[] {
   const { bytes, decode, mark } = transcoded(document.bytes);
   const text = () => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("utf8");
-  const path = document.origin.path ?? "";
-  const config = readAgentConfig(path, text);
-  const leaves = decode.length === 0 ? [...(readTranscript(path, text, () => headOf(bytes)) ?? [])] : [];
+  const { path } = document.origin;
+  const config = path === undefined ? undefined : readAgentConfig(path, text);
+  const leaves = path === undefined || decode.length > 0 ? none : [...(readTranscript(path, text, () => headOf(bytes)) ?? none)];
 
   let tooMany = false;
   const limit: Limits = {
@@ -51,8 +52,10 @@ export function scan(
     // what is encoded is rarer than what is not: the text itself was read
     onUndecoded: (reason) => document.onUnread?.(reason, false),
   };
+  const plain = inView({ bytes, decode, depth: maxDepth }, ruleset, limit);
+  if (plain.length === 0 && leaves.length === 0 && config === undefined) return [];
   const every = unique([
-    ...inView({ bytes, decode, depth: maxDepth }, ruleset, limit),
+    ...plain,
     ...leaves.filter((leaf) => leaf.escaped).flatMap((leaf) => inLeaf(leaf, ruleset, limit)),
     ...(config === undefined
       ? []
@@ -127,10 +130,13 @@ function transcoded(bytes: Uint8Array): { bytes: Uint8Array; decode: readonly De
 function inView({ bytes, decode, depth, fixed, lead = 0 }: View, ruleset: Ruleset, limit?: Limits): Placed[] {
   const searched = ruleset.filter.search(bytes);
   const { encoded } = searched;
-  const found: Placed[] = matchBytes(bytes, ruleset, limit?.onTooMany, searched)
+  const matches = matchBytes(bytes, ruleset, limit?.onTooMany, searched);
+  const isPlain = depth === 0 || (encoded.runs.length === 0 && !encoded.percent && !encoded.escapes);
+  if (isPlain && matches.length === 0) return [];
+  const found: Placed[] = matches
     .filter((match) => match.start >= lead)
     .map((match) => ({ match, start: fixed?.start ?? match.start, end: fixed?.end ?? match.end, decode }));
-  if (depth === 0) return found;
+  if (isPlain) return found;
   const sure = new Spans(fixed === undefined ? found.filter(certain) : []);
   for (const stretch of decodings(bytes, limit?.onUndecoded, encoded)) {
     if (stretch.start < lead) continue;
