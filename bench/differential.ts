@@ -83,7 +83,7 @@ async function everyPattern(repository: string, ruleset: Ruleset, most: number):
 /** The same detectors without anchors and windows. */
 export function bruteForce(ruleset: Ruleset): Ruleset {
   const everywhere = ruleset.detectors.flatMap((rule) =>
-    rule.patterns.map((pattern) => ({ rule, pattern: { ...pattern, back: 0, forward: Number.MAX_SAFE_INTEGER }, mayMatch: () => true })),
+    rule.patterns.map((pattern) => ({ rule, pattern: { ...pattern, back: 0, forward: Number.MAX_SAFE_INTEGER } })),
   );
   const hits = Uint32Array.from(everywhere.flatMap((_, user) => [user, 0]));
   const encoded = { runs: [], percent: false, escapes: false };

@@ -3,17 +3,16 @@ import { ConfigError } from "../errors.ts";
 import { commonWords } from "./byte-frequency.ts";
 import { checksums } from "./checksum.ts";
 import {
-  assignmentCheck,
-  continuationCheck,
+  assignment,
+  continuation,
+  type Demand,
   Links,
   type Precheck,
-  type RunNeed,
-  reachOf,
   runOfShape,
   runOfTemplate,
-  stretchCheck,
-  templateCheck,
-  valueCheck,
+  stretchOf,
+  templateSteps,
+  valueStretch,
 } from "./precheck.ts";
 import { type Anchor, type AnchorFilter, buildFilter } from "./prefilter.ts";
 import type { LinearRegex, RegexEngine } from "./regex.ts";
@@ -38,12 +37,8 @@ export interface CompiledPattern {
   readonly part: string | undefined;
 }
 
-export interface PatternAnchor extends Anchor {
-  /** Whether it is worth to run the regex around this place of the anchor. */
-  readonly mayMatch: Precheck;
-  /** Asked before, and quicker. */
-  readonly run?: RunNeed | undefined;
-}
+/** Says whether it is worth to run the regex around a place of the anchor. */
+export interface PatternAnchor extends Anchor, Demand {}
 
 export interface CompiledDetector {
   readonly detector: Detector;
@@ -75,11 +70,11 @@ export interface Ruleset {
   readonly users: readonly AnchorUser[];
 }
 
-/** A pattern that is worth running near an anchor, if `mayMatch`. */
+/** A pattern that is worth running near an anchor whose gate is open, if `mayMatch`. */
 export interface AnchorUser {
   readonly rule: CompiledDetector;
   readonly pattern: CompiledPattern;
-  readonly mayMatch: Precheck;
+  readonly mayMatch?: Precheck | undefined;
 }
 
 /** Throws ConfigError naming the detector where a rule has no usable anchor, does not compile or names an unknown checksum. */
@@ -97,22 +92,22 @@ export async function compileDetectors(files: readonly DetectorFile[], engine: R
 /** Each literal once, however many patterns it serves. */
 function anchorsOf(detectors: readonly CompiledDetector[]): Pick<Ruleset, "filter" | "users"> {
   const anchors: Anchor[] = [];
-  const users: (AnchorUser & Pick<PatternAnchor, "run">)[][] = [];
+  const users: (AnchorUser & Demand)[][] = [];
   const numbers = new Map<string, number>();
   for (const rule of detectors) {
     for (const pattern of rule.patterns) {
-      for (const { text, exact, mayMatch, run } of pattern.anchors) {
+      for (const { text, exact, mayMatch, gate } of pattern.anchors) {
         const key = `${exact} ${text}`;
         const number = numbers.get(key) ?? anchors.push({ text, exact }) - 1;
         numbers.set(key, number);
         users[number] ??= [];
-        users[number].push({ rule, pattern, mayMatch, run });
+        users[number].push({ rule, pattern, gate, ...(mayMatch === undefined ? {} : { mayMatch }) });
       }
     }
   }
   const filter = buildFilter(
     anchors,
-    users.map((all) => all.map(({ run }) => run)),
+    users.map((all) => all.map(({ gate }) => gate)),
   );
   return { filter, users: users.flat() };
 }
@@ -196,18 +191,19 @@ function patternsOf(
 function regexWindow(source: string, anchors: readonly string[]): Pick<CompiledPattern, "anchors" | "back" | "forward"> {
   const [back, forward] = [512, 8192];
   const shape = shapeOf(source);
-  const inside = anchors.map((anchor) => (shape === undefined ? undefined : continuationCheck(shape, anchor)));
+  const inside = anchors.map((anchor) => (shape === undefined ? undefined : continuation(shape, anchor)));
   const longest = shape === undefined || inside.includes(undefined) ? forward : lengthsOf(shape).max + 1;
-  const stretch = shape === undefined ? undefined : stretchCheck(shape, -back, forward);
+  const stretch = shape === undefined ? undefined : stretchOf(shape, -back, forward);
   const run = shape === undefined ? undefined : runOfShape(shape, -Math.min(back, longest), Math.min(forward, longest));
   return {
-    anchors: anchors.map((text, index) => ({ text, exact: false, mayMatch: inside[index] ?? stretch ?? always, run })),
+    anchors: anchors.map((text, index) => {
+      const known = inside[index];
+      return { text, exact: false, ...known, gate: known === undefined ? { run, stretch } : { run, ...known.gate } };
+    }),
     back: Math.min(back, longest),
     forward: Math.min(forward, longest),
   };
 }
-
-const always = () => true;
 
 /** The anchor is the longest literal of the template; without one of 3 bytes, the words of `near` are. */
 function tokenPattern(
@@ -228,14 +224,16 @@ function tokenPattern(
     );
     const lead = lengthOf(before);
     const isFixed = before.every((piece) => "literal" in piece || piece.min === piece.max);
-    const mayMatch = templateCheck(template, anchor, isFixed ? lead : undefined);
-    return { ...shared, anchors: [{ text: anchor, exact: true, mayMatch }], back: lead + 1, forward: longest + 3, bare: false };
+    const gate = {
+      run: isFixed ? runOfTemplate(template, -lead, -lead) : undefined,
+      steps: templateSteps(template, anchor, isFixed ? lead : undefined),
+    };
+    return { ...shared, anchors: [{ text: anchor, exact: true, gate }], back: lead + 1, forward: longest + 3, bare: false };
   }
   if (detector.near === undefined) return fail(`'${template}' has no literal of 3 bytes; give the words that stand near it (near: …)`);
   const [back, forward] = [60 + longest, 140 + longest];
-  const mayMatch = valueCheck(template, -back, forward);
-  const run = runOfTemplate(template, -back, forward);
-  const anchors = detector.near.map((word) => ({ text: word.toLowerCase(), exact: false, mayMatch, run }));
+  const gate = { run: runOfTemplate(template, -back, forward), stretch: valueStretch(template, -back, forward) };
+  const anchors = detector.near.map((word) => ({ text: word.toLowerCase(), exact: false, gate }));
   return { ...shared, anchors, back, forward, bare: anchor === "" };
 }
 
@@ -375,8 +373,7 @@ function behindName(
     regex: engine.compile(`${name}(?P<secret>${templateSource(template)})`),
     anchors: [...anchors].map(([text, places]) => {
       const rests = places.map(({ rest }) => rest);
-      const mayMatch = assignmentCheck(links, text.length, rests, template);
-      return { text, exact: false, mayMatch, run: runOfTemplate(template, text.length, text.length + reachOf(links, rests)) };
+      return { text, exact: false, ...assignment(links, text.length, rests, template) };
     }),
     glue: glueOf(template),
     bare: longestLiteral(template).length < 3,

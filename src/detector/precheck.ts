@@ -1,6 +1,7 @@
 import { runLetters, shortestRun } from "../decode/runs.ts";
 import { type Automaton, automaton } from "./automaton.ts";
-import { bytesOf, lengthsOf, type Shape, setOf, union } from "./regex-shape.ts";
+import type { Gate, RunNeed, Step, Steps, Stretch } from "./gate.ts";
+import { bytesOf, firstOf, lengthsOf, type Shape, setOf } from "./regex-shape.ts";
 import { parseTemplate, type TemplatePart } from "./template.ts";
 
 /**
@@ -9,14 +10,10 @@ import { parseTemplate, type TemplatePart } from "./template.ts";
  */
 export type Precheck = (bytes: Uint8Array, at: number) => boolean;
 
-/**
- * Wherever a pattern matches around an anchor, `least` letters of base64 stand in a row, and begin `from` to `to` bytes from the
- * anchor's first byte.
- */
-export interface RunNeed {
-  readonly least: number;
-  readonly from: number;
-  readonly to: number;
+/** What is asked of the text around an anchor: first the gate, then the check. */
+export interface Demand {
+  readonly gate: Gate;
+  readonly mayMatch?: Precheck;
 }
 
 /** What a value of this template that begins between `from` and `to` needs; undefined where it may have no run that is long enough. */
@@ -55,11 +52,11 @@ function isOfRun(set: Uint8Array): boolean {
   return set.every((member, byte) => member === 0 || runLetters[byte] === 1);
 }
 
-/** The template's characters stand around its own literal. `lead`: bytes before the anchor; undefined where that varies. */
-export function templateCheck(template: string, anchor: string, lead: number | undefined): Precheck {
+/** The template's characters stand around its own literal, up to the first part whose length varies. `lead`: bytes before the anchor; undefined where that varies. */
+export function templateSteps(template: string, anchor: string, lead: number | undefined): Steps {
   const parts = parseTemplate(template);
   const from = lead === undefined ? parts.findIndex((part) => "literal" in part && part.literal === anchor) : 0;
-  return partsCheck(parts.slice(from), -(lead ?? 0));
+  return { from: -(lead ?? 0), steps: stepsOf(parts.slice(from)) };
 }
 
 /** From `start` (from the anchor's first byte) on stand the characters of these parts, up to the first whose length varies. */
@@ -76,8 +73,8 @@ function partsCheck(parts: readonly TemplatePart[], start: number): Precheck {
   };
 }
 
-function stepsOf(parts: readonly TemplatePart[]): { set: Uint8Array; count: number }[] {
-  const steps: { set: Uint8Array; count: number }[] = [];
+function stepsOf(parts: readonly TemplatePart[]): Step[] {
+  const steps: Step[] = [];
   for (const part of parts) {
     if ("literal" in part) for (const character of part.literal) steps.push({ set: setOf(character), count: 1 });
     else steps.push({ set: setOf(part.alphabet), count: part.min });
@@ -96,43 +93,33 @@ function once<T>(make: () => T): () => T {
 }
 
 /** Somewhere between `from` and `to` (from the anchor's first byte, inclusive) a run of the template's characters begins that is long enough. */
-export function valueCheck(template: string, from: number, to: number): Precheck {
+export function valueStretch(template: string, from: number, to: number): Stretch {
   const parts = parseTemplate(template);
-  const set = union(parts.map((part) => setOf("literal" in part ? part.literal : part.alphabet)));
-  return runCheck(
-    set,
-    parts.reduce((sum, part) => sum + ("literal" in part ? part.literal.length : part.min), 0),
-    from,
-    to,
-  );
+  const set = setOfAll(parts.map((part) => ("literal" in part ? part.literal : part.alphabet)).join(""));
+  const least = parts.reduce((sum, part) => sum + ("literal" in part ? part.literal.length : part.min), 0);
+  return { set, least, from, to };
 }
 
-function runCheck(set: Uint8Array, shortest: number, from: number, to: number): Precheck {
-  return (bytes, at) => {
-    const last = Math.min(at + to, bytes.length - shortest);
-    for (let start = Math.max(at + from, 0); start <= last; ) {
-      // from where the shortest run would end: most bytes are never looked at
-      let place = start + shortest - 1;
-      while (place >= start && set[bytes[place] as number] === 1) place--;
-      if (place < start) return true;
-      start = place + 1;
-    }
-    return false;
-  };
+/** One set for all that have the same members. */
+function setOfAll(characters: string): Uint8Array {
+  return setOf([...new Set(characters)].sort().join(""));
 }
 
 /**
  * For a regular expression: what follows the anchor inside it stands there too. Undefined where the anchor stands beside the match,
  * or where the expression has it in a way that is not understood.
  */
-export function continuationCheck(shape: Shape, anchor: string): Precheck | undefined {
+export function continuation(shape: Shape, anchor: string): Required<Demand> | undefined {
   const tails = tailsBehind(shape, anchor.toLowerCase(), []);
   if (tails.length === 0) return undefined;
+  const next: Shape = { kind: "choice", options: tails.map((items) => ({ kind: "sequence", items })) };
   let tail: Automaton | undefined;
-  return (bytes, at) => {
-    tail ??= automaton({ kind: "choice", options: tails.map((items) => ({ kind: "sequence", items })) });
+  const mayMatch: Precheck = (bytes, at) => {
+    tail ??= automaton(next);
     return tail.begins(bytes, at + anchor.length, farthest);
   };
+  const { first, canBeEmpty } = firstOf(next);
+  return { gate: canBeEmpty ? {} : { steps: { from: anchor.length, steps: [{ set: first, count: 1 }] } }, mayMatch };
 }
 
 /** So far is looked; what has come as far may match. Bytes. */
@@ -142,11 +129,12 @@ const farthest = 1024;
  * A value behind a name: the rest of the name stands behind the anchor, then what links them, then the value's characters. `rests`
  * are the words that may follow the anchor (of `length` bytes) in a name.
  */
-export function assignmentCheck(links: Links, length: number, rests: readonly (readonly string[])[], template: string): Precheck {
+export function assignment(links: Links, length: number, rests: readonly (readonly string[])[], template: string): Required<Demand> {
   const isValue = partsCheck(parseTemplate(template), 0);
   const words = rests.map((rest) => rest.map((word) => Buffer.from(word, "latin1")));
-  const hasRun = valueCheck(template, length, length + reachOf(links, rests));
-  return (bytes, at) => hasRun(bytes, at) && words.some((rest) => links.someValue(bytes, behindName(bytes, at + length, rest), isValue));
+  const last = length + reachOf(links, rests);
+  const gate = { run: runOfTemplate(template, length, last), stretch: valueStretch(template, length, last) };
+  return { gate, mayMatch: (bytes, at) => words.some((rest) => links.someValue(bytes, behindName(bytes, at + length, rest), isValue)) };
 }
 
 /** How far behind the anchor a value may begin, at most. */
@@ -193,9 +181,9 @@ export class Links {
 }
 
 /** The longest stretch of one set of bytes that every match has, looked for between `from` and `to`. */
-export function stretchCheck(shape: Shape, from: number, to: number): Precheck | undefined {
+export function stretchOf(shape: Shape, from: number, to: number): Stretch | undefined {
   const best = stretches(shape).toSorted((a, b) => b.weight - a.weight)[0];
-  return best === undefined ? undefined : runCheck(best.set, best.min, from, to);
+  return best === undefined ? undefined : { set: best.set, least: best.min, from, to };
 }
 
 function stretches(shape: Shape): { set: Uint8Array; min: number; weight: number }[] {

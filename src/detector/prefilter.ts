@@ -1,6 +1,6 @@
 import { oddsOf } from "./byte-frequency.ts";
+import { type Gate, gateTables } from "./gate.ts";
 import { pairTable } from "./pair-table.ts";
-import type { RunNeed } from "./precheck.ts";
 import { type Found, Search } from "./search.ts";
 
 /** A literal of 3 bytes or more that a pattern's matches contain, or stand near. */
@@ -11,7 +11,7 @@ export interface Anchor {
 }
 
 export interface AnchorFilter {
-  /** Every occurrence of every anchor that has what its users need, and what may be encoded. Valid until the next call. */
+  /** Every occurrence of every anchor whose gate is open, once for each of its users, and what may be encoded. Valid until the next call. */
   search(bytes: Uint8Array): Found;
 }
 
@@ -32,12 +32,12 @@ const fold = Uint8Array.from({ length: 256 }, (_, byte) => (byte >= 65 && byte <
  * Looks at the pairs of bytes at even addresses, one load each: a table says whether two pairs in a row may be four bytes of an
  * anchor. Each anchor is entered twice, once for each parity of its place, by its rarest five bytes. Of what passes a bitmap is asked
  * whether an anchor has just these four bytes, and what passes that is looked up and compared. Nothing is missed:
- * test/detector/prefilter.test.ts holds it against a plain search. `users`: what each user of each anchor needs near it; hits have the
+ * test/detector/prefilter.test.ts holds it against a plain search. `users`: the gate of each user of each anchor; hits have the
  * number of the user, counted through all anchors.
  */
 export function buildFilter(
   anchors: readonly Anchor[],
-  users: readonly (readonly (RunNeed | undefined)[])[] = anchors.map(() => [undefined]),
+  users: readonly (readonly (Gate | undefined)[])[] = anchors.map(() => [undefined]),
 ): AnchorFilter {
   const texts = anchors.map(({ text, exact }) => Buffer.from(exact ? text : text.toLowerCase(), "latin1"));
   for (const text of texts) if (text.length < 3) throw new RangeError(`the anchor '${text}' has fewer than 3 bytes`);
@@ -59,12 +59,12 @@ export function buildFilter(
   const exact = Uint8Array.from(anchors, (anchor) => (anchor.exact ? 1 : 0));
   const firstUsers = new Int32Array(texts.length + 1);
   for (const [anchor, all] of users.entries()) firstUsers[anchor + 1] = (firstUsers[anchor] as number) + all.length;
-  const needs = Int32Array.from(users.flat().flatMap((need) => (need === undefined ? [0, 0, 0] : [need.least, need.from, need.to])));
+  const gates = gateTables(users.flat());
   const own = { pairs: pairTable(windows), bitmap, slots, rows, texts: new Uint8Array(Buffer.concat(texts)), places, exact };
   let search: Search | undefined;
   return {
     search(bytes) {
-      search ??= new Search({ ...own, users: firstUsers, needs });
+      search ??= new Search({ ...own, users: firstUsers, ...gates });
       return search.run(bytes);
     },
   };

@@ -41,6 +41,26 @@ export function bytesOf(shape: Shape): Uint8Array {
   return union((shape.kind === "sequence" ? shape.items : shape.options).map(bytesOf));
 }
 
+/** Every byte that what a shape matches may begin with. */
+export function firstOf(shape: Shape): { first: Uint8Array; canBeEmpty: boolean } {
+  if (shape.kind === "set") return { first: shape.bytes, canBeEmpty: false };
+  if (shape.kind === "repeat") {
+    const { first, canBeEmpty } = shape.max === 0 ? { first: setOf(""), canBeEmpty: true } : firstOf(shape.item);
+    return { first, canBeEmpty: canBeEmpty || shape.min === 0 };
+  }
+  if (shape.kind === "choice") {
+    const options = shape.options.map(firstOf);
+    return { first: union(options.map(({ first }) => first)), canBeEmpty: options.some(({ canBeEmpty }) => canBeEmpty) };
+  }
+  const firsts: Uint8Array[] = [];
+  for (const item of shape.items) {
+    const { first, canBeEmpty } = firstOf(item);
+    firsts.push(first);
+    if (!canBeEmpty) return { first: union(firsts), canBeEmpty: false };
+  }
+  return { first: union(firsts), canBeEmpty: true };
+}
+
 export function union(parts: readonly Uint8Array[]): Uint8Array {
   const whole = new Uint8Array(256);
   for (const part of parts) for (let byte = 0; byte < 256; byte++) whole[byte] = (whole[byte] as number) | (part[byte] as number);

@@ -1,4 +1,5 @@
 import type { Encoded, Stretch } from "../decode/runs.ts";
+import type { GateTables } from "./gate.ts";
 import type { Tables } from "./prefilter.ts";
 import { searchCode } from "./search-code.ts";
 
@@ -27,12 +28,10 @@ export interface Found {
   readonly encoded: Encoded;
 }
 
-/** Who needs what of the text around an anchor. */
-export interface SearchTables extends Tables {
+/** What is looked for, for whom, and what else each of them needs. */
+export interface SearchTables extends Tables, GateTables {
   /** The first user of each anchor; the last number is how many there are. */
   readonly users: Int32Array;
-  /** Three numbers for each user: the fewest letters of a run that has to begin between the other two from the anchor; 0: none has to. */
-  readonly needs: Int32Array;
 }
 
 let compiled: object | undefined;
@@ -46,10 +45,10 @@ export class Search {
   #words: Uint32Array;
   #bytes: Uint8Array;
 
-  constructor({ pairs, bitmap, slots, rows, texts, places, exact, users, needs }: SearchTables) {
+  constructor({ pairs, bitmap, slots, rows, texts, places, exact, users, gates, steps, sets }: SearchTables) {
     compiled ??= new WebAssembly.Module(Buffer.from(searchCode, "base64"));
     this.#code = new WebAssembly.Instance(compiled).exports as Code;
-    const tables = [pairs, bitmap, slots, rows, texts, places, exact, users, needs];
+    const tables = [pairs, bitmap, slots, rows, texts, places, exact, users, gates, steps, sets];
     let end = this.#code.firstFree();
     const at = tables.map((table) => {
       const start = (end + 15) & ~15;

@@ -146,7 +146,7 @@ function windows(buffer: Buffer, { users }: Ruleset, { hits, first, count }: Fou
   for (let hit = 0, at = first; hit < count; hit++, at += 2) {
     const position = hits[at + 1] as number;
     const { rule, pattern, mayMatch } = users[hits[at] as number] as AnchorUser;
-    if (!mayMatch(buffer, position)) continue;
+    if (mayMatch?.(buffer, position) === false) continue;
     const from = Math.max(position - pattern.back, 0);
     const to = Math.min(position + pattern.forward, buffer.length);
     const last = open.get(pattern);

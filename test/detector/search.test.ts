@@ -29,7 +29,10 @@ test("an anchor is found for those of its users that have a run as long as they 
           }),
         ),
       );
-      const { hits, first, count } = buildFilter(anchors, [needs.slice(1), needs.slice(0, 1)]).search(bytes);
+      const { hits, first, count } = buildFilter(
+        anchors,
+        [needs.slice(1), needs.slice(0, 1)].map((users) => users.map((run) => ({ run }))),
+      ).search(bytes);
       const found = Array.from({ length: count }, (_, hit) => `${hits[first + 2 * hit]} at ${hits[first + 2 * hit + 1]}`);
       expect(found.toSorted()).toEqual(expected.toSorted());
     }),

@@ -14,7 +14,9 @@ let texts: usize = 0;
 let places: usize = 0;
 let exact: usize = 0;
 let users: usize = 0;
-let needs: usize = 0;
+let gates: usize = 0;
+let steps: usize = 0;
+let sets: usize = 0;
 
 export function setTables(
   pairsAt: usize,
@@ -25,7 +27,9 @@ export function setTables(
   placesAt: usize,
   exactAt: usize,
   usersAt: usize,
-  needsAt: usize,
+  gatesAt: usize,
+  stepsAt: usize,
+  setsAt: usize,
 ): void {
   pairs = pairsAt;
   bitmap = bitmapAt;
@@ -35,7 +39,9 @@ export function setTables(
   places = placesAt;
   exact = exactAt;
   users = usersAt;
-  needs = needsAt;
+  gates = gatesAt;
+  steps = stepsAt;
+  sets = setsAt;
 }
 
 /** The number of a user of an anchor and the anchor's place (two u32) for each hit. */
@@ -161,7 +167,7 @@ function stands(anchor: u32, start: i32): bool {
 function note(anchor: u32, position: u32): void {
   const end = load<u32>(users + (anchor << 2), 4);
   for (let user = load<u32>(users + (anchor << 2)); user < end; user++) {
-    if (!hasRun(needs + 12 * user, position)) continue;
+    if (!isOpen(gates + 40 * user, position)) continue;
     if (next + 8 > limit) {
       ensure(limit + (1 << 20));
       limit = <usize>memory.size() << 16;
@@ -172,12 +178,48 @@ function note(anchor: u32, position: u32): void {
   }
 }
 
+// @ts-ignore: decorator
+@inline
+function isOpen(gate: usize, position: i32): bool {
+  if (load<u32>(gate, 20) > 0 && !hasSteps(gate, position)) return false;
+  if (load<u32>(gate) > 0 && !hasRun(gate, position)) return false;
+  return load<u32>(gate, 24) == 0 || hasStretch(gate, position);
+}
+
+/** Whether bytes of the right sets stand around the anchor. */
+function hasSteps(gate: usize, position: i32): bool {
+  const from = position + load<i32>(gate, 12);
+  if (from < 0) return false;
+  let place = text + from;
+  let step = steps + (<usize>load<u32>(gate, 16) << 3);
+  for (const end = step + (<usize>load<u32>(gate, 20) << 3); step < end; step += 8) {
+    const set = sets + (<usize>load<u32>(step) << 8);
+    const stop = place + load<u32>(step, 4);
+    if (stop > text + size) return false;
+    for (; place < stop; place++) if (load<u8>(set + load<u8>(place)) == 0) return false;
+  }
+  return true;
+}
+
+/** Whether enough bytes of a set stand near in a row. Looks first at where they would end: most bytes are never looked at. */
+function hasStretch(gate: usize, position: i32): bool {
+  const least = load<i32>(gate, 24);
+  const last = min(position + load<i32>(gate, 32), <i32>size - least);
+  const set = sets + (<usize>load<u32>(gate, 36) << 8);
+  for (let start = max(position + load<i32>(gate, 28), 0); start <= last; ) {
+    let place = start + least - 1;
+    while (place >= start && load<u8>(set + load<u8>(text + place)) == 1) place--;
+    if (place < start) return true;
+    start = place + 1;
+  }
+  return false;
+}
+
 /** Whether a run is near that is long enough. */
-function hasRun(need: usize, position: i32): bool {
-  const least = load<i32>(need);
-  if (least == 0) return true;
-  const first = position + load<i32>(need, 4);
-  const last = min(position + load<i32>(need, 8), <i32>size);
+function hasRun(gate: usize, position: i32): bool {
+  const least = load<i32>(gate);
+  const first = position + load<i32>(gate, 4);
+  const last = min(position + load<i32>(gate, 8), <i32>size);
   if (last < 0 || first >= <i32>size) return false;
   const end = runs + (runCount << 3);
   // no run that ends behind `first` begins before this one
