@@ -133,6 +133,18 @@ function bind(app: Probot, handlers: Handlers): void {
       bot: isBot(fields),
     });
   });
+  app.on(
+    [
+      "secret_scanning_alert.created",
+      "secret_scanning_alert.reopened",
+      "secret_scanning_alert.resolved",
+      "secret_scanning_alert.publicly_leaked",
+    ],
+    async ({ payload }) => {
+      const fields = envelope(payload);
+      await handlers.alert(repositoryOf(fields), required(fields.alert?.number));
+    },
+  );
   app.on("check_run.requested_action", async ({ payload }) => {
     const fields = envelope(payload);
     await handlers.button(repositoryOf(fields), {

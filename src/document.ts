@@ -60,11 +60,11 @@ export type DecodeStep =
  * raw bytes of the innermost member, end exclusive; `decode` leads from those bytes to the value.
  */
 export interface Locator {
-  readonly source: "git" | "file" | "github-text" | "stdin" | "runtime" | "secret-manager";
+  readonly source: "git" | "file" | "github-text" | "github-alert" | "stdin" | "runtime" | "secret-manager";
   readonly repository?: string;
   readonly path?: string;
   readonly blob?: string;
-  /** GitHub GraphQL node id or REST comment id, for `github-text`; the connection's name for `secret-manager`. */
+  /** GitHub GraphQL node id or REST comment id, for `github-text`; the alert's number for `github-alert`; the connection's name for `secret-manager`. */
   readonly node?: string;
   readonly member?: string;
   readonly pointer?: string;

@@ -6,6 +6,7 @@ import type { EventRepository, Handlers, ListedRepository } from "./github/handl
 import { checkSecrets, ingest } from "./github/ingest.ts";
 import { pinnedFetch, pinOf } from "./http.ts";
 import { describeError } from "./log.ts";
+import { type AlertEvent, importAlerts, judgeAlert } from "./pipeline/alerts.ts";
 import { clientOf } from "./pipeline/code.ts";
 import { carryOut, onComment, onTicked } from "./pipeline/commands.ts";
 import { type Commented, judgeComment } from "./pipeline/comment-leaks.ts";
@@ -113,6 +114,8 @@ async function work(rekey: Rekey): Promise<void> {
   await queue.work<Pushed>("push", ({ data }) => judgePush(rekey, data));
   await queue.work<Parameters<typeof judgeMergeGroup>[1]>("merge-group", ({ data }) => judgeMergeGroup(rekey, data));
   await queue.work<Commented>("comment", ({ data }) => judgeComment(rekey, data), { concurrency: 2 });
+  await queue.work<AlertEvent>("alert", ({ data }) => judgeAlert(rekey, data), { concurrency: 2 });
+  await queue.work<{ repository: EventRepository }>("alerts", ({ data }) => importAlerts(rekey, data.repository));
   await queue.work<{ repository: ListedRepository }>("catch-up", ({ data }) => introduce(rekey, data.repository));
   await queue.work<{ repository: EventRepository }>("backfill", ({ data }) => scanWhole(rekey, data.repository, { preExisting: true }));
   await queue.work<{ campaign: string }>("review-issue", ({ data }) => drawCampaign(rekey, data.campaign));
@@ -210,6 +213,10 @@ function handlersOf(rekey: Rekey): Handlers {
     comment: (repository, number, event) => onComment(rekey, repository, number, event),
     async commented(repository, issue, event) {
       await rekey.queue.enqueue("comment", { repository, issue, ...event });
+    },
+    async alert(repository, number) {
+      // the push that brought it is judged first: then the alert is one more place of what is known
+      await rekey.queue.enqueue("alert", { repository, number }, { singletonKey: `${repository.id}/${number}`, startAfter: 5 });
     },
     ticked: (repository, number, event) => onTicked(rekey, repository, number, event),
     async button(repository, { checkRun, identifier, sender }) {

@@ -34,6 +34,8 @@ export const Fields = z.object({
   number: id.optional(),
   issue: z.object({ number: id }).optional(),
   comment: z.object({ id }).optional(),
+  /** Of GitHub's secret scanning. */
+  alert: z.object({ number: id }).optional(),
   check_run: z.object({ id, head_sha: sha }).optional(),
   /** Only that the base branch was changed. */
   changes: z.object({ base: z.object({}).optional() }).optional(),

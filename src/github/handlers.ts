@@ -24,6 +24,8 @@ export interface Handlers {
     number: number,
     event: { boxes: readonly { incident: string; plan: string }[]; comment: number; sender: string; bot: boolean },
   ): Promise<void>;
+  /** An alert of GitHub's secret scanning was raised, closed, reopened, or its value found in public. */
+  alert(repository: EventRepository, number: number): Promise<void>;
   button(repository: EventRepository, event: { checkRun: number; identifier: string; sender: string }): Promise<void>;
   /** "Re-run" of our check, or of every check of a commit. */
   rerequested(repository: EventRepository, event: { head: string; sender: string; receivedAt: string }): Promise<void>;

@@ -44,6 +44,21 @@ export type IncidentEvent =
       readonly control: "none" | "receipt" | "new-credential" | "other-live";
     }
   | { readonly type: "acknowledged"; readonly by: string }
+  /** An alert of GitHub's own secret scanning about this credential, as it stands there. Whoever closes it there asks; nobody has decided. */
+  | {
+      readonly type: "alert-seen";
+      readonly repository: string;
+      readonly repositoryId: number;
+      readonly number: number;
+      readonly state: "open" | "resolved";
+      /** GitHub's word: false_positive, wont_fix, revoked, used_in_tests, … */
+      readonly resolution?: string;
+      /** Who closed it: a login, or `rekey`. */
+      readonly by?: string;
+      readonly publiclyLeaked: boolean;
+      /** What GitHub's own check says, which is no receipt. */
+      readonly validity?: Validity;
+    }
   | { readonly type: "planned"; readonly planHash: string; readonly playbook: string }
   | { readonly type: "approved"; readonly planHash: string; readonly by: string; readonly role: string }
   /** Somebody asks to rotate past pause, caps and rehearsal; two such people are needed. */

@@ -69,6 +69,9 @@ export interface Lapsed extends Acceptance {
   readonly why: string;
 }
 
+/** GitHub's alert about the credential, as it was last seen there. */
+export type LinkedAlert = Omit<Extract<IncidentEvent, { type: "alert-seen" }>, "type">;
+
 /** One credential, everything that happened to it, and how long it took. */
 export interface Incident {
   readonly id: string;
@@ -91,6 +94,8 @@ export interface Incident {
   /** Of the strongest identity that has one; absent counts as production. */
   readonly environment?: string;
   readonly occurrences: readonly Sighting[];
+  /** Absent = none is known. */
+  readonly alerts?: readonly LinkedAlert[];
   readonly plan?: { readonly hash: string; readonly playbook: string };
   readonly approvals: readonly { readonly planHash: string; readonly by: string; readonly role: string; readonly at: string }[];
   readonly run?: Run;
@@ -150,10 +155,26 @@ export function fold(recorded: readonly Recorded<IncidentEvent>[]): Incident {
 
 /** False for an event that would repeat what the incident shows: the same identity with the same facts, the same plan. */
 export function isNews(incident: Incident, event: IncidentEvent): boolean {
+  if (event.type === "alert-seen")
+    return !sameAlert(
+      incident.alerts?.find((known) => isOf(known, event)),
+      event,
+    );
   if (event.type === "planned") return incident.plan?.hash !== event.planHash;
   if (event.type !== "identity-linked") return true;
   const known = incident.identities.find(({ id }) => id === event.identity);
   return known === undefined || (["kind", "name", "owner", "grade", "environment"] as const).some((field) => known[field] !== event[field]);
+}
+
+function isOf(alert: LinkedAlert, other: LinkedAlert): boolean {
+  return alert.repositoryId === other.repositoryId && alert.number === other.number;
+}
+
+function sameAlert(known: LinkedAlert | undefined, now: LinkedAlert): boolean {
+  return (
+    known !== undefined &&
+    (["repository", "state", "resolution", "by", "publiclyLeaked", "validity"] as const).every((field) => known[field] === now[field])
+  );
 }
 
 function apply(incident: Incident, event: IncidentEvent, at: string): Incident {
@@ -168,6 +189,10 @@ function apply(incident: Incident, event: IncidentEvent, at: string): Incident {
       return linked(incident, event);
     case "validity-observed":
       return observed(incident, event.validity, event.code, at);
+    case "alert-seen": {
+      const { type: _, ...alert } = event;
+      return { ...incident, alerts: [...(incident.alerts ?? []).filter((known) => !isOf(known, alert)), alert] };
+    }
     case "acknowledged":
       return stamped(incident, "acknowledged", at);
     case "planned":

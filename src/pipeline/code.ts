@@ -1,12 +1,13 @@
 import { z } from "zod";
 import type { Finding } from "../finding.ts";
 import { argument, git } from "../git.ts";
+import { readAlert } from "../github/alert.ts";
 import { call, type RepositoryClient } from "../github/client.ts";
 import type { CodeRemote } from "../github/fetch-code.ts";
 import { fetchCommit, withBareRepository } from "../github/fetch-code.ts";
 import type { EventRepository } from "../github/handlers.ts";
 import { valueAt } from "../scan/scan.ts";
-import { type Keyring, type Secret, scopeSalt } from "../secret.ts";
+import { hasFingerprint, type Keyring, Secret, scopeSalt } from "../secret.ts";
 import { memberBytes } from "../source/archive.ts";
 import { listOccurrences } from "../store/incidents.ts";
 import { githubHost, type Rekey } from "./context.ts";
@@ -62,8 +63,18 @@ export async function recover(rekey: Rekey, { incident, fingerprint }: Recoverab
 }
 
 function valueAtOccurrence(rekey: Rekey, repository: RepositoryRef, finding: Finding, fingerprint: string): Promise<Secret | undefined> {
+  if (finding.locator.source === "github-alert") return alertValue(rekey, repository, finding, fingerprint);
   if (finding.location.kind === "github-text") return commentValue(rekey, repository, finding, fingerprint);
   return finding.location.commit === undefined ? Promise.resolve(undefined) : occurrenceValue(rekey, repository, finding, fingerprint);
+}
+
+/** GitHub gives the value with its alert. */
+async function alertValue(rekey: Rekey, repository: RepositoryRef, { locator }: Finding, fingerprint: string): Promise<Secret | undefined> {
+  const alert = await readAlert(await clientOf(rekey, repository), Number(locator.node));
+  const secret = typeof alert === "string" ? undefined : Secret.from(alert.secret.trim());
+  if (secret !== undefined && hasFingerprint(secret, fingerprint, keyringOf(rekey, repository.fullName))) return secret;
+  secret?.wipe();
+  return undefined;
 }
 
 /** From the comment as it is now. */

@@ -2,9 +2,11 @@ import { z } from "zod";
 import { describeError } from "../log.ts";
 import { listOccurrences } from "../store/incidents.ts";
 import { forgottenPullRequests, overduePullRequests, type PullRequestRow, savePullRequest } from "../store/pull-requests.ts";
+import { followAlerts } from "./close-alerts.ts";
 import { githubHost, type Rekey } from "./context.ts";
 import { askForJudgement } from "./judge.ts";
 import { tellOutside } from "./notify.ts";
+import { eventRepository } from "./repositories.ts";
 import { followRollout } from "./rollout.ts";
 import { redraw } from "./surfaces.ts";
 import { observeValidity } from "./verify.ts";
@@ -20,6 +22,8 @@ export function startReconciling(rekey: Rekey): { stop(): Promise<void> } {
     every(rekey, 15 * second, forgotten),
     every(rekey, 15 * second, stages),
     every(rekey, 5 * second, tellOutside),
+    every(rekey, 15 * second, followAlerts),
+    every(rekey, minute, alertsDue),
     every(rekey, 10 * minute, (of) => reportWeek(of)),
     every(rekey, 5 * minute, missedDeliveries),
     every(rekey, 10 * minute, probeAgain),
@@ -73,18 +77,23 @@ export async function forgotten(rekey: Rekey): Promise<void> {
       .where("id", "=", row.repository_id)
       .executeTakeFirst();
     if (repository === undefined) continue;
-    await askForJudgement(
-      rekey,
-      {
-        installation: repository.installation_id,
-        id: repository.id,
-        fullName: repository.full_name,
-        private: repository.private,
-        defaultBranch: repository.default_branch,
-      },
-      row.number,
-    );
+    await askForJudgement(rekey, eventRepository(repository), row.number);
   }
+}
+
+/** GitHub's own alerts are read once a repository's history is known, and once a day after that. */
+export async function alertsDue(rekey: Rekey): Promise<void> {
+  const due = await rekey.database.db
+    .selectFrom("repository")
+    .selectAll()
+    .where("host", "=", githubHost(rekey))
+    .where("backfilled_at", "is not", null)
+    .where((row) => row.or([row("alerts_at", "is", null), row("alerts_at", "<", new Date(Date.now() - 24 * 60 * minute))]))
+    .orderBy("id")
+    .limit(50)
+    .execute();
+  for (const row of due)
+    await rekey.queue.enqueue("alerts", { repository: eventRepository(row) }, { singletonKey: `${row.host}/${row.id}` });
 }
 
 /** The rollout has changed: what stands on GitHub follows within seconds. */

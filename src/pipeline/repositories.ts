@@ -43,6 +43,23 @@ export async function saveRepository(rekey: Rekey, given: EventRepository): Prom
   if (before?.private === true && !now.private) await becamePublic(rekey, now);
 }
 
+/** A row as events say it. */
+export function eventRepository(row: {
+  id: number;
+  installation_id: number;
+  full_name: string;
+  private: boolean;
+  default_branch: string;
+}): EventRepository {
+  return {
+    installation: row.installation_id,
+    id: row.id,
+    fullName: row.full_name,
+    private: row.private,
+    defaultBranch: row.default_branch,
+  };
+}
+
 /** Undefined where GitHub knows this name no more: the event is older than what we know. */
 async function asGitHubSays(rekey: Rekey, given: EventRepository): Promise<EventRepository | undefined> {
   const read = Known.safeParse(await call(await clientOf(rekey, given), "GET /repos/{owner}/{repo}"));

@@ -273,8 +273,7 @@ function toFinding({ match, start, end, decode }: Placed, { document, index, key
       ...(origin.date === undefined ? {} : { date: origin.date }),
     },
     locator: {
-      source:
-        origin.blob === undefined ? (origin.kind === "stdin" ? "stdin" : origin.kind === "github-text" ? "github-text" : "file") : "git",
+      source: origin.blob === undefined ? (origin.kind === "stdin" || origin.kind === "github-text" ? origin.kind : "file") : "git",
       ...(origin.repository === undefined ? {} : { repository: origin.repository }),
       ...(origin.path === undefined ? {} : { path: origin.path }),
       ...(origin.blob === undefined ? {} : { blob: origin.blob }),

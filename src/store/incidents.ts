@@ -118,6 +118,18 @@ export async function findIncident(
   return row?.body;
 }
 
+/** Every incident whose credential has one of these fingerprints, whatever its subject, also one known under an older key. */
+export async function incidentsOfFingerprints(db: Kysely<Schema>, tenant: string, forms: readonly string[]): Promise<Incident[]> {
+  if (forms.length === 0) return [];
+  const rows = await db
+    .selectFrom("incident")
+    .select("body")
+    .where("tenant", "=", tenant)
+    .where("fingerprint", "in", [...forms])
+    .execute();
+  return rows.map(({ body }) => body);
+}
+
 export interface IncidentFilter {
   readonly tenant?: string;
   readonly state?: "open" | "resolved";

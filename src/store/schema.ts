@@ -211,6 +211,9 @@ interface RepositoryTable {
   policy: NullableJson;
   /** What is wrong with the one that stands there now, with its line. */
   policy_error: Nullable<string>;
+  /** When GitHub's own secret-scanning alerts were last read, and what is missing where they cannot be. */
+  alerts_at: NullableTime;
+  alerts_off: Nullable<string>;
   updated_at: DefaultTime;
 }
 

@@ -1,4 +1,5 @@
 import type { IncidentEvent } from "../incident/event.ts";
+import type { LinkedAlert } from "../incident/fold.ts";
 
 /** One event as a sentence for the timeline. Plain text: whoever shows it escapes it. */
 export function describeEvent(event: IncidentEvent): string {
@@ -11,6 +12,8 @@ export function describeEvent(event: IncidentEvent): string {
       return `Belongs to ${event.kind} ${event.name} (${event.grade})${event.owner === undefined ? "" : `, owned by ${event.owner}`}`;
     case "validity-observed":
       return `${{ active: "Accepted", inactive: "Refused", unknown: "No clear answer" }[event.validity]} when probed: ${event.code}`;
+    case "alert-seen":
+      return describeAlert(event);
     case "acknowledged":
       return `Acknowledged by ${event.by}`;
     case "planned":
@@ -56,4 +59,18 @@ export function describeEvent(event: IncidentEvent): string {
     case "closed":
       return `Closed: ${event.resolution.replaceAll("_", " ")}`;
   }
+}
+
+/** Where an alert of GitHub's stands. What a person decided there is a request here. */
+export function describeAlert({ repository, number, state, resolution, by, publiclyLeaked, validity }: LinkedAlert): string {
+  const said = [
+    publiclyLeaked ? "found in public" : "",
+    validity === undefined || validity === "unknown" ? "" : `${validity} by GitHub's check`,
+  ];
+  const facts = said.filter((fact) => fact !== "");
+  const what = `GitHub's secret scanning alert ${number} in ${repository}${facts.length === 0 ? "" : ` (${facts.join(", ")})`}`;
+  if (state === "open") return `${what} is open`;
+  const as = (resolution ?? "resolved").replaceAll("_", " ");
+  if (by === "rekey") return `${what} was closed by Rekey as ${as}`;
+  return `${what} was closed by ${by ?? "somebody"} as ${as}, which is a request here and no decision`;
 }

@@ -3,7 +3,7 @@ import type { IncidentEvent, Recorded } from "../incident/event.ts";
 import type { Incident } from "../incident/fold.ts";
 import { formatDuration } from "../metric/duration.ts";
 import { blastSection } from "./blast.ts";
-import { describeEvent } from "./event-text.ts";
+import { describeAlert, describeEvent } from "./event-text.ts";
 import { type Html, join, nothing, page, time } from "./layout.ts";
 import { planSection } from "./plan.ts";
 import type { EffectView, OccurrenceView, ReceiptView } from "./readers.ts";
@@ -60,7 +60,7 @@ function held({ run, state }: Incident): Html {
 }
 
 function facts({ incident, occurrences }: IncidentView): Html {
-  const { identities, owner, environment, repository, credential, statement, acceptance, dismissal } = incident;
+  const { identities, owner, environment, repository, credential, alerts, statement, acceptance, dismissal } = incident;
   const revoke = occurrences[0]?.finding.revoke;
   const rows: [string, Html][] = [
     [
@@ -76,6 +76,12 @@ function facts({ incident, occurrences }: IncidentView): Html {
     ...(credential.subject === undefined ? [] : ([["Subject", html`<bdi>${credential.subject}</bdi>`]] as [string, Html][])),
     ["Fingerprint", html`<code class="long">${credential.fingerprint}</code>`],
     ...(revoke === undefined ? [] : ([["Where to revoke it", revokePlace(revoke)]] as [string, Html][])),
+    ...(alerts === undefined
+      ? []
+      : ([["On GitHub", html`<ul class="plain">${alerts.map((alert) => html`<li><bdi>${describeAlert(alert)}</bdi></li>`)}</ul>`]] as [
+          string,
+          Html,
+        ][])),
     ...(statement === undefined
       ? []
       : ([["Statement", html`<bdi>${statement.by}</bdi>: <bdi>${statement.how}</bdi>`]] as [string, Html][])),

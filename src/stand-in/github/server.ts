@@ -4,6 +4,7 @@ import { basename, dirname, join } from "node:path";
 import { serve } from "@hono/node-server";
 import { type Context, Hono } from "hono";
 import { git, gitText } from "../../git.ts";
+import { alertJson, alertRoutes, type RaisedAlert, setAlert } from "./alerts.ts";
 import { commentRoutes } from "./comments.ts";
 import { deliver, send, type Weather } from "./deliver.ts";
 import type { Exchange } from "./exchange.ts";
@@ -11,6 +12,7 @@ import { gitHttp } from "./git-http.ts";
 import { issueRoutes } from "./issues.ts";
 import { type LoginClient, loginRoutes } from "./login.ts";
 import { manifestRoutes } from "./manifest.ts";
+import { lacking, mayFetch, narrowed } from "./permissions.ts";
 import {
   type App,
   type CheckRun,
@@ -18,6 +20,7 @@ import {
   type PullRequest,
   type Repository,
   type Role,
+  type SecretAlert,
   State,
   timestamp,
   type User,
@@ -54,6 +57,11 @@ export interface GitHubStandIn {
   /** Sends any webhook that the App subscribes to. */
   send(event: string, payload: Record<string, unknown>, repository: Repository, login: string): void;
   installApp(app: Omit<App, "installation" | "id" | "slug">): App;
+  /** What GitHub's own secret scanning does, and who looks at its alerts there. */
+  raiseAlert(repository: Repository, raised: RaisedAlert): SecretAlert;
+  closeAlert(alert: SecretAlert, resolution: string, login: string): void;
+  reopenAlert(alert: SecretAlert, login: string): void;
+  leakAlert(alert: SecretAlert): void;
   /** What a person does on the Checks tab. */
   pressButton(check: CheckRun, identifier: string, login: string): void;
   /** "Re-run" on the Checks tab. */
@@ -82,6 +90,9 @@ export async function startGitHub(options: { folder: string; port?: number }): P
       const retry: Record<string, string> = refused === 429 ? { "retry-after": "1" } : {};
       return context.json({ message: "Refused on purpose" }, refused as 500, retry);
     }
+    const forbidden = lacking(state, tokenOf(context), { method, path });
+    if (forbidden !== undefined)
+      return refuse(context, forbidden, forbidden === 404 ? "Not Found" : "Resource not accessible by integration");
     await next();
     await told(context);
     if (standIn.amend === undefined || !(context.res.headers.get("content-type") ?? "").includes("json")) return;
@@ -133,6 +144,29 @@ export async function startGitHub(options: { folder: string; port?: number }): P
       state.app = { ...app, id: state.id(), slug: "rekey", installation: state.id() };
       state.users.set("rekey[bot]", { id: state.id(), login: "rekey[bot]", type: "Bot", token: "" });
       return state.app;
+    },
+    raiseAlert(repository, { secret, type, title = type, at, validity = "unknown" }) {
+      const alert: SecretAlert = {
+        number: 1 + state.alerts.filter((one) => one.repository === repository.id).length,
+        ...{ repository: repository.id, secret, type, title, validity, publiclyLeaked: false },
+        ...(at === undefined ? {} : { at }),
+        ...{ state: "open", resolution: null, resolvedBy: null, comment: null, createdAt: timestamp(), updatedAt: timestamp() },
+      };
+      state.alerts.push(alert);
+      sendAlert(alert, "created", "github");
+      return alert;
+    },
+    closeAlert(alert, resolution, login) {
+      setAlert(alert, { resolution, by: login });
+      sendAlert(alert, "resolved", login);
+    },
+    reopenAlert(alert, login) {
+      setAlert(alert, undefined);
+      sendAlert(alert, "reopened", login);
+    },
+    leakAlert(alert) {
+      alert.publiclyLeaked = true;
+      sendAlert(alert, "publicly_leaked", "github");
     },
     pressButton(check, identifier, login) {
       const repository = state.repositories.get(check.repository);
@@ -222,6 +256,12 @@ export async function startGitHub(options: { folder: string; port?: number }): P
     });
   }
 
+  function sendAlert(alert: SecretAlert, action: string, by: string): void {
+    const repository = state.repositories.get(alert.repository);
+    if (repository !== undefined)
+      standIn.send("secret_scanning_alert", { action, alert: alertJson(alert, repository, { url, user: userJson }) }, repository, by);
+  }
+
   function common(repository: Repository, login: string) {
     return {
       installation: { id: state.app?.installation ?? 0 },
@@ -288,11 +328,16 @@ export async function startGitHub(options: { folder: string; port?: number }): P
     };
   }
 
-  function caller(context: Context): Caller | undefined {
+  function tokenOf(context: Context): string {
     const header = context.req.header("authorization") ?? "";
     const basic = /^basic (.+)$/i.exec(header)?.[1];
-    const token =
-      basic === undefined ? header.replace(/^(bearer|token) /i, "") : Buffer.from(basic, "base64").toString().split(":").slice(1).join(":");
+    return basic === undefined
+      ? header.replace(/^(bearer|token) /i, "")
+      : Buffer.from(basic, "base64").toString().split(":").slice(1).join(":");
+  }
+
+  function caller(context: Context): Caller | undefined {
+    const token = tokenOf(context);
     const installation = state.installationTokens.get(token);
     if (installation !== undefined) return installation.expires > Date.now() ? { kind: "app" } : undefined;
     const user = [...state.users.values()].find((candidate) => candidate.token !== "" && same(candidate.token, token));
@@ -327,13 +372,17 @@ export async function startGitHub(options: { folder: string; port?: number }): P
     if (!validJwt(context.req.header("authorization") ?? "", state.app))
       return refuse(context, 401, "A JSON web token could not be decoded");
     if (Number(context.req.param("id")) !== state.app?.installation) return refuse(context, 404, "Not Found");
+    const wanted = (await context.req.json().catch(() => ({}))) as { permissions?: Record<string, string>; repository_ids?: number[] };
+    const permissions = narrowed(state.app.permissions, wanted.permissions);
+    const repositories = wanted.repository_ids;
+    if (permissions === undefined) return refuse(context, 422, "The permissions requested are not granted to this installation.");
+    if (repositories?.some((id) => !state.repositories.has(id)) || (repositories?.length ?? 0) > 500)
+      return refuse(context, 422, "There is at least one repository that does not exist or is not accessible to the parent installation.");
     const token = `installation-${randomBytes(20).toString("hex")}`;
     const expires = Date.now() + 3_600_000;
-    state.installationTokens.set(token, { expires, permissions: state.app.permissions });
-    return context.json(
-      { token, expires_at: new Date(expires).toISOString(), permissions: state.app.permissions, repository_selection: "all" },
-      201,
-    );
+    state.installationTokens.set(token, { expires, permissions, ...(repositories === undefined ? {} : { repositories }) });
+    const selection = repositories === undefined ? "all" : "selected";
+    return context.json({ token, expires_at: new Date(expires).toISOString(), permissions, repository_selection: selection }, 201);
   });
   api.get("/app", (context) =>
     validJwt(context.req.header("authorization") ?? "", state.app)
@@ -392,6 +441,7 @@ export async function startGitHub(options: { folder: string; port?: number }): P
   manifestRoutes(api, state, url);
   textRoutes(api, state, base, route);
   issueRoutes(api, state, base, route);
+  alertRoutes(api, { state, url, base, route, user: userJson });
   loginRoutes(api, { state, client: standIn.login, json: repositoryJson });
   api.get(
     base,
@@ -579,6 +629,7 @@ export async function startGitHub(options: { folder: string; port?: number }): P
     if (who === undefined)
       return new Response("authentication needed", { status: 401, headers: { "www-authenticate": 'Basic realm="GitHub"' } });
     if (repository === undefined || !can(who, repository, "read")) return new Response("Repository not found", { status: 404 });
+    if (!mayFetch(state, tokenOf(context), repository.id)) return new Response("Permission denied", { status: 403 });
     if (pushing && (who.kind === "app" || !can(who, repository, "write"))) return new Response("Permission denied", { status: 403 });
     const before = pushing ? await branches(repository) : new Map<string, string>();
     const response = await gitHttp(

@@ -23,6 +23,8 @@ export interface Repository {
   readonly path: string;
   readonly roles: Map<string, Role>;
   topics: string[];
+  /** GitHub's own; false = switched off, or not licensed. */
+  secretScanning?: boolean;
   properties: Record<string, string>;
 }
 
@@ -81,6 +83,24 @@ export interface CheckRun {
   actions: readonly { label: string; description: string; identifier: string }[];
 }
 
+/** An alert of GitHub's own secret scanning. */
+export interface SecretAlert {
+  readonly number: number;
+  readonly repository: number;
+  readonly secret: string;
+  readonly type: string;
+  readonly title: string;
+  readonly at?: { readonly path: string; readonly line: number; readonly commit: string; readonly blob: string };
+  readonly validity: "active" | "inactive" | "unknown";
+  publiclyLeaked: boolean;
+  state: "open" | "resolved";
+  resolution: string | null;
+  resolvedBy: string | null;
+  comment: string | null;
+  readonly createdAt: string;
+  updatedAt: string;
+}
+
 export interface Review {
   readonly id: number;
   readonly repository: number;
@@ -96,7 +116,7 @@ export interface App {
   readonly webhookUrl: string;
   webhookSecret: string;
   readonly installation: number;
-  readonly permissions: Readonly<Record<string, "read" | "write">>;
+  permissions: Readonly<Record<string, "read" | "write">>;
   readonly events?: readonly string[];
 }
 
@@ -122,9 +142,13 @@ export class State {
   readonly issues: Issue[] = [];
   readonly checks: CheckRun[] = [];
   readonly reviews: Review[] = [];
+  readonly alerts: SecretAlert[] = [];
   readonly deliveries: Delivery[] = [];
   /** Installation tokens with their expiry, milliseconds. */
-  readonly installationTokens = new Map<string, { expires: number; permissions: Readonly<Record<string, string>> }>();
+  readonly installationTokens = new Map<
+    string,
+    { expires: number; permissions: Readonly<Record<string, string>>; repositories?: readonly number[] }
+  >();
   /** Every comment body as it was written, for the tests that search them. */
   readonly written: string[] = [];
 

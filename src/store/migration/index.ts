@@ -9,6 +9,7 @@ import { rollout } from "./040-rollout.ts";
 import { access } from "./050-access.ts";
 import { notify } from "./060-notify.ts";
 import { storeInventory } from "./070-store-inventory.ts";
+import { alerts } from "./080-alerts.ts";
 
 /** Every migration, by the name that the database remembers. Add a file and a line; never change one that was released. */
 export const migrations: Readonly<Record<string, Migration>> = {
@@ -22,4 +23,5 @@ export const migrations: Readonly<Record<string, Migration>> = {
   "050-access": access,
   "060-notify": notify,
   "070-store-inventory": storeInventory,
+  "080-alerts": alerts,
 };
