@@ -23,7 +23,10 @@ export function alertRoutes(
   const off = (context: Context) => context.json({ message: "Secret scanning is disabled on this repository.", status: "404" }, 404);
   const one = (context: Context, repository: Repository) =>
     state.alerts.find((alert) => alert.repository === repository.id && alert.number === Number(context.req.param("number")));
-  const shown = (alert: SecretAlert, repository: Repository) => ({ ...alertJson(alert, repository, options), secret: alert.secret });
+  const shown = (alert: SecretAlert, repository: Repository) => ({
+    ...alertJson(alert, repository, options),
+    ...{ state: alert.state, secret: alert.secret, is_base64_encoded: false, has_more_locations: false },
+  });
 
   api.get(
     `${base}/secret-scanning/alerts`,
@@ -69,7 +72,7 @@ export function setAlert(alert: SecretAlert, closed: { resolution: string; by: s
   alert.updatedAt = timestamp();
 }
 
-/** As in a webhook: without the value. */
+/** As in a webhook: without the value and the state, which the action says. */
 export function alertJson(alert: SecretAlert, repository: Repository, { url, user }: { url: string; user: (login: string) => object }) {
   const { number, type, title, at, validity, publiclyLeaked, createdAt, updatedAt } = alert;
   const place = `${url}/repos/${repository.owner}/${repository.name}`;
@@ -80,7 +83,6 @@ export function alertJson(alert: SecretAlert, repository: Repository, { url, use
     url: `${place}/secret-scanning/alerts/${number}`,
     html_url: `${url}/${repository.owner}/${repository.name}/security/secret-scanning/${number}`,
     locations_url: `${place}/secret-scanning/alerts/${number}/locations`,
-    state: alert.state,
     resolution: alert.resolution,
     resolved_at: alert.state === "resolved" ? updatedAt : null,
     resolved_by: alert.resolvedBy === null ? null : user(alert.resolvedBy),
@@ -90,8 +92,6 @@ export function alertJson(alert: SecretAlert, repository: Repository, { url, use
     validity,
     publicly_leaked: publiclyLeaked,
     multi_repo: false,
-    is_base64_encoded: false,
-    has_more_locations: false,
     push_protection_bypassed: false,
     push_protection_bypassed_by: null,
     push_protection_bypassed_at: null,
