@@ -46,6 +46,7 @@ export const mysql: Driver = {
       disable: ["CREATE USER ON *.*", "CONNECTION ADMIN ON *.*", "PROCESS ON *.*"],
       revoke: ["CREATE USER ON *.*", "CONNECTION ADMIN ON *.*", "PROCESS ON *.*"],
     },
+    rehearsal: { rehearsal: "yes" },
     testedAgainst: "real server",
   },
 
@@ -92,13 +93,13 @@ export const mysql: Driver = {
       const { user, host } = accountIn(like);
       const all = await accounts(client);
       const old = all.find((account) => account.user === user && account.host === host);
-      if (old === undefined)
+      if (old === undefined && like.attributes["rehearsal"] === undefined)
         throw new HoldError("scope-unknown", `the account '${user}' is gone, so nobody knows its rights; make it by hand`);
       const own = all.find((account) => account.user === username && account.host === host);
       if (own !== undefined && stateOf(own) !== "gone" && !own.runs.includes(ownName(name))) throw inUse(username);
       const grantee = quotedAccount(username, host);
       const role = quoted(ownName(name));
-      const grants = await grantsOf(client, user, host);
+      const grants = old === undefined ? [] : await grantsOf(client, user, host);
       if (own === undefined)
         await client.write(`create user if not exists ${grantee} identified via mysql_native_password using 'invalid' account lock`);
       await client.write(`create role if not exists ${role}`);
@@ -114,7 +115,10 @@ export const mysql: Driver = {
     asAdmin(context, async (client) => {
       const run = ownName(name);
       const ours = (await accounts(client)).filter(({ runs }) => runs.includes(run));
-      for (const account of ours) await end(client, account, context);
+      for (const account of ours) {
+        await end(client, account, context);
+        if (rehearsed.test(account.user)) await client.write(`drop user if exists ${quotedAccount(account.user, account.host)}`);
+      }
       await client.write(`drop role if exists ${quoted(run)}`);
       return ours.filter((account) => stateOf(account) !== "gone").length;
     }),
@@ -240,8 +244,13 @@ function recordOf(account: Account): KeyRecord {
   };
 }
 
+/** Accounts that a rehearsal makes, which own nothing and serve nobody. */
+const rehearsed = /^rekey-rehearsal-[a-z0-9]+(_rekey)+$/;
+
+/** A rehearsal's is named without a host: it may come from any. */
 function accountIn({ id }: KeyRecord): { user: string; host: string } {
   const at = id.lastIndexOf("@");
+  if (at === -1) return { user: id, host: "%" };
   return { user: id.slice(0, at), host: id.slice(at + 1) };
 }
 
@@ -334,7 +343,9 @@ function quotedAccount(user: string, host: string): string {
 
 function leakedLogin(context: DriverContext, attributes: Target["attributes"]): { user: string | undefined; at: Address | undefined } {
   const user = attributes["username"] ?? decoded(attributes["user"] ?? "");
-  return { user: user === "" ? undefined : user, at: pinnedAddress(context, attributes, mysqlPort) };
+  const rehearsal = attributes["host"] === undefined && attributes["rehearsal"] !== undefined;
+  const at = rehearsal ? addressOf(context.host, mysqlPort) : pinnedAddress(context, attributes, mysqlPort);
+  return { user: user === "" ? undefined : user, at };
 }
 
 /** A password in a URL is percent-encoded, in a field it is not: both readings are tried. */
