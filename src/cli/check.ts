@@ -6,7 +6,9 @@ import { loadPlaybooks } from "../config/playbooks.ts";
 import { checkExamples, checkRawText } from "../detector/check.ts";
 import { DetectorFile, parseDetectorFile } from "../detector/schema.ts";
 import { ConfigError, UsageError } from "../errors.ts";
+import { ControlsFile } from "../governance/controls.ts";
 import { drivers } from "../provider/index.ts";
+import { checkGovernance } from "./check/governance.ts";
 import { checkIdentities } from "./check/identities.ts";
 import { claimsOf, importFile } from "./check/import.ts";
 
@@ -17,23 +19,36 @@ export function command(): Command {
     )
     .argument(
       "[path...]",
-      "detector files or folders; without one, the built-in detectors. `identities [folder]` holds .rekey/identities.yml against its repository",
+      "detector files or folders; without one, the built-in detectors. `identities [folder]` holds .rekey/identities.yml against its repository; `governance [folder]` says which controls of .rekey/controls.yml nobody owns",
     )
     .addOption(new Option("--format <format>", "output").choices(["text", "json"]).default("text"))
-    .addOption(new Option("--print-schema <name>", "print a JSON Schema and stop").choices(["detectors"]))
+    .addOption(new Option("--print-schema <name>", "print a JSON Schema and stop").choices(["detectors", "controls"]))
     .option("--import <file>", "make detectors of the rules of a gitleaks or betterleaks TOML file, and prove them")
     .option("--write <folder>", "with --import: write them to a file in this folder")
     .option("--name <name>", "with --import: what stands before their ids (default: the file's name)")
+    .option("--server", "with governance: also which identities no source of the running server covers")
+    .option(
+      "--data <dir>",
+      "with --server: directory of its embedded database (default: DATABASE_URL, REKEY_DATA, $XDG_STATE_HOME/rekey/db)",
+    )
     .addHelpText("after", "\nExit codes: 0 all proven or imported, 1 problems, or rules that were not imported, 2 wrong usage or failure.")
     .action(async (paths: string[], options: Options) => {
       if (options.printSchema !== undefined) {
-        process.stdout.write(`${JSON.stringify(z.toJSONSchema(DetectorFile, { io: "input" }), null, 2)}\n`);
+        const schema = options.printSchema === "controls" ? ControlsFile : DetectorFile;
+        process.stdout.write(`${JSON.stringify(z.toJSONSchema(schema, { io: "input" }), null, 2)}\n`);
         return;
       }
       if (paths[0] === "identities" && paths.length <= 2) {
         process.exitCode = checkIdentities(paths[1] ?? ".", options.format);
         return;
       }
+      if (paths[0] === "governance" && paths.length <= 2) {
+        const { format, server = false, data } = options;
+        process.exitCode = await checkGovernance(paths[1] ?? ".", { format, server, data });
+        return;
+      }
+      if (options.server !== undefined || options.data !== undefined)
+        throw new UsageError("--server and --data go with rekey check governance");
       if (options.import !== undefined) {
         if (paths.length > 0) throw new UsageError("expected either --import or paths to check");
         process.exitCode = await importFile({ file: options.import, write: options.write, name: options.name, format: options.format });
@@ -53,6 +68,8 @@ interface Options {
   readonly import?: string;
   readonly write?: string;
   readonly name?: string;
+  readonly server?: true;
+  readonly data?: string;
 }
 
 async function check(paths: readonly string[]): Promise<{ problems: string[]; detectors: number; files: number }> {

@@ -14,6 +14,7 @@ import { UsageError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import type { Rekey } from "../pipeline/context.ts";
 import { decideAll } from "../pipeline/decide-all.ts";
+import { estateOf } from "../pipeline/estate.ts";
 import { askFromProgram } from "../pipeline/exceptions.ts";
 import { operatorRoutes } from "../pipeline/operator.ts";
 import { actFromDashboard, githubUsers } from "../pipeline/people.ts";
@@ -33,6 +34,7 @@ import { startHousekeeping } from "../store/housekeeping.ts";
 import { openQueue } from "../store/queue.ts";
 import { storeReaders } from "../store/readers.ts";
 import { serverState } from "../store/server-state.ts";
+import { sourceNotes } from "../store/source-reports.ts";
 import { accessToken } from "../web/access.ts";
 import type { IncidentOrder } from "../web/act.ts";
 import { createWeb } from "../web/app.ts";
@@ -103,6 +105,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     const readers = storeReaders(database.db);
     const rollout = () => rolloutOverview(rekey);
     const governance = governanceReaders(database.db);
+    const estate = estateOf(rekey);
+    const note = sourceNotes(database.db);
     const login = config.login === undefined ? undefined : loginOf(rekey, config.login);
     const web = createWeb({
       readers,
@@ -125,10 +129,14 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
         : {
             runtime: {
               verify: (token: string) => config.runtime.sources.find((known) => same(credential(known.token).reveal(), token))?.name,
-              scan: (text: RuntimeText) => scanRuntime(rekey, text),
+              scan: async (text: RuntimeText) => {
+                await note(text.source, text.agent);
+                return scanRuntime(rekey, text);
+              },
             },
           }),
       governance,
+      estate,
       decisions: {
         verify: (token) => config.reviews.tokens.find((known) => same(credential(known.token).reveal(), token))?.name,
         decide: (decisions, via) => decideAll(rekey, decisions, via),
@@ -156,7 +164,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     const socket = await ownSocket(
       database,
       options.dataDir,
-      operatorRoutes(rekey).route("/", createWeb({ readers, governance, log, rollout })),
+      operatorRoutes(rekey).route("/", createWeb({ readers, governance, estate, log, rollout })),
     );
     const refreshing = setInterval(() => void stored.refresh(log), 300_000);
     refreshing.unref();

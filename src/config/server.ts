@@ -167,6 +167,12 @@ export const ServerConfig = z.strictObject({
     )
     .default([]),
   consumers: z.array(consumerToken).default([]),
+  governance: z
+    .strictObject({
+      /** A file of the form of `.rekey/controls.yml`: who owns which control in which phase. */
+      controls: z.string().min(1).optional(),
+    })
+    .prefault({}),
   /** Systems that may bring the decisions of an access review, each by its own token. */
   reviews: z.strictObject({ tokens: z.array(consumerToken).default([]) }).prefault({}),
   /** Where a leaked value waits for its last probe, so that its death can be proven also when the leak itself is deleted. Absent = nowhere. */

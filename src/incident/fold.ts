@@ -114,6 +114,8 @@ export interface Incident {
     readonly at: string;
   };
   readonly reopened: readonly { readonly why: string; readonly at: string }[];
+  /** Who first did something about it; absent where nobody did, or nobody knows who. */
+  readonly acknowledgedBy?: string;
   /** Number of the last event that this is folded from. */
   readonly seq: number;
 }
@@ -148,7 +150,10 @@ export function fold(recorded: readonly Recorded<IncidentEvent>[]): Incident {
   };
   for (const next of rest) {
     if (next.seq !== incident.seq + 1) throw new Error(`event ${incident.seq + 1} of ${incident.id} is missing`);
-    incident = { ...apply(incident, next.event, next.at), seq: next.seq };
+    const after = apply(incident, next.event, next.at);
+    const first = incident.clock.acknowledged === undefined && after.clock.acknowledged !== undefined;
+    const by = "by" in next.event ? next.event.by : undefined;
+    incident = { ...after, ...(first && by !== undefined ? { acknowledgedBy: by } : {}), seq: next.seq };
   }
   return incident;
 }

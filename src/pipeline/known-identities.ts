@@ -14,6 +14,8 @@ export interface KnownIdentity {
   readonly kind: string;
   readonly name: string;
   readonly owner?: string;
+  /** The technique that named the owner: `declared` = people said so. */
+  readonly ownerBy?: string;
   readonly environment?: string;
   /** `owner/name`. */
   readonly repository?: string;
@@ -64,12 +66,13 @@ function fromInventory(
   names: ReadonlyMap<string, string>,
 ): KnownIdentity {
   const stored = incoming.flatMap(({ relation, from }) => (relation === "used_by" ? storedAccess(from) : []));
+  const ownerBy = outgoing.find(({ relation, to }) => relation === "owned_by" && to === `owner:${owner}`)?.method;
   const reach = outgoing.filter(({ relation }) => relation === "can_access").map(({ to }) => names.get(to) ?? to);
   return {
     id,
     kind,
     name,
-    ...(owner === undefined ? {} : { owner }),
+    ...(owner === undefined ? {} : { owner, ...(ownerBy === undefined ? {} : { ownerBy }) }),
     repository,
     paths: [...new Set(locations.map(({ path }) => path))],
     access: stored,

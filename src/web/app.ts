@@ -6,6 +6,7 @@ import { describeError, type Log, silentLog } from "../log.ts";
 import { type Act, actRoutes } from "./act.ts";
 import { apiRoutes } from "./api.ts";
 import { type ConsumerGate, consumerRoutes } from "./consumers.ts";
+import type { Estate } from "./estate.ts";
 import { type AskException, exceptionRoutes } from "./exception-routes.ts";
 import type { DecisionGate, GovernanceReaders } from "./governance-readers.ts";
 import { decisionRoutes, governanceRoutes } from "./governance-routes.ts";
@@ -15,6 +16,7 @@ import type { IdentityProvider } from "./login/person.ts";
 import { loginRoutes } from "./login/routes.ts";
 import type { Sessions } from "./login/session.ts";
 import { metricsRoutes, type ServerNumbers } from "./metrics.ts";
+import { overviewRoutes, tilesOf } from "./overview-routes.ts";
 import { pageRoutes } from "./pages.ts";
 import type { Catalogue } from "./playbooks.ts";
 import { rateLimit } from "./rate.ts";
@@ -30,6 +32,8 @@ export interface WebOptions {
   readonly consumers?: ConsumerGate;
   /** Access reviews and what else is governed; without it those pages do not exist. */
   readonly governance?: GovernanceReaders;
+  /** What is governed as a whole; needs `governance`. */
+  readonly estate?: Estate;
   /** Who may bring decisions of another system, and where they go. */
   readonly decisions?: DecisionGate;
   /** Says who looks, before every page and API route that shows incidents. Absent: whoever reaches this server sees everything. */
@@ -97,9 +101,13 @@ export function createWeb(options: WebOptions): Hono {
   app.route("/", metricsRoutes({ readers, now, numbers: options.numbers ?? (async () => []) }));
   const rollout = options.rollout ?? (async () => ({ repositories: [] }));
   app.route("/", apiRoutes({ readers, now, rollout }));
-  app.route("/", pageRoutes({ readers, now, catalogue, rollout, ...(login === undefined ? {} : { sessions: login.sessions }) }));
+  const { governance, estate } = options;
+  const overview = governance === undefined || estate === undefined ? undefined : { readers, governance, estate, now };
+  if (overview !== undefined) app.route("/", overviewRoutes(overview));
+  const tiles = overview === undefined ? async () => [] : (context: Context) => tilesOf(overview, context);
+  app.route("/", pageRoutes({ readers, now, catalogue, rollout, tiles, ...(login === undefined ? {} : { sessions: login.sessions }) }));
   app.route("/", exceptionRoutes({ readers, now, ...(options.exceptions === undefined ? {} : { ask: options.exceptions }) }));
-  if (options.governance !== undefined) app.route("/", governanceRoutes({ governance: options.governance, now }));
+  if (governance !== undefined) app.route("/", governanceRoutes({ governance, now }));
 
   app.notFound((context) => {
     if (context.req.path.startsWith("/api/")) return context.json({ error: "there is nothing at this address" }, 404);

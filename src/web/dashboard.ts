@@ -1,4 +1,5 @@
 import { html } from "hono/html";
+import type { Tile } from "../governance/overview.ts";
 import type { IncidentFacts, ListedIncident } from "../incident/fold.ts";
 import { type Automation, automation } from "../metric/automation.ts";
 import { formatDuration, formatShare } from "../metric/duration.ts";
@@ -13,12 +14,13 @@ import { trendChart, trendTable } from "./chart/trend.ts";
 import { groupTable } from "./groups.ts";
 import { incidentList } from "./incident-row.ts";
 import { type Html, join, nothing, page, time } from "./layout.ts";
+import { tileRow } from "./overview.ts";
 
 /** At most this many open incidents stand on the first page. */
 const shown = 10;
 
 /** The first page, in the order in which somebody in charge asks: what is alive and whose is it, who is waited for, how long does it take. */
-export function dashboardPage(incidents: readonly ListedIncident[], now: string): Html {
+export function dashboardPage(incidents: readonly ListedIncident[], now: string, tiles: readonly Tile[] = []): Html {
   const summary = summarize(incidents, now);
   // pictures of a handful of incidents would pretend to know more than the list above them
   const weeks = summary.remediation.survival.n < fewest ? [] : sinceTheFirst(weekly(incidents, now));
@@ -29,6 +31,7 @@ export function dashboardPage(incidents: readonly ListedIncident[], now: string)
       openIncidents(summary),
       waiting(incidents),
       numbers(summary),
+      tiles.length === 0 ? nothing : tileRow(tiles),
       remediation(summary, incidents),
       trend(weeks),
       openByAge(summary),

@@ -38,7 +38,7 @@ function sentence(rows: readonly ExceptionRow[]): string {
 function section(id: string, title: string, rows: readonly ExceptionRow[]): Html {
   if (rows.length === 0) return nothing;
   return html`<section aria-labelledby="${id}"><h2 id="${id}">${title}</h2>
-<div class="scroll" role="region" aria-label="${title}" tabindex="0"><table><thead><tr><th scope="col">Incident</th><th scope="col">Identity and owner</th><th scope="col">Asked by</th><th scope="col">Agreed</th><th scope="col">Until</th><th scope="col">Reason</th></tr></thead><tbody>${rows
+<div class="scroll" role="region" aria-label="Table: ${title.toLowerCase()}" tabindex="0"><table><thead><tr><th scope="col">Incident</th><th scope="col">Identity and owner</th><th scope="col">Asked by</th><th scope="col">Agreed</th><th scope="col">Until</th></tr></thead><tbody>${rows
     .slice(0, most)
     .map(row)}</tbody></table></div>
 ${rows.length > most ? html`<p class="note">and ${rows.length - most} more, in the CSV</p>` : nothing}</section>`;
@@ -49,11 +49,11 @@ function row({ incident, title, identity, owner, askedBy, askedAt, approvedBy, u
     endedAt === undefined
       ? nothing
       : html`<br>${why === undefined ? "expired" : "ended"} ${endedAt.slice(0, 10)}${why === undefined ? nothing : html`: <bdi>${why}</bdi>`}`;
-  return html`<tr><th scope="row"><a href="/incidents/${incident}"><span class="id">${incident}</span> <bdi>${title}</bdi></a></th><td>${
+  return html`<tr><th scope="row"><a href="/incidents/${incident}"><span class="id">${incident}</span> <bdi>${title}</bdi></a><div class="where reason"><bdi>${reason}</bdi></div></th><td>${
     identity === undefined
       ? "unknown identity"
       : html`<a href="/identity?id=${encodeURIComponent(identity.id)}"><bdi>${identity.name}</bdi></a>`
   }, ${owner === undefined ? html`<strong class="missing">no owner</strong>` : html`<bdi>${owner}</bdi>`}</td><td><bdi>${askedBy}</bdi> ${askedAt.slice(0, 10)}</td><td>${
     approvedBy.length === 0 ? (kind === "accepted-risk" ? "nobody else" : "–") : html`<bdi>${approvedBy.join(", ")}</bdi>`
-  }</td><td>${until === undefined ? "–" : until.slice(0, 10)}${over}</td><td><bdi>${reason}</bdi></td></tr>`;
+  }</td><td>${until === undefined ? "–" : until.slice(0, 10)}${over}</td></tr>`;
 }

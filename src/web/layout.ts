@@ -9,6 +9,7 @@ const sections: readonly (readonly [path: string, title: string])[] = [
   ["/", "Overview"],
   ["/incidents", "Incidents"],
   ["/identities", "Identities"],
+  ["/governance", "Governance"],
   ["/reviews", "Reviews"],
   ["/playbooks", "Playbooks"],
   ["/rollout", "Rollout"],

@@ -1,4 +1,7 @@
 import { z } from "zod";
+import { phases } from "../governance/controls.ts";
+import { eventKinds } from "../governance/coverage.ts";
+import { tileIds } from "../governance/overview.ts";
 import { Filter } from "./filter.ts";
 
 const moment = z.iso.datetime().describe("ISO 8601 UTC");
@@ -143,6 +146,84 @@ export const Exceptions = z.object({
   ),
 });
 
+const campaign = {
+  id: z.string().describe("RV- and letters and digits"),
+  name: z.string(),
+  createdBy: z.string(),
+  createdAt: moment,
+  dueAt: moment,
+  issue: z.object({ repository: z.string(), number: z.number().int() }).optional(),
+};
+
+export const Reviews = z.object({
+  version: z.literal(1),
+  campaigns: z.array(z.object({ ...campaign, items: z.number().int(), done: z.number().int() })),
+});
+
+export const ReviewDetail = z.object({
+  version: z.literal(1),
+  campaign: z.object(campaign),
+  items: z.array(
+    z.looseObject({
+      id: z.string(),
+      hash: z.string().describe("of the frozen snapshot: what a decision is about"),
+      state: z.enum(["open", "second-needed", "kept", "denied", "verified"]),
+      snapshot: z.looseObject({ identity: z.object({ id: z.string(), kind: z.string(), name: z.string(), owner: z.string().optional() }) }),
+      decisions: z.array(z.object({ verdict: z.enum(["keep", "deny"]), by: z.string(), reason: z.string(), via: z.string(), at: moment })),
+    }),
+  ),
+});
+
+export const Governance = z.object({
+  version: z.literal(1),
+  at: moment,
+  tiles: z.array(
+    z.object({
+      id: z.enum(tileIds),
+      title: z.string(),
+      value: z.string(),
+      note: z.string(),
+      calls: z.boolean().describe("somebody has something to do"),
+    }),
+  ),
+});
+
+const kinds = z.array(z.enum(eventKinds));
+
+export const CoverageAnswer = z.object({
+  version: z.literal(1),
+  identities: z.number().int(),
+  sources: z.array(
+    z.object({
+      name: z.string(),
+      type: z.enum(["github-app", "secret-manager", "provider", "runtime", "consumer"]),
+      kinds,
+      identities: z.number().int(),
+      needs: z.string().optional().describe("what is missing before it tells anything"),
+    }),
+  ),
+  uncovered: z.array(
+    z.object({
+      id: z.string(),
+      kind: z.string(),
+      name: z.string(),
+      owner: z.string().optional(),
+      repository: z.string().optional(),
+      lacks: z.array(z.enum(phases)),
+      by: z.array(z.string()).describe("the sources that cover it"),
+    }),
+  ),
+  silent: kinds.describe("kinds of events that no source reports of anybody"),
+});
+
+const cell = { control: z.string(), phase: z.enum(phases) };
+
+export const Controls = z.object({
+  version: z.literal(1),
+  controls: z.array(z.object({ ...cell, owner: z.string().optional(), backup: z.string().optional(), none: z.string().optional() })),
+  gaps: z.array(z.object({ ...cell, gap: z.enum(["no-owner", "no-backup"]), sentence: z.string() })),
+});
+
 const schemaOf = (schema: z.ZodType) => {
   const { $schema: _, ...rest } = z.toJSONSchema(schema, { io: "output", unrepresentable: "any" });
   return rest;
@@ -218,6 +299,28 @@ export const openApi = {
           "409": { description: "nothing open is named so, or the policy does not allow it" },
         },
       },
+    },
+    "/api/v1/reviews": {
+      get: { summary: "Access reviews, newest first", responses: answer(Reviews, "the campaigns") },
+    },
+    "/api/v1/reviews/{id}": {
+      get: {
+        summary: "One access review with its items",
+        parameters: [{ name: "id", in: "path", required: true, schema: { type: "string" } }],
+        responses: answer(ReviewDetail, "the campaign and its items"),
+      },
+    },
+    "/api/v1/governance": {
+      get: { summary: "The governance row of the dashboard", responses: answer(Governance, "the numbers") },
+    },
+    "/api/v1/coverage": {
+      get: {
+        summary: "Which identities each connected source covers, and which nobody does",
+        responses: answer(CoverageAnswer, "the coverage"),
+      },
+    },
+    "/api/v1/controls": {
+      get: { summary: "Who owns which control in which phase", responses: answer(Controls, "the controls and their gaps") },
     },
     "/api/v1/groups/{by}": {
       get: {

@@ -1,4 +1,5 @@
 import { type Context, Hono } from "hono";
+import type { Tile } from "../governance/overview.ts";
 import { parseIncidentId } from "../incident/id.ts";
 import { groupBy } from "../metric/groups.ts";
 import { weekReport } from "../metric/week-report.ts";
@@ -28,18 +29,21 @@ export function pageRoutes({
   now,
   catalogue,
   rollout,
+  tiles,
   sessions,
 }: {
   readers: Readers;
   now: () => string;
   catalogue: Catalogue;
   rollout: () => Promise<RolloutView>;
+  /** The governance row of the first page; empty = none. */
+  tiles: (context: Context) => Promise<readonly Tile[]>;
   sessions?: Sessions;
 }): Hono {
   const app = new Hono();
   const visible = async (context: Context) => (await readers.incidents()).filter((incident) => sees(viewerOf(context), incident));
 
-  app.get("/", async (context) => context.html(dashboardPage(await visible(context), now())));
+  app.get("/", async (context) => context.html(dashboardPage(await visible(context), now(), await tiles(context))));
   app.get("/incidents", async (context) => {
     const filter = parseFilter(context.req.query());
     if (typeof filter === "string") return context.html(messagePage("Not a filter", `${filter}.`), 400);

@@ -3,10 +3,12 @@ import { expect, test } from "vitest";
 import { z } from "zod";
 import { OrganizationPolicy, RepositoryPolicy } from "../../src/config/github-policy.ts";
 import { DetectorFile } from "../../src/detector/schema.ts";
+import { ControlsFile } from "../../src/governance/controls.ts";
 import { Playbook } from "../../src/playbook/schema.ts";
 
 test.each([
   ["detectors", DetectorFile, "rekey check --print-schema detectors"],
+  ["controls", ControlsFile, "rekey check --print-schema controls"],
   ["playbook", Playbook, "rekey playbook schema"],
   ["repository-policy", RepositoryPolicy, "rekey rollout schema"],
   ["organization-policy", OrganizationPolicy, "rekey rollout schema --organization"],

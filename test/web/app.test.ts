@@ -1,14 +1,28 @@
 import type { MiddlewareHandler } from "hono";
 import { expect, test } from "vitest";
+import { tileIds } from "../../src/governance/overview.ts";
 import type { IncidentEvent } from "../../src/incident/event.ts";
 import { Secret } from "../../src/secret.ts";
 import { accessToken } from "../../src/web/access.ts";
 import { createWeb } from "../../src/web/app.ts";
 import type { ConsumerGate } from "../../src/web/consumers.ts";
 import { loopbackHosts } from "../../src/web/headers.ts";
-import { Groups, IncidentDetail, IncidentList, Metrics, Rollout } from "../../src/web/openapi.ts";
+import {
+  Controls,
+  CoverageAnswer,
+  Exceptions,
+  Governance,
+  Groups,
+  IncidentDetail,
+  IncidentList,
+  Metrics,
+  ReviewDetail,
+  Reviews,
+  Rollout,
+} from "../../src/web/openapi.ts";
 import { setViewer } from "../../src/web/viewer.ts";
 import { incident, opened, recorded } from "../incident/build.ts";
+import { estateOf, governanceOf, identity, reviewItem } from "./estate.ts";
 import { alive, dead, mixed, now, readersOf, triage } from "./sample.ts";
 
 const web = (incidents = mixed(3), change: Parameters<typeof readersOf>[1] = {}) =>
@@ -363,14 +377,17 @@ test("who may see one repository sees its incidents and nothing of the others, a
     }),
     guard,
     now: () => now,
+    governance: governanceOf([reviewItem("RI-7F300", {}, "acme/secret-plans")]),
+    estate: estateOf([identity("Hidden key agent", { repository: "acme/secret-plans" })]),
   });
   expect(await (await app.request("/rollout")).text()).toContain("github.com/acme/agents");
   const paths = app.routes.filter(({ method }) => method === "GET").map(({ path }) => path.replace(":by", "repository"));
-  expect(paths.length).toBeGreaterThan(15);
+  for (const path of ["/governance", "/exceptions", "/reviews/:id", "/api/v1/coverage"]) expect(paths).toContain(path);
+  const tiles = tileIds.map((id) => `/governance/${id}`);
   for (const id of [theirs.id, nobodys.id]) {
-    for (const path of new Set(paths)) {
+    for (const path of new Set([...paths, ...tiles, "/reviews/RV-2B0X1", "/reviews/RV-2B0X1/accounts.csv", "/api/v1/reviews/RV-2B0X1"])) {
       const text = await (await app.request(path.replace(":id", id))).text();
-      expect(text, path).not.toMatch(/secret-plans|Hidden key|RK-9Z9Z|RK-2B0X/);
+      expect(text, path).not.toMatch(/secret-plans|Hidden key|RK-9Z9Z|RK-2B0X|RI-7F300/);
     }
     expect((await app.request(`/incidents/${id}`)).status).toBe(404);
     expect((await app.request(`/api/v1/incidents/${id}`)).status).toBe(404);
@@ -379,13 +396,24 @@ test("who may see one repository sees its incidents and nothing of the others, a
 });
 
 test("every answer of the API has the shape that its description gives", async () => {
-  const app = web(mixed(24));
+  const app = createWeb({
+    readers: readersOf(mixed(24)),
+    now: () => now,
+    governance: governanceOf(),
+    estate: estateOf([identity("a"), identity("b")]),
+  });
   const shapes = {
     incidents: IncidentList,
     "incidents/RK-7F3K": IncidentDetail,
     metrics: Metrics,
     "groups/owner": Groups,
     rollout: Rollout,
+    exceptions: Exceptions,
+    reviews: Reviews,
+    "reviews/RV-2B0X1": ReviewDetail,
+    governance: Governance,
+    coverage: CoverageAnswer,
+    controls: Controls,
   };
   for (const [path, shape] of Object.entries(shapes)) shape.parse(await (await app.request(`/api/v1/${path}`)).json());
   const description = (await (await app.request("/api/v1/openapi.json")).json()) as { paths: object };

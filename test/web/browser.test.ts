@@ -1,10 +1,13 @@
 import { AxeBuilder } from "@axe-core/playwright";
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { tileIds } from "../../src/governance/overview.ts";
+import type { Incident } from "../../src/incident/fold.ts";
 import { createWeb } from "../../src/web/app.ts";
 import { Sessions } from "../../src/web/login/session.ts";
 import { incident, opened } from "../incident/build.ts";
 import { launchBrowser, serveOnLoopback } from "./browser.ts";
+import { estateOf, governanceOf, identity, reviewItem } from "./estate.ts";
 import { alive, mixed, now, readersOf, triage } from "./sample.ts";
 
 let browser: Browser;
@@ -49,6 +52,23 @@ function asMara() {
   return { providers: [github], sessions: new Sessions(store, url), url, act: async () => ({ ok: true }) };
 }
 
+const asked = incident(
+  "RK-ASKD",
+  ["10:01", opened],
+  ["10:02", { type: "exception-asked", by: "dev", reason: long, until: "2026-03-09T23:59:59.000Z", vouched: true }],
+);
+const estate = estateOf([
+  identity("triage-agent"),
+  identity(long, { ownerBy: "codeowners", owner: `@${long}` }),
+  identity("x", { lifetime: "unknown" }),
+]);
+const governance = governanceOf([
+  reviewItem("RI-7F3KX"),
+  reviewItem("RI-10NG0", {
+    snapshot: { ...reviewItem("x").snapshot, permissions: [long], access: { kind: "stored", connection: long, path: long } },
+  }),
+]);
+
 test.each([
   ["first page with a curve", "/", mixed(24)],
   ["first page with a list", "/", mixed(3)],
@@ -64,9 +84,18 @@ test.each([
   ["account", "/account", mixed(3)],
   ["incident", "/incidents/RK-7F3K", mixed(3)],
   ["incident with endless words", "/incidents/RK-10NG", [awkward]],
+  ["governance", "/governance", mixed(24)],
+  ["exceptions", "/exceptions", [...mixed(3), asked]],
+  ["an incident whose risk somebody asks to accept", "/incidents/RK-ASKD", [asked]],
+  ["an incident whose risk is accepted", "/incidents/RK-ACC0", mixed(3)],
+  ...tileIds.map((id): [string, string, Incident[]] => [`governance: ${id}`, `/governance/${id}`, [...mixed(3), awkward]]),
+  ["access reviews", "/reviews", []],
+  ["an access review", "/reviews/RV-2B0X1", []],
   ["address that is not there", "/x", []],
 ])("%s: readable by everybody, from 360 to 1920 pixels, in light and dark", async (_, path, incidents) => {
-  const { url, stop } = await serveOnLoopback(createWeb({ readers: readersOf(incidents), now: () => now, rollout, login: asMara() }));
+  const { url, stop } = await serveOnLoopback(
+    createWeb({ readers: readersOf(incidents), now: () => now, rollout, login: asMara(), governance, estate }),
+  );
   const context = await browser.newContext({ javaScriptEnabled: true });
   await context.addCookies([{ name: "rekey", value: "session", url }]);
   const page = await context.newPage();

@@ -10,6 +10,7 @@ import { access } from "./050-access.ts";
 import { notify } from "./060-notify.ts";
 import { storeInventory } from "./070-store-inventory.ts";
 import { alerts } from "./080-alerts.ts";
+import { coverage } from "./090-coverage.ts";
 
 /** Every migration, by the name that the database remembers. Add a file and a line; never change one that was released. */
 export const migrations: Readonly<Record<string, Migration>> = {
@@ -24,4 +25,5 @@ export const migrations: Readonly<Record<string, Migration>> = {
   "060-notify": notify,
   "070-store-inventory": storeInventory,
   "080-alerts": alerts,
+  "090-coverage": coverage,
 };
