@@ -5,7 +5,7 @@ import { HoldError, UnknownOutcomeError } from "../errors.ts";
 import { accept, type HttpAnswer, json, shaped } from "../http.ts";
 import { Secret } from "../secret.ts";
 import { ownName, probeAnswer } from "./answer.ts";
-import { allPages, bearer, manifest, send } from "./vendor.ts";
+import { allPages, bearer, manifest, pathOf, send } from "./vendor.ts";
 
 /**
  * The two keys of an Azure OpenAI or AI Services account, by Azure Resource Manager
@@ -119,13 +119,6 @@ async function accountsOf(context: DriverContext, token: Secret): Promise<string
     );
   }
   return accounts;
-}
-
-/** A link to the next page names a host; only its path is followed, at our own. */
-function pathOf(link: string | null | undefined): string | undefined {
-  if (!link) return undefined;
-  const { pathname, search } = new URL(link);
-  return `${pathname}${search}`;
 }
 
 async function keysOf(context: DriverContext, token: Secret, account: string): Promise<z.output<typeof Keys>> {

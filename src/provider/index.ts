@@ -4,6 +4,7 @@ import { awsIam } from "./aws-iam.ts";
 import { azureAi } from "./azure-ai.ts";
 import { bedrock } from "./bedrock.ts";
 import { cloudflare } from "./cloudflare.ts";
+import { databricks } from "./databricks.ts";
 import { elevenlabs } from "./elevenlabs.ts";
 import { entra } from "./entra.ts";
 import { github } from "./github.ts";
@@ -15,9 +16,11 @@ import { langfuse } from "./langfuse.ts";
 import { langsmith } from "./langsmith.ts";
 import { litellm } from "./litellm.ts";
 import { mysql } from "./mysql.ts";
+import { npm } from "./npm.ts";
 import { openai } from "./openai.ts";
 import { openaiAdmin } from "./openai-admin.ts";
 import { openrouter } from "./openrouter.ts";
+import { pinecone } from "./pinecone.ts";
 import { portkey } from "./portkey.ts";
 import { postgresql } from "./postgresql.ts";
 import { redis } from "./redis.ts";
@@ -31,6 +34,7 @@ export const drivers: readonly Driver[] = [
   azureAi,
   bedrock,
   cloudflare,
+  databricks,
   elevenlabs,
   entra,
   github,
@@ -42,9 +46,11 @@ export const drivers: readonly Driver[] = [
   langsmith,
   litellm,
   mysql,
+  npm,
   openai,
   openaiAdmin,
   openrouter,
+  pinecone,
   portkey,
   postgresql,
   redis,

@@ -102,6 +102,13 @@ export async function allPages<Item>(
   throw new HoldError("list-incomplete", `${what}: the pages did not come to an end, so the list is not complete`);
 }
 
+/** A link to the next page may name a host; only its path is followed, at our own. `base` for links that name none. */
+export function pathOf(link: string | null | undefined, base?: string): string | undefined {
+  if (!link) return undefined;
+  const { pathname, search } = new URL(link, base);
+  return `${pathname}${search}`;
+}
+
 /** `sk-abc…xyz`, `…xyz` or `abc*****`: how many characters of the value the hint shows; 0 = it is another value, or no hint. */
 export function hintedCharacters(hint: string | undefined, secret: Secret): number {
   const [, prefix = "", suffix = ""] = /^([A-Za-z0-9_+/=~-]*?)(?:[.*•…]+)([A-Za-z0-9_+/=~-]*)$/.exec(hint ?? "") ?? [];

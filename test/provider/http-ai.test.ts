@@ -1,18 +1,22 @@
 import { expect, test } from "vitest";
 import { anthropic } from "../../src/provider/anthropic.ts";
+import { databricks } from "../../src/provider/databricks.ts";
 import { elevenlabs } from "../../src/provider/elevenlabs.ts";
 import { huggingface } from "../../src/provider/huggingface.ts";
 import { langfuse } from "../../src/provider/langfuse.ts";
 import { langsmith } from "../../src/provider/langsmith.ts";
 import { litellm } from "../../src/provider/litellm.ts";
 import { openaiAdmin } from "../../src/provider/openai-admin.ts";
+import { pinecone } from "../../src/provider/pinecone.ts";
 import { startAnthropic } from "../../src/stand-in/anthropic.ts";
+import { startDatabricks } from "../../src/stand-in/databricks.ts";
 import { startElevenLabs } from "../../src/stand-in/elevenlabs.ts";
 import { startHuggingFace } from "../../src/stand-in/huggingface.ts";
 import { startLangfuse } from "../../src/stand-in/langfuse.ts";
 import { startLangSmith } from "../../src/stand-in/langsmith.ts";
 import { startLiteLlm } from "../../src/stand-in/litellm.ts";
 import { startOpenAiAdmin } from "../../src/stand-in/openai-admin.ts";
+import { startPinecone } from "../../src/stand-in/pinecone.ts";
 import { driverContract } from "../contract/driver.ts";
 import { many, vendorUnderTest } from "./vendors.ts";
 
@@ -38,6 +42,46 @@ driverContract("anthropic", async () => {
           .map(({ id }) => id),
     },
   );
+});
+
+driverContract("pinecone", async () => {
+  const server = await startPinecone();
+  many(40, (other) => server.createKey(`project-${other % 4}`, `other ${other}`));
+  const { id, secret } = server.createKey("project-1", "rekey-run-before");
+  return vendorUnderTest(
+    pinecone,
+    server,
+    server.serviceAccount,
+    secret,
+    { list: ["GET", /api-keys$/], issue: ["POST", /api-keys$/], revoke: ["DELETE", /api-keys\//], probe: ["GET", /indexes$/] },
+    { named: id },
+  );
+});
+
+driverContract("databricks", async () => {
+  const server = await startDatabricks();
+  many(60, (other) => server.createToken(`10${other}`, `other ${other}`));
+  return vendorUnderTest(databricks, server, server.adminToken, server.createToken("7", "agent").secret, {
+    list: ["GET", /tokens$/],
+    issue: ["POST", /tokens$/],
+    revoke: ["DELETE", /tokens\//],
+    probe: ["GET", /Me$/],
+  });
+});
+
+test("a Databricks principal with two tokens names neither, and a person's token is not made by anybody else", async () => {
+  const server = await startDatabricks();
+  const { secret } = server.createToken("7", "agent");
+  server.createToken("7", "another of the same");
+  const person = server.createToken("8", "mara", "person");
+  const context = { host: server.url, credential: server.adminToken, timeout: 2000 };
+  expect(await databricks.match?.(context, { attributes: {}, secret })).toMatchObject({ grade: "weak" });
+  const { records } = (await databricks.match?.(context, { attributes: {}, secret: person.secret })) ?? { records: [] };
+  const [like] = records;
+  if (like === undefined) throw new Error("expected a record");
+  await expect(databricks.issue?.(context, { name: "rekey-run-1", like, token: "t" })).rejects.toMatchObject({ code: "users-own" });
+  expect(server.keys.all()).toHaveLength(3);
+  await server.stop();
 });
 
 driverContract("litellm", async () => {

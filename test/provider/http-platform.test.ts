@@ -1,9 +1,11 @@
 import { expect, test } from "vitest";
 import { cloudflare } from "../../src/provider/cloudflare.ts";
 import { gitlab } from "../../src/provider/gitlab.ts";
+import { npm } from "../../src/provider/npm.ts";
 import { slack } from "../../src/provider/slack.ts";
 import { startCloudflare } from "../../src/stand-in/cloudflare.ts";
 import { startGitLab } from "../../src/stand-in/gitlab.ts";
+import { startNpm } from "../../src/stand-in/npm.ts";
 import { startSlack } from "../../src/stand-in/slack.ts";
 import { startVendor } from "../../src/stand-in/vendor.ts";
 import { driverContract } from "../contract/driver.ts";
@@ -43,6 +45,30 @@ driverContract("gitlab", async () => {
     },
     { living: () => server.living() },
   );
+});
+
+driverContract("npm", async () => {
+  const server = await startNpm();
+  many(35, (other) => server.createToken("acme-bot", `other ${other}`));
+  many(5, (other) => server.createToken("somebody", `foreign ${other}`));
+  return vendorUnderTest(npm, server, server.ownToken, server.createToken("acme-bot", "ci"), {
+    list: ["GET", /tokens$/],
+    revoke: ["DELETE", /tokens\//],
+    probe: ["GET", /whoami$/],
+  });
+});
+
+test("an npm token of another account is nobody's here, and a one-time password is asked of a person", async () => {
+  const server = await startNpm();
+  const [theirs, ours] = [server.createToken("somebody", "ci"), server.createToken("acme-bot", "ci")];
+  const context = { host: server.url, credential: server.ownToken, timeout: 2000 };
+  expect(await npm.match?.(context, { attributes: {}, secret: theirs })).toMatchObject({ records: [] });
+  const [record] = (await npm.match?.(context, { attributes: {}, secret: ours }))?.records ?? [];
+  if (record === undefined) throw new Error("expected a record");
+  server.askForOtp();
+  await expect(npm.revoke?.(context, record, { attributes: {} })).rejects.toMatchObject({ code: "otp-needed" });
+  expect(await npm.probe(context, { attributes: {}, secret: ours })).toMatchObject({ answer: "alive" });
+  await server.stop();
 });
 
 test("GitLab is never asked to rotate", () => {
