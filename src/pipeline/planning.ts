@@ -8,6 +8,7 @@ import { choosePlaybook, makePlan, modeOf, type Plan, type PlanFacts, type Plann
 import { judgeUsage, type UsageVerdict } from "../playbook/usage.ts";
 import { latestPlan, savePlan } from "../store/evidence.ts";
 import { getIncident, listOccurrences } from "../store/incidents.ts";
+import { mintedBy } from "../store/track-record.ts";
 import { connectionOf, contextOf, driverOf, type Rekey, targetOf } from "./context.ts";
 import { recover } from "./recover.ts";
 
@@ -194,14 +195,45 @@ function stagingFor(rekey: Rekey, { manifest }: Driver, places: readonly Planned
   return [{ connection, sink: sink.manifest.name, path, field: "value", companions, staging: true }];
 }
 
+interface Named extends Pick<PlanFacts, "named"> {
+  readonly principal?: string;
+}
+
 /** contracts.md §8: confirmed, or strong with exactly one candidate; anything less is nobody's name. */
-async function nameRecord(
+export async function nameRecord(
   rekey: Rekey,
   driver: Driver,
   connection: string | undefined,
   incident: Incident,
   finding: Finding,
-): Promise<Pick<PlanFacts, "named"> & { principal?: string }> {
+): Promise<Named> {
+  const matched = await matchedRecord(rekey, driver, connection, incident, finding);
+  return matched.named === undefined ? { ...matched, ...(await madeRecord(rekey, driver, connection, incident)) } : matched;
+}
+
+/** A credential that a run of ours made is known by its record, where an id never gets another value. */
+async function madeRecord(rekey: Rekey, driver: Driver, connection: string | undefined, { id }: Incident): Promise<Named> {
+  if (connection === undefined || driver.list === undefined || !["m-delete", "m-disable"].includes(driver.manifest.class)) return {};
+  const made = await mintedBy(rekey.database.db, id);
+  if (made?.driver !== driver.manifest.type || made.connection !== connection) return {};
+  try {
+    const records = await driver.list(contextOf(rekey, connection, driver), { attributes: {} });
+    const record = records.find((one) => one.id === made.record && one.state !== "gone");
+    if (record === undefined) return {};
+    return { named: { id: record.id, grade: "confirmed" }, ...(record.principal === undefined ? {} : { principal: record.principal }) };
+  } catch (error) {
+    rekey.log.warn({ incident: id, error: error instanceof Error ? error.name : "unknown" }, "the vendor did not list its credentials");
+    return {};
+  }
+}
+
+async function matchedRecord(
+  rekey: Rekey,
+  driver: Driver,
+  connection: string | undefined,
+  incident: Incident,
+  finding: Finding,
+): Promise<Named> {
   if (connection === undefined || driver.match === undefined) return {};
   const secret = await recover(rekey, incident);
   if (secret === undefined) return {};

@@ -33,16 +33,31 @@ export async function cleanRuns(db: Kysely<Schema>, digest: string, connection: 
   return rows[0]?.count ?? 0;
 }
 
+/** A run of ours that made a credential. */
+export interface Making {
+  readonly run: string;
+  readonly at: string;
+  /** Manifest type of its driver, the connection, and the vendor's id of what it made. */
+  readonly driver: string;
+  readonly connection?: string;
+  readonly record: string;
+}
+
 /** The run that made this incident's credential, if one of ours did: under any key by which one of its places is fingerprinted. */
-export async function mintedBy(db: Kysely<Schema>, incident: string): Promise<{ run: string; at: string } | undefined> {
-  const { rows } = await sql<{ run: string; at: Date }>`
+export async function mintedBy(db: Kysely<Schema>, incident: string): Promise<Making | undefined> {
+  const { rows } = await sql<{ run: string; at: Date; driver: string; connection: string | null; record: string }>`
     with known as (
       select fingerprint as form from incident where id = ${incident}
       union select finding ->> 'fingerprint' from occurrence where incident_id = ${incident}
       union select jsonb_array_elements_text(finding -> 'aliases') from occurrence
         where incident_id = ${incident} and jsonb_typeof(finding -> 'aliases') = 'array'
     )
-    select run, at from rotation_effect
+    select run, at, plan ->> 'driver' as driver, plan -> 'facts' ->> 'connection' as connection,
+      result -> 'value' -> 'record' ->> 'id' as record
+    from rotation_effect join rotation_run on rotation_run.id = run
     where key = 'issue' and result -> 'value' ->> 'fingerprint' in (select form from known) order by at desc limit 1`.execute(db);
-  return rows[0] === undefined ? undefined : { run: rows[0].run, at: rows[0].at.toISOString() };
+  const [row] = rows;
+  if (row === undefined) return undefined;
+  const { run, at, driver, connection, record } = row;
+  return { run, at: at.toISOString(), driver, record, ...(connection === null ? {} : { connection }) };
 }
