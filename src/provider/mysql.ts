@@ -1,11 +1,12 @@
 import { createHash, randomBytes } from "node:crypto";
 import { z } from "zod";
-import { type Address, addressOf, loginOf, pinnedAddress } from "../connection/address.ts";
+import { addressOf, loginOf } from "../connection/address.ts";
 import { type MysqlClient, mysqlPort, tryMysql, withMysql } from "../connection/mysql.ts";
-import type { Driver, DriverContext, KeyRecord, ProbeResult, Target } from "../driver.ts";
+import type { Driver, DriverContext, KeyRecord, ProbeResult } from "../driver.ts";
 import { HoldError, RetryError } from "../errors.ts";
 import { Secret } from "../secret.ts";
 import { ownName } from "./answer.ts";
+import { databaseManifest, inUse, leakedLogin, notOurselves, onThisServer, readings } from "./database.ts";
 
 /**
  * MariaDB accounts, by alternating users: `app_rekey` gets the grants of `app`, from the same hosts; when it leaks, `app` comes back. The
@@ -15,30 +16,14 @@ import { ownName } from "./answer.ts";
  * MariaDB keeps no comment on an account: a role without rights, named by the run and granted to the account, says that we set it.
  */
 export const mysql: Driver = {
-  manifest: {
+  manifest: databaseManifest({
     type: "mysql/account",
     name: "MariaDB account",
     detectors: ["mysql-url"],
-    class: "set-value",
-    verbs: {
-      list: { effect: "read", retry: "safe" },
-      issue: { effect: "create", retry: "safe" },
-      disable: { effect: "mutate", retry: "safe" },
-      enable: { effect: "mutate", retry: "safe" },
-      revoke: { effect: "destroy", retry: "safe" },
-      probe: { effect: "read", retry: "safe" },
-      usage: { effect: "read", retry: "safe" },
-    },
-    reversible: { disable: true, revoke: false },
     overlap: 2,
     propagation: { create: 1_000, revoke: 2_000 },
-    valueChosenByUs: true,
     companions: ["username"],
-    killByPossession: false,
-    probeCall: "log-in",
-    hosts: [],
-    proof: "both",
-    invalidMeansDead: false,
+    locks: true,
     pages: { revoke: "https://mariadb.com/kb/en/alter-user/" },
     rights: {
       list: ["SELECT ON mysql.*"],
@@ -47,19 +32,12 @@ export const mysql: Driver = {
       revoke: ["CREATE USER ON *.*", "CONNECTION ADMIN ON *.*", "PROCESS ON *.*"],
     },
     rehearsal: { rehearsal: "yes" },
-    testedAgainst: "real server",
-  },
+  }),
 
   async match(context, { attributes, secret }) {
-    const { user, at } = leakedLogin(context, attributes);
+    const { user, at } = leakedLogin(context, attributes, mysqlPort);
     if (secret === undefined || user === undefined || at === undefined) return { records: [], grade: "weak" };
-    const own = addressOf(context.host, mysqlPort);
-    if (own.host !== at.host || own.port !== at.port) {
-      throw new HoldError(
-        "not-this-server",
-        `this connection administers ${own.host}:${own.port}, and the leaked password is for ${at.host}:${at.port}; name the connection of that server under targets in rekey.yml`,
-      );
-    }
+    onThisServer(context, at, mysqlPort);
     for (const password of readings(secret)) {
       const code = await tryMysql({ address: at, user, password, timeout: context.timeout });
       if (code === undefined) throw new RetryError(`${at.host}:${at.port} did not answer a log-in`);
@@ -80,7 +58,8 @@ export const mysql: Driver = {
       const { user, host } = accountIn(like);
       const all = await accounts(client);
       const username = alternateOf(user, host, all);
-      if (all.some((account) => account.user === username && account.host === host && stateOf(account) !== "gone")) throw inUse(username);
+      if (all.some((account) => account.user === username && account.host === host && stateOf(account) !== "gone"))
+        throw inUse(username, "account");
       return { secret: Secret.from(randomBytes(24).toString("base64url")), companions: { username } };
     }),
 
@@ -96,7 +75,7 @@ export const mysql: Driver = {
       if (old === undefined && like.attributes["rehearsal"] === undefined)
         throw new HoldError("scope-unknown", `the account '${user}' is gone, so nobody knows its rights; make it by hand`);
       const own = all.find((account) => account.user === username && account.host === host);
-      if (own !== undefined && stateOf(own) !== "gone" && !own.runs.includes(ownName(name))) throw inUse(username);
+      if (own !== undefined && stateOf(own) !== "gone" && !own.runs.includes(ownName(name))) throw inUse(username, "account");
       const grantee = quotedAccount(username, host);
       const role = quoted(ownName(name));
       const grants = old === undefined ? [] : await grantsOf(client, user, host);
@@ -146,7 +125,7 @@ export const mysql: Driver = {
     }),
 
   async probe(context, { attributes, secret }): Promise<ProbeResult> {
-    const { user, at } = leakedLogin(context, attributes);
+    const { user, at } = leakedLogin(context, attributes, mysqlPort);
     if (user === undefined || at === undefined) return { answer: "unknown", code: "not a pinned host" };
     let last: "ok" | number | undefined;
     for (const password of readings(secret)) {
@@ -256,13 +235,8 @@ function accountIn({ id }: KeyRecord): { user: string; host: string } {
 
 async function found(client: MysqlClient, record: KeyRecord, context: DriverContext): Promise<Account | undefined> {
   const { user, host } = accountIn(record);
-  notOurselves(user, context);
+  notOurselves(user, context, "account");
   return (await accounts(client)).find((account) => account.user === user && account.host === host);
-}
-
-function notOurselves(user: string, { credential }: DriverContext): void {
-  if (loginOf(credential).user === user)
-    throw new HoldError("own-credential", `'${user}' is the account that Rekey itself works with; give this connection another one first`);
 }
 
 /** `app_rekey` for `app`, and back where `app` was revoked. MariaDB cuts names at 80 characters. */
@@ -270,13 +244,6 @@ function alternateOf(user: string, host: string, all: readonly Account[]): strin
   const base = user.replace(/_rekey$/, "");
   const revoked = all.some((account) => account.user === base && account.host === host && stateOf(account) === "gone");
   return base !== user && revoked ? base : `${user.slice(0, 74)}_rekey`;
-}
-
-function inUse(name: string): HoldError {
-  return new HoldError(
-    "alternate-in-use",
-    `the account '${name}', which would take over, exists and is not Rekey's to set: somebody may use it. Nothing was changed; rename or remove it, then rotate again`,
-  );
 }
 
 /** What the account may do, as statements for another one; its password's hash is left out. */
@@ -301,7 +268,7 @@ async function grantsOf(client: MysqlClient, user: string, host: string): Promis
 
 /** Locked, no password, no session. */
 async function end(client: MysqlClient, account: Account, context: DriverContext): Promise<void> {
-  notOurselves(account.user, context);
+  notOurselves(account.user, context, "account");
   await client.write(
     `alter user ${quotedAccount(account.user, account.host)} identified via mysql_native_password using 'invalid' account lock`,
   );
@@ -339,25 +306,4 @@ function quoted(name: string): string {
 
 function quotedAccount(user: string, host: string): string {
   return `${quoted(user)}@${quoted(host)}`;
-}
-
-function leakedLogin(context: DriverContext, attributes: Target["attributes"]): { user: string | undefined; at: Address | undefined } {
-  const user = attributes["username"] ?? decoded(attributes["user"] ?? "");
-  const rehearsal = attributes["host"] === undefined && attributes["rehearsal"] !== undefined;
-  const at = rehearsal ? addressOf(context.host, mysqlPort) : pinnedAddress(context, attributes, mysqlPort);
-  return { user: user === "" ? undefined : user, at };
-}
-
-/** A password in a URL is percent-encoded, in a field it is not: both readings are tried. */
-function readings(secret: Secret): string[] {
-  const text = secret.reveal();
-  return [...new Set([decoded(text), text])];
-}
-
-function decoded(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
 }

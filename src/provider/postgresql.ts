@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { z } from "zod";
-import { type Address, addressOf, loginOf, pinnedAddress } from "../connection/address.ts";
+import { type Address, addressOf, loginOf } from "../connection/address.ts";
 import {
   identifier,
   literal,
@@ -12,10 +12,11 @@ import {
   tryPostgres,
   withPostgres,
 } from "../connection/postgresql.ts";
-import type { Driver, DriverContext, KeyRecord, ProbeResult, Target } from "../driver.ts";
+import type { Driver, DriverContext, KeyRecord, ProbeResult } from "../driver.ts";
 import { HoldError, RetryError } from "../errors.ts";
 import { Secret } from "../secret.ts";
 import { ownName } from "./answer.ts";
+import { databaseManifest, inUse, leakedLogin, notOurselves, readings } from "./database.ts";
 
 /**
  * PostgreSQL roles, by alternating users: `app` leaks, `app_rekey` is made a member of it and acts as it from log-in on
@@ -26,31 +27,15 @@ import { ownName } from "./answer.ts";
  * role, 28000 also by pg_hba.conf (rotation.md 12.4): death needs the role's row too.
  */
 export const postgresql: Driver = {
-  manifest: {
+  manifest: databaseManifest({
     type: "postgresql/role",
     name: "PostgreSQL role",
     detectors: ["postgresql-url"],
-    class: "set-value",
-    verbs: {
-      list: { effect: "read", retry: "safe" },
-      issue: { effect: "create", retry: "safe" },
-      disable: { effect: "mutate", retry: "safe" },
-      enable: { effect: "mutate", retry: "safe" },
-      revoke: { effect: "destroy", retry: "safe" },
-      probe: { effect: "read", retry: "safe" },
-      usage: { effect: "read", retry: "safe" },
-    },
-    reversible: { disable: true, revoke: false },
     overlap: 2,
     // A role is changed in one transaction; a standby that answers log-ins follows within seconds.
     propagation: { create: 1_000, revoke: 5_000 },
-    valueChosenByUs: true,
     companions: ["username"],
-    killByPossession: false,
-    probeCall: "log-in",
-    hosts: [],
-    proof: "both",
-    invalidMeansDead: false,
+    locks: true,
     pages: { revoke: "https://www.postgresql.org/docs/current/sql-alterrole.html" },
     rights: {
       list: ["SELECT on pg_authid"],
@@ -59,11 +44,10 @@ export const postgresql: Driver = {
       revoke: ["CREATEROLE", "membership in pg_signal_backend"],
     },
     rehearsal: { rehearsal: "yes" },
-    testedAgainst: "real server",
-  },
+  }),
 
   async match(context, { attributes, secret }) {
-    const { user, at } = leakedLogin(context, attributes);
+    const { user, at } = leakedLogin(context, attributes, postgresPort);
     if (secret === undefined || user === undefined || at === undefined) return { records: [], grade: "weak" };
     return asAdmin(context, async (client) => {
       const found = (await roles(client)).find(({ name }) => name === user);
@@ -89,8 +73,8 @@ export const postgresql: Driver = {
       const all = await roles(client);
       const other = alternateOf(like.id, all);
       const taken = all.find(({ name }) => name === other);
-      if (taken?.login === true) throw inUse(other);
-      if (taken !== undefined && !arePair(like.id, other, all)) throw inUse(other);
+      if (taken?.login === true) throw inUse(other, "role");
+      if (taken !== undefined && !arePair(like.id, other, all)) throw inUse(other, "role");
       return other;
     });
     return { secret: Secret.from(randomBytes(24).toString("base64url")), companions: { username } };
@@ -107,7 +91,7 @@ export const postgresql: Driver = {
       if (own?.login === true) {
         const address = addressOf(context.host, postgresPort);
         const code = await tryPostgres({ address, user: username, password, timeout: context.timeout });
-        if (code !== "ok" && own.mark?.by !== ownName(name)) throw inUse(username);
+        if (code !== "ok" && own.mark?.by !== ownName(name)) throw inUse(username, "role");
       }
       if (old === undefined && like.attributes["rehearsal"] === undefined)
         throw new HoldError("scope-unknown", `the role '${like.id}' is gone, so nobody knows what its successor may do; make it by hand`);
@@ -155,7 +139,7 @@ export const postgresql: Driver = {
     }),
 
   async probe(context, { attributes, secret }): Promise<ProbeResult> {
-    const { user, at } = leakedLogin(context, attributes);
+    const { user, at } = leakedLogin(context, attributes, postgresPort);
     if (user === undefined || at === undefined) return { answer: "unknown", code: "not a pinned host" };
     let last: string | undefined;
     for (const password of readings(secret)) {
@@ -298,13 +282,6 @@ function arePair(a: string, b: string, all: readonly Role[]): boolean {
   return marked(a, b) || marked(b, a);
 }
 
-function inUse(name: string): HoldError {
-  return new HoldError(
-    "alternate-in-use",
-    `the role '${name}', which would take over, exists and is not Rekey's to set: somebody may use it. Nothing was changed; rename or remove it, then rotate again`,
-  );
-}
-
 interface Successor {
   readonly old: Role | undefined;
   readonly own: Role | undefined;
@@ -368,7 +345,7 @@ function settingValue(name: string, value: string): string {
 
 /** No log-in, no password, no session. */
 async function end(client: PostgresClient, role: Role, context: DriverContext): Promise<void> {
-  notOurselves(role.name, context);
+  notOurselves(role.name, context, "role");
   await client.write(
     [
       "begin",
@@ -404,42 +381,13 @@ async function endSessions(client: PostgresClient, user: string): Promise<void> 
 }
 
 async function exists(client: PostgresClient, name: string, context: DriverContext): Promise<boolean> {
-  notOurselves(name, context);
+  notOurselves(name, context, "role");
   return (await roles(client)).some((role) => role.name === name);
-}
-
-function notOurselves(name: string, { credential }: DriverContext): void {
-  if (loginOf(credential).user === name)
-    throw new HoldError("own-credential", `'${name}' is the role that Rekey itself works with; give this connection another one first`);
-}
-
-/** Who and where a leaked value would log in; `at` is undefined for a host that is not pinned. */
-function leakedLogin(context: DriverContext, attributes: Target["attributes"]): { user: string | undefined; at: Address | undefined } {
-  const user = attributes["username"] ?? decoded(attributes["user"] ?? "");
-  const at =
-    attributes["host"] === undefined && attributes["rehearsal"] !== undefined
-      ? addressOf(context.host, postgresPort)
-      : pinnedAddress(context, attributes, postgresPort);
-  return { user: user === "" ? undefined : user, at };
 }
 
 function isOwn({ host }: DriverContext, at: Address): boolean {
   const own = addressOf(host, postgresPort);
   return own.host === at.host && own.port === at.port;
-}
-
-/** A password in a URL is percent-encoded, in a field it is not: both readings are tried. */
-function readings(secret: Secret): string[] {
-  const text = secret.reveal();
-  return [...new Set([decoded(text), text])];
-}
-
-function decoded(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
 }
 
 /** The same for every host name of one server. */

@@ -1,10 +1,14 @@
 import { createHash, randomBytes, scryptSync } from "node:crypto";
-import { type Address, addressOf, loginOf, pinnedAddress } from "../connection/address.ts";
+import { addressOf, loginOf } from "../connection/address.ts";
 import { type RedisCommand, RedisRefusal, redisPort, tryRedis, withRedis } from "../connection/redis.ts";
 import type { Driver, DriverContext, KeyRecord, Target } from "../driver.ts";
 import { HoldError } from "../errors.ts";
 import { Secret } from "../secret.ts";
 import { ownName } from "./answer.ts";
+import { databaseManifest, leakedLogin, onThisServer, readings } from "./database.ts";
+
+/** The user to which a rehearsal gives passwords. */
+const rehearsalUser = "rekey-rehearsal";
 
 /**
  * Passwords of Redis ACL users: a user may have several, so the new one is added and the leaked one is removed later, by digest; no
@@ -12,48 +16,26 @@ import { ownName } from "./answer.ts";
  * which holds the same digest (https://redis.io/docs/latest/commands/acl-setuser/).
  */
 export const redis: Driver = {
-  manifest: {
+  manifest: databaseManifest({
     type: "redis/acl-password",
     name: "Redis password",
     detectors: ["redis-url"],
-    class: "set-value",
-    verbs: {
-      list: { effect: "read", retry: "safe" },
-      issue: { effect: "create", retry: "safe" },
-      revoke: { effect: "destroy", retry: "safe" },
-      probe: { effect: "read", retry: "safe" },
-      usage: { effect: "read", retry: "safe" },
-    },
-    reversible: { disable: false, revoke: false },
     overlap: "many",
     propagation: { create: 1_000, revoke: 2_000 },
-    valueChosenByUs: true,
-    killByPossession: false,
-    probeCall: "log-in",
-    hosts: [],
-    // WRONGPASS is also said of a user that is off
-    proof: "both",
-    invalidMeansDead: false,
+    locks: false,
     pages: { revoke: "https://redis.io/docs/latest/operate/oss_and_stack/management/security/acl/" },
     rights: {
       list: ["+acl|list +acl|getuser"],
       issue: ["+acl|setuser +acl|deluser +acl|save +config|rewrite"],
       revoke: ["+acl|setuser +acl|save +config|rewrite +client|kill +client|list"],
     },
-    rehearsal: { user: "rekey-rehearsal" },
-    testedAgainst: "real server",
-  },
+    rehearsal: { user: rehearsalUser, rehearsal: "yes" },
+  }),
 
   async match(context, { attributes, secret }) {
-    const { user, at } = leakedLogin(context, attributes);
+    const { user, at } = loginIn(context, attributes);
     if (secret === undefined || at === undefined) return { records: [], grade: "weak" };
-    const own = addressOf(context.host, redisPort);
-    if (own.host !== at.host || own.port !== at.port) {
-      throw new HoldError(
-        "not-this-server",
-        `this connection administers ${own.host}:${own.port}, and the leaked password is for ${at.host}:${at.port}; name the connection of that server under targets in rekey.yml`,
-      );
-    }
+    onThisServer(context, at, redisPort);
     return asAdmin(context, async (command) => {
       const found = await userOf(command, user);
       if (found?.nopass === true)
@@ -71,7 +53,7 @@ export const redis: Driver = {
 
   list: (context, { attributes }) =>
     asAdmin(context, async (command) => {
-      const { user } = leakedLogin(context, attributes);
+      const { user } = loginIn(context, attributes);
       const found = await userOf(command, user);
       const notes = await notesOf(command);
       return (found?.digests ?? []).map((digest) =>
@@ -87,7 +69,7 @@ export const redis: Driver = {
         throw new HoldError("not-prepared", "a new Redis password must be staged before it is set; this run has staged none");
       const user = userIn(like);
       const found = await userOf(command, user);
-      const rehearsal = user === "rekey-rehearsal";
+      const rehearsal = user === rehearsalUser;
       if (found === undefined && !rehearsal)
         throw new HoldError("scope-unknown", `the Redis user '${user}' is gone, so nobody knows what it may do; make it by hand`);
       const digest = digestOf(prepared.secret.reveal());
@@ -104,7 +86,7 @@ export const redis: Driver = {
       const user = userIn(like);
       const digests = ((await userOf(command, user))?.digests ?? []).filter((digest) => note.digests.includes(digest));
       for (const digest of digests) await removePassword(command, user, digest);
-      if (user === "rekey-rehearsal" && (await userOf(command, user))?.digests.length === 0)
+      if (user === rehearsalUser && (await userOf(command, user))?.digests.length === 0)
         await command(["ACL", "DELUSER", user], { safe: true });
       await command(["ACL", "DELUSER", name], { safe: true });
       await persist(command);
@@ -134,7 +116,7 @@ export const redis: Driver = {
     }),
 
   async probe(context, { attributes, secret }) {
-    const { user, at } = leakedLogin(context, attributes);
+    const { user, at } = loginIn(context, attributes);
     if (at === undefined) return { answer: "unknown", code: "not a pinned host" };
     let last: string | undefined;
     for (const password of readings(secret)) {
@@ -196,7 +178,7 @@ async function notesOf(command: RedisCommand): Promise<{ run: string; digests: r
   return lines.flatMap((line: unknown) => {
     const words = String(line).split(" ");
     const run = words[1] ?? "";
-    if (!/^rekey-/.test(run) || run === "rekey-rehearsal" || !words.includes("off")) return [];
+    if (!/^rekey-/.test(run) || run === rehearsalUser || !words.includes("off")) return [];
     return [{ run, digests: words.filter((word) => /^#[0-9a-f]{64}$/.test(word)).map((word) => word.slice(1)) }];
   });
 }
@@ -246,25 +228,7 @@ function userIn({ attributes }: KeyRecord): string {
 }
 
 /** `redis://:password@host` logs in as `default`. */
-function leakedLogin(context: DriverContext, attributes: Target["attributes"]): { user: string; at: Address | undefined } {
-  const user = decoded(attributes["user"] ?? "");
-  const rehearsal = attributes["host"] === undefined && user === "rekey-rehearsal";
-  return {
-    user: user === "" ? "default" : user,
-    at: rehearsal ? addressOf(context.host, redisPort) : pinnedAddress(context, attributes, redisPort),
-  };
-}
-
-/** A password in a URL is percent-encoded, in a field it is not: both readings are tried. */
-function readings(secret: Secret): string[] {
-  const text = secret.reveal();
-  return [...new Set([decoded(text), text])];
-}
-
-function decoded(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
+function loginIn(context: DriverContext, attributes: Target["attributes"]) {
+  const { user = "default", at } = leakedLogin(context, attributes, redisPort);
+  return { user, at };
 }
