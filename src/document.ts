@@ -52,6 +52,7 @@ export type DecodeStep =
   | "unicode-escape"
   | "c-escape"
   | "json-string"
+  | "joined-literals"
   | "utf-16le"
   | "utf-16be";
 

@@ -1,5 +1,6 @@
 import { isUtf8 } from "node:buffer";
 import type { DecodeStep } from "../document.ts";
+import { joined } from "./joined.ts";
 import { type Encoded, encodedRuns, longRuns, type Stretch } from "./runs.ts";
 
 /** An encoded stretch of a text: 0-based byte offsets, end exclusive, and what it says. */
@@ -133,6 +134,7 @@ function ends(code: number): boolean {
 /** Undoes one step on a stretch's own text; undefined where it is not that encoding or does not give text. */
 export function undo(step: DecodeStep, encoded: string): Uint8Array | undefined {
   if (step === "base64" || step === "base64url") return textual(base64(encoded));
+  if (step === "joined-literals") return textual(Buffer.from(joined(encoded), "latin1"));
   if (step === "hex") return encoded.length % 2 === 0 ? textual(Buffer.from(encoded, "hex")) : undefined;
   if (step === "percent")
     return textual(

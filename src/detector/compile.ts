@@ -328,8 +328,8 @@ function isMixed(template: string): boolean {
 /** Between a vendor's word and the key-like name: the rest of its line, or what it opens. */
 const vendorLink = (() => {
   const sameLine = "(?:[^A-Za-z\\n][^\\n]{0,100}?)?";
-  const opening = "[\"'\\])]{0,2}[ \\t]{0,4}(?:=>|[:=])?[ \\t]{0,4}[{(\\[]{0,2}[ \\t]{0,4}\\r?\\n";
-  const nested = `${opening}(?:[ \\t][^\\n]{0,120}\\n){0,3}?[ \\t]{1,24}["']?[A-Za-z_-]{0,16}?`;
+  const opening = "[\"'\\])>]{0,2}[ \\t]{0,4}(?:=>|[:=])?[ \\t]{0,4}[{(\\[]{0,2}[ \\t]{0,4}\\r?\\n";
+  const nested = `${opening}(?:[ \\t][^\\n]{0,120}\\n){0,3}?[ \\t]{1,24}["'<]?[A-Za-z_-]{0,16}?`;
   const section = "[\\]\"']{1,3}[ \\t]{0,4}\\r?\\n(?:[^\\n[]{0,120}\\n){0,4}?[ \\t]{0,24}[\"']?[A-Za-z_-]{0,16}?";
   const action =
     "[^\\s\\n]{0,60}\\r?\\n[ \\t]{1,16}with:[ \\t]{0,4}\\r?\\n(?:[ \\t][^\\n]{0,120}\\n){0,3}?[ \\t]{1,24}[\"']?[A-Za-z_-]{0,16}?";

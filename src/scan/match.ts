@@ -191,6 +191,7 @@ function plausible(match: RawMatch, buffer: Buffer): boolean {
   if (!isVariant(match.groups["stage"] ?? "", detector.without_issuer)) return false;
   if (part?.secret === false) return true;
   if (match.pattern.bare && publicName.test(match.lead)) return false;
+  if (detector.fallback && exampleName.test(match.lead)) return false;
   const chosen = detector.memorable && /\d/.test(match.secret);
   if ((match.pattern.bare || detector.fallback) && ((isIdentifier(match.secret) && !chosen) || buffer[match.end] === 0x28)) return false;
   if (detector.memorable && !/\d|[A-Za-z][!@#$%^&*=+~][A-Za-z]/.test(match.secret)) return false;
@@ -212,6 +213,10 @@ function plausible(match: RawMatch, buffer: Buffer): boolean {
 /** The name before the value says that everybody may have it. */
 const publicName =
   /(?:public|publishable|anon|verification|verify)[_.\- ]{0,2}(?:api[_.\- ]{0,2})?(?:key|token)["'`\])\\]{0,4}\s{0,8}[=:,(>]?[\s=>:]{0,8}["'`\\[(]{0,6}$/i;
+
+/** The name says that the value is there to be looked at. A value with a certain format is a key whatever its name says. */
+const exampleName =
+  /(?:example|sample|dummy|placeholder|fake|mock)[A-Za-z0-9_.-]{0,40}["'`\])\\]{0,4}\s{0,8}[=:,(>]?[\s=>:]{0,8}["'`\\[(]{0,6}$/i;
 
 /** A token is not a piece of a longer one. `\n` and `%3D` before it are escapes, not characters of it. */
 function standsAlone({ start, end, pattern: { glue, bare } }: RawMatch, buffer: Buffer): boolean {

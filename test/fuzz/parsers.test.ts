@@ -198,6 +198,7 @@ const steps: Readonly<Record<DecodeStep, true>> = {
   "unicode-escape": true,
   "c-escape": true,
   "json-string": true,
+  "joined-literals": true,
   "utf-16le": true,
   "utf-16be": true,
 };

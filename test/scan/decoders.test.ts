@@ -74,6 +74,32 @@ test.each(["utf16le", "utf16be"])("%s without a byte order mark, with every enco
   }
 });
 
+test.each<[string, (parts: readonly string[]) => string]>([
+  ["with plus", ([a, b, c]) => `const key = "${a}" + "${b}" +\n    '${c}';\n`],
+  ["one below the other", ([a, b, c]) => `KEY = (\n    "${a}"\n    "${b}"\n    r"${c}"\n)\n`],
+  ["in C", ([a, b, c]) => `static const char key[] =\n\t"${a}"\n\t"${b}${c}";\n`],
+])("literals that are joined %s are one value, which is read again", (_name, write) => {
+  for (const cuts of [
+    [4, 30],
+    [9, 12],
+    [40, 72],
+  ]) {
+    const value = key();
+    const text = write([value.slice(0, cuts[0]), value.slice(cuts[0], cuts[1]), value.slice(cuts[1])]);
+    const found = findings(text, "a.py");
+    expect(found.map(({ detector, location }) => [detector, location.decoded])).toEqual([["openrouter-api-key", ["joined-literals"]]]);
+    const [finding] = found;
+    expect(finding && valueAt(Buffer.from(text), finding.locator, finding.committed, ruleset, keyring)?.reveal()).toBe(value);
+  }
+});
+
+test("literals that are not one text are not joined", () => {
+  const value = key();
+  const [head, tail] = [value.slice(0, 40), value.slice(40)];
+  for (const text of [`f("${head}", "${tail}")`, `["${head}",\n "${tail}"]`, `"${head}" "${tail}"`, `a: "${head}"\nb: "${tail}"\n`])
+    expect([text, findings(text)]).toEqual([text, []]);
+});
+
 test.each([
   ["one zero byte", Buffer.from("key\0value and some more text\n")],
   ["a table of numbers", Buffer.from(Array.from({ length: 400 }, (_, index) => [index & 255, 0, 0, 0]).flat())],
