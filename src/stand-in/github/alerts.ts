@@ -19,13 +19,14 @@ export function alertRoutes(
   api: Hono,
   options: { state: State; url: string; base: string; route: Route; user: (login: string) => object },
 ): void {
-  const { state, base, route } = options;
+  const { state, base, route, url } = options;
   const off = (context: Context) => context.json({ message: "Secret scanning is disabled on this repository.", status: "404" }, 404);
   const one = (context: Context, repository: Repository) =>
     state.alerts.find((alert) => alert.repository === repository.id && alert.number === Number(context.req.param("number")));
   const shown = (alert: SecretAlert, repository: Repository) => ({
     ...alertJson(alert, repository, options),
     ...{ state: alert.state, secret: alert.secret, is_base64_encoded: false, has_more_locations: false },
+    first_location_detected: alert.at === undefined ? null : placeJson(alert.at, `${url}/repos/${repository.owner}/${repository.name}`),
   });
 
   api.get(
@@ -74,7 +75,7 @@ export function setAlert(alert: SecretAlert, closed: { resolution: string; by: s
 
 /** As in a webhook: without the value and the state, which the action says. */
 export function alertJson(alert: SecretAlert, repository: Repository, { url, user }: { url: string; user: (login: string) => object }) {
-  const { number, type, title, at, validity, publiclyLeaked, createdAt, updatedAt } = alert;
+  const { number, type, title, validity, publiclyLeaked, createdAt, updatedAt } = alert;
   const place = `${url}/repos/${repository.owner}/${repository.name}`;
   return {
     number,
@@ -95,19 +96,19 @@ export function alertJson(alert: SecretAlert, repository: Repository, { url, use
     push_protection_bypassed: false,
     push_protection_bypassed_by: null,
     push_protection_bypassed_at: null,
-    first_location_detected:
-      at === undefined
-        ? null
-        : {
-            path: at.path,
-            start_line: at.line,
-            end_line: at.line,
-            start_column: 1,
-            end_column: 1,
-            blob_sha: at.blob,
-            blob_url: `${place}/git/blobs/${at.blob}`,
-            commit_sha: at.commit,
-            commit_url: `${place}/git/commits/${at.commit}`,
-          },
+  };
+}
+
+function placeJson({ path, line, blob, commit }: NonNullable<SecretAlert["at"]>, repository: string) {
+  return {
+    path,
+    start_line: line,
+    end_line: line,
+    start_column: 1,
+    end_column: 1,
+    blob_sha: blob,
+    blob_url: `${repository}/git/blobs/${blob}`,
+    commit_sha: commit,
+    commit_url: `${repository}/git/commits/${commit}`,
   };
 }
