@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { sql } from "kysely";
 import { ConfigError } from "../errors.ts";
 import { peopleOf } from "../github/team.ts";
 import { type ControlsFile, parseControls } from "../governance/controls.ts";
@@ -20,6 +21,8 @@ export interface Estate {
   readonly controls: ControlsFile | undefined;
   /** The logins behind each owner; one that cannot be asked has none. */
   people(owners: readonly string[]): Promise<ReadonlyMap<string, readonly string[]>>;
+  /** How many events stand in the log. */
+  events(): Promise<number>;
 }
 
 /** Throws ConfigError where the file of `governance.controls` cannot be read or is not valid. */
@@ -30,6 +33,10 @@ export function estateOf(rekey: Rekey): Estate {
   return {
     identities: all,
     coverage: async (visible) => coverageNow(rekey, visible, await all()),
+    async events() {
+      const { rows } = await sql<{ count: number }>`select count(*)::integer as count from event`.execute(rekey.database.db);
+      return rows[0]?.count ?? 0;
+    },
     controls: controlsOf(rekey.config.governance.controls),
     async people(owners) {
       const entries = [...new Set(owners)].slice(0, 200).map(async (owner) => {

@@ -9,4 +9,6 @@ export interface Estate {
   readonly controls: ControlsFile | undefined;
   /** The logins behind each owner. */
   people(owners: readonly string[]): Promise<ReadonlyMap<string, readonly string[]>>;
+  /** How many events stand in the log. */
+  events(): Promise<number>;
 }

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { phases } from "../governance/controls.ts";
 import { eventKinds } from "../governance/coverage.ts";
+import { frameworkIds } from "../governance/frameworks.ts";
 import { tileIds } from "../governance/overview.ts";
 import { Filter } from "./filter.ts";
 
@@ -188,6 +189,29 @@ export const Governance = z.object({
   ),
 });
 
+export const Evidence = z.object({
+  version: z.literal(1),
+  at: moment,
+  framework: z.object({ id: z.enum(frameworkIds), name: z.string(), version: z.string(), url: z.url(), partial: z.boolean() }),
+  entries: z.array(
+    z.object({
+      id: z.string(),
+      title: z.string(),
+      evidence: z.array(
+        z.object({
+          id: z.string(),
+          relation: z.enum(["detects", "mitigates", "evidence-for"]),
+          sentence: z.string(),
+          done: z.number().int(),
+          of: z.number().int(),
+          list: z.string().describe("the page with the list"),
+        }),
+      ),
+    }),
+  ),
+  with: z.number().int().describe("entries about which something is known"),
+});
+
 const kinds = z.array(z.enum(eventKinds));
 
 export const CoverageAnswer = z.object({
@@ -312,6 +336,13 @@ export const openApi = {
     },
     "/api/v1/governance": {
       get: { summary: "The governance row of the dashboard", responses: answer(Governance, "the numbers") },
+    },
+    "/api/v1/evidence/{framework}": {
+      get: {
+        summary: "What is evidence for the entries of a framework",
+        parameters: [{ name: "framework", in: "path", required: true, schema: { enum: frameworkIds } }],
+        responses: answer(Evidence, "the entries with their evidence"),
+      },
     },
     "/api/v1/coverage": {
       get: {

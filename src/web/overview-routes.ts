@@ -1,8 +1,11 @@
 import { type Context, Hono } from "hono";
 import { controlCells, controlGaps } from "../governance/controls.ts";
+import { evidenceReport, factsOf } from "../governance/evidence.ts";
 import { exceptionsOf } from "../governance/exception.ts";
+import { frameworkIds } from "../governance/frameworks.ts";
 import { type GovernanceInput, governanceTiles, type Tile, tileIds } from "../governance/overview.ts";
 import type { Estate } from "./estate.ts";
+import { evidencePage } from "./evidence.ts";
 import type { GovernanceReaders } from "./governance-readers.ts";
 import { governancePage, tilePage } from "./overview.ts";
 import type { Readers } from "./readers.ts";
@@ -27,6 +30,20 @@ export function overviewRoutes(options: OverviewOptions): Hono {
   app.get("/api/v1/governance", async (context) =>
     context.json({ version: 1, at: now(), tiles: governanceTiles(await governanceOf(options, context)) }),
   );
+  const evidence = async (context: Context) => {
+    const id = frameworkIds.find((one) => one === context.req.param("framework"));
+    if (id === undefined) return undefined;
+    const [input, events] = await Promise.all([governanceOf(options, context), estate.events()]);
+    return evidenceReport(id, factsOf(input, { events, cells: controlCells(estate.controls).length }), now());
+  };
+  app.get("/evidence/:framework", async (context) => {
+    const report = await evidence(context);
+    return report === undefined ? context.notFound() : context.html(evidencePage(report));
+  });
+  app.get("/api/v1/evidence/:framework", async (context) => {
+    const report = await evidence(context);
+    return report === undefined ? context.json({ error: `expected one of ${frameworkIds.join(", ")}` }, 404) : context.json(report);
+  });
   app.get("/api/v1/coverage", async (context) => context.json(await estate.coverage((one) => seesIdentity(context, one))));
   app.get("/api/v1/controls", (context) =>
     context.json({ version: 1, controls: controlCells(estate.controls), gaps: controlGaps(estate.controls) }),

@@ -1,6 +1,7 @@
 import { html } from "hono/html";
 import { type ControlsFile, controlCells, controlGaps } from "../governance/controls.ts";
 import type { CoveredIdentity } from "../governance/coverage.ts";
+import { frameworks } from "../governance/frameworks.ts";
 import {
   acknowledgement,
   type GovernanceInput,
@@ -29,6 +30,7 @@ export function governancePage(input: GovernanceInput, controls: ControlsFile | 
       tileRow(tiles),
       controlTable(controls),
       html`<section aria-labelledby="further"><h2 id="further">Further</h2><ul class="plain"><li><a href="/reviews">Access reviews</a></li><li><a href="/exceptions">Exceptions</a></li></ul></section>`,
+      html`<section aria-labelledby="frameworks"><h2 id="frameworks">Evidence for frameworks</h2><ul class="plain">${Object.values(frameworks).map(({ id, name, version }) => html`<li><a href="/evidence/${id}">${name} ${version}</a></li>`)}</ul></section>`,
       html`<footer>As of ${time(now)}. <a href="/api/v1/governance">These numbers as JSON</a>, <a href="/api/v1/coverage">coverage</a>, <a href="/api/v1/controls">controls</a>.</footer>`,
     ]),
     { here: "/governance" },

@@ -9,7 +9,7 @@ export type Scope = (typeof scopes)[number];
 const needs: readonly (readonly [pattern: RegExp, scope: Scope])[] = [
   [/^\/api\/v1\/(?:incidents(?:\/|$)|exceptions$)/, "incidents:read"],
   [/^\/(?:incidents|exceptions)\.csv$/, "incidents:read"],
-  [/^\/api\/v1\/(?:metrics|groups\/[a-z]+|rollout|governance|coverage|controls)$/, "metrics:read"],
+  [/^\/api\/v1\/(?:metrics|groups\/[a-z]+|rollout|governance|coverage|controls|evidence\/[a-z-]+)$/, "metrics:read"],
   [/^\/metrics$/, "metrics:read"],
   [/^\/api\/v1\/openapi\.json$/, "metrics:read"],
 ];

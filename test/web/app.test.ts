@@ -1,5 +1,6 @@
 import type { MiddlewareHandler } from "hono";
 import { expect, test } from "vitest";
+import { frameworkIds } from "../../src/governance/frameworks.ts";
 import { tileIds } from "../../src/governance/overview.ts";
 import type { IncidentEvent } from "../../src/incident/event.ts";
 import { Secret } from "../../src/secret.ts";
@@ -10,6 +11,7 @@ import { loopbackHosts } from "../../src/web/headers.ts";
 import {
   Controls,
   CoverageAnswer,
+  Evidence,
   Exceptions,
   Governance,
   Groups,
@@ -383,7 +385,7 @@ test("who may see one repository sees its incidents and nothing of the others, a
   expect(await (await app.request("/rollout")).text()).toContain("github.com/acme/agents");
   const paths = app.routes.filter(({ method }) => method === "GET").map(({ path }) => path.replace(":by", "repository"));
   for (const path of ["/governance", "/exceptions", "/reviews/:id", "/api/v1/coverage"]) expect(paths).toContain(path);
-  const tiles = tileIds.map((id) => `/governance/${id}`);
+  const tiles = [...tileIds.map((id) => `/governance/${id}`), ...frameworkIds.map((id) => `/evidence/${id}`)];
   for (const id of [theirs.id, nobodys.id]) {
     for (const path of new Set([...paths, ...tiles, "/reviews/RV-2B0X1", "/reviews/RV-2B0X1/accounts.csv", "/api/v1/reviews/RV-2B0X1"])) {
       const text = await (await app.request(path.replace(":id", id))).text();
@@ -412,6 +414,7 @@ test("every answer of the API has the shape that its description gives", async (
     reviews: Reviews,
     "reviews/RV-2B0X1": ReviewDetail,
     governance: Governance,
+    "evidence/nist-csf": Evidence,
     coverage: CoverageAnswer,
     controls: Controls,
   };

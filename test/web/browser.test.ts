@@ -89,6 +89,7 @@ test.each([
   ["an incident whose risk somebody asks to accept", "/incidents/RK-ASKD", [asked]],
   ["an incident whose risk is accepted", "/incidents/RK-ACC0", mixed(3)],
   ...tileIds.map((id): [string, string, Incident[]] => [`governance: ${id}`, `/governance/${id}`, [...mixed(3), awkward]]),
+  ["evidence", "/evidence/owasp-nhi", mixed(3)],
   ["access reviews", "/reviews", []],
   ["an access review", "/reviews/RV-2B0X1", []],
   ["address that is not there", "/x", []],

@@ -32,6 +32,7 @@ export function estateOf(identities: readonly GovernedIdentity[]): Estate {
   return {
     identities: async () => identities,
     controls,
+    events: async () => 42,
     people: async () => new Map([["@acme/agents", ["mara"]]]),
     coverage: async (visible) =>
       coverageOf(identities.filter(visible), [
