@@ -18,7 +18,7 @@ import { generatedRepository } from "./corpus.ts";
 const { values: options } = parseArgs({ options: { history: { type: "string" }, times: { type: "string", default: "15" } } });
 const times = Number(options.times);
 const folder = mkdtempSync(join(tmpdir(), "rekey-bench-"));
-const cli = fileURLToPath(new URL("../src/cli.ts", import.meta.url));
+const cli = fileURLToPath(new URL("../src/start.js", import.meta.url));
 
 try {
   const node = started("node -e 0", ["-e", "0"]);

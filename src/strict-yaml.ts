@@ -1,6 +1,7 @@
-import { type Document, isMap, isPair, isScalar, LineCounter, type Node, parseDocument } from "yaml";
+import type { Document, Node } from "yaml";
 import type { z } from "zod";
 import { ConfigError } from "./errors.ts";
+import { onDemand } from "./on-demand.ts";
 
 /** Bounds for files that strangers can write: enough for any real one, too little for an alias bomb. */
 const limits = { bytes: 1 << 20, aliases: 100 };
@@ -13,6 +14,7 @@ export function parseStrictYaml<S extends z.ZodType>(text: string, file: string,
   if (Buffer.byteLength(text) > limits.bytes) {
     throw new ConfigError(`expected at most ${limits.bytes} bytes, this file has ${Buffer.byteLength(text)}; split it`, { file });
   }
+  const { LineCounter, parseDocument } = onDemand.yaml();
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, uniqueKeys: true, prettyErrors: false });
   const broken = document.errors[0];
@@ -77,6 +79,7 @@ function depth(problems: readonly Problem[]): number {
 }
 
 function place(root: unknown, path: readonly PropertyKey[], key: string | undefined): Node | undefined {
+  const { isMap, isPair, isScalar } = onDemand.yaml();
   let node = root as Node | null | undefined;
   for (const part of key === undefined ? path : [...path, key]) {
     if (!isMap(node)) {

@@ -8,7 +8,7 @@ import { expect, test } from "vitest";
  * the members of one inner list do not import each other.
  */
 const layers: (string | string[])[][] = [
-  ["errors", "log", "strict-yaml"],
+  ["errors", "log", "on-demand", "strict-yaml"],
   ["secret", "document", "finding"],
   ["decode", "detector", "agent-config", "transcript", "rule-import"],
   ["scan", "identity", "incident"],

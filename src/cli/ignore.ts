@@ -6,7 +6,7 @@ import { ensureSalt } from "../config/repository.ts";
 import { UsageError } from "../errors.ts";
 import { type Finding, fingerprintableBits } from "../finding.ts";
 import { printable } from "../report/text.ts";
-import { type IgnoreEntry, parseIgnore } from "../scan/suppress.ts";
+import { type IgnoreEntry, parseIgnore } from "../scan/ignore-file.ts";
 import { localScan, type Target } from "./local-scan.ts";
 
 interface Options {

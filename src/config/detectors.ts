@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { compileDetectors, type Ruleset } from "../detector/compile.ts";
 import { lazily, loadRegexEngine } from "../detector/regex.ts";
-import { type DetectorFile, parseDetectorFile } from "../detector/schema.ts";
+import type { DetectorFile } from "../detector/schema.ts";
 import { ConfigError } from "../errors.ts";
 
 export const builtInDetectors = fileURLToPath(new URL("../../detectors", import.meta.url));
@@ -28,57 +28,26 @@ export interface DetectorText {
 
 /** The built-in detectors and others, compiled. Throws ConfigError with file and line. */
 export async function loadRuleset(options: RulesetOptions = {}): Promise<Ruleset> {
-  const own = [
-    ...(options.folders ?? []).flatMap((folder) => readDetectorFolder(folder).map(parsedWithoutCheck)),
-    ...repositoryDetectors(options.repository ?? []),
-  ];
+  const own = await ownFiles(options);
   const engine = await loadRegexEngine(options.engine);
   // a broken pattern of a user's own is an error now, not in the middle of a scan
   if (own.length > 0) await compileDetectors(own, engine);
-  return compileDetectors([...builtInFiles(), ...own], options.prove === true ? engine : lazily(engine));
+  return compileDetectors([...(await builtInFiles()), ...own], options.prove === true ? engine : lazily(engine));
+}
+
+/** What is not built in. Only then its schema is loaded, which takes longer than a hook may. */
+async function ownFiles({ folders = [], repository = [] }: RulesetOptions): Promise<DetectorFile[]> {
+  if (folders.length + repository.length === 0) return [];
+  const { parsedWithoutCheck, repositoryDetectors } = await import("./repository-detectors.ts");
+  return [...folders.flatMap((folder) => readDetectorFolder(folder).map(parsedWithoutCheck)), ...repositoryDetectors(repository)];
 }
 
 /** A repository's detectors are a stranger's: more than this is refused. Bytes are of one file. */
-const bounds = { files: 20, bytes: 256 << 10, detectors: 50 };
+export const bounds = { files: 20, bytes: 256 << 10, detectors: 50 };
 
 /** Whether a file of this path, from the top of a repository, holds detectors of that repository. */
 export function isRepositoryDetector(path: string): boolean {
   return /^\.rekey\/detectors\/[^/]+\.ya?ml$/.test(path);
-}
-
-/**
- * The detectors that a repository brings itself, in `.rekey/detectors`. They add to the built-in ones and silence none of them. Throws
- * ConfigError with file and line.
- */
-export function repositoryDetectors(texts: readonly DetectorText[]): DetectorFile[] {
-  if (texts.length > bounds.files) refuse(`expected at most ${bounds.files} files, there are ${texts.length}`);
-  const files = texts.map(({ path, text }): DetectorFile => {
-    if (Buffer.byteLength(text) > bounds.bytes) refuse(`expected at most ${bounds.bytes} bytes`, path);
-    return { ...parsedWithoutCheck({ path, text }), yields: true };
-  });
-  const detectors = files.flatMap((file) => file.detectors);
-  if (detectors.length > bounds.detectors) refuse(`expected at most ${bounds.detectors} detectors, there are ${detectors.length}`);
-  const own = new Set(detectors.map(({ id }) => id));
-  for (const { id, over } of detectors) {
-    const foreign = over.find((other) => !own.has(other));
-    if (foreign !== undefined) refuse(`'${id}' is over '${foreign}', which is not a detector of this repository`);
-  }
-  return files;
-}
-
-function refuse(problem: string, file = ".rekey/detectors"): never {
-  throw new ConfigError(problem, { file });
-}
-
-function parsedWithoutCheck({ path, text }: DetectorText): DetectorFile {
-  const file = parseDetectorFile(text, path);
-  const sending = file.detectors.find(({ check }) => check !== undefined);
-  if (sending !== undefined)
-    throw new ConfigError(
-      `'${sending.id}' has a check; only built-in detectors and the org's policy repository may send a value anywhere`,
-      { file: path },
-    );
-  return file;
 }
 
 /** The detector files of a working tree. Links are not followed; nothing larger than the bounds is read. */
@@ -94,7 +63,7 @@ export function readRepositoryDetectors(top: string): DetectorText[] {
     const path = `${folder}/${name}`;
     const stat = lstatSync(join(top, path), { throwIfNoEntry: false });
     if (!isRepositoryDetector(path) || stat?.isFile() !== true) return [];
-    if (stat.size > bounds.bytes) refuse(`expected at most ${bounds.bytes} bytes`, path);
+    if (stat.size > bounds.bytes) throw new ConfigError(`expected at most ${bounds.bytes} bytes`, { file: path });
     return [{ path, text: readFileSync(join(top, path), "utf8") }];
   });
 }
@@ -113,7 +82,7 @@ export function readDetectorFolder(folder: string): DetectorText[] {
 }
 
 /** Parsing hundreds of YAML files costs a third of a second; the parsed form is kept under the hash of their text. */
-export function builtInFiles(): DetectorFile[] {
+export async function builtInFiles(): Promise<DetectorFile[]> {
   const files = readDetectorFolder(builtInDetectors);
   const hash = createHash("sha256")
     .update(JSON.stringify(files.map(({ text }) => text)))
@@ -123,6 +92,7 @@ export function builtInFiles(): DetectorFile[] {
   try {
     return JSON.parse(readFileSync(kept, "utf8")) as DetectorFile[];
   } catch {
+    const { parseDetectorFile } = await import("../detector/schema.ts");
     const parsed = files.map(({ path, text }) => parseDetectorFile(text, path));
     try {
       mkdirSync(cache, { recursive: true });

@@ -3,7 +3,8 @@ import { mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { ConfigError } from "../errors.ts";
-import { type IgnoreEntry, parseBaseline, parseIgnore, unknownSalts } from "../scan/suppress.ts";
+import { type IgnoreEntry, parseIgnore } from "../scan/ignore-file.ts";
+import { parseBaseline, unknownSalts } from "../scan/suppress.ts";
 import { type FingerprintKey, fingerprintKey, type Keyring, scopeSalt } from "../secret.ts";
 
 /** What a repository says about its own scans: `.rekey/salt`, `.rekey/ignore.yml`, `.rekey/baseline` (contracts.md §2). */

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
-import { isRepositoryDetector, repositoryDetectors } from "../config/detectors.ts";
+import { isRepositoryDetector } from "../config/detectors.ts";
+import { repositoryDetectors } from "../config/repository-detectors.ts";
 import { compileDetectors, type Ruleset } from "../detector/compile.ts";
 import { lazily, loadRegexEngine } from "../detector/regex.ts";
 import { ConfigError } from "../errors.ts";

@@ -1,7 +1,8 @@
 import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { builtInFiles, isRepositoryDetector, readRepositoryDetectors, repositoryDetectors } from "../../src/config/detectors.ts";
+import { builtInFiles, isRepositoryDetector, readRepositoryDetectors } from "../../src/config/detectors.ts";
+import { repositoryDetectors } from "../../src/config/repository-detectors.ts";
 import { compileDetectors } from "../../src/detector/compile.ts";
 import { loadRegexEngine } from "../../src/detector/regex.ts";
 import { expandTemplate, seededRandom } from "../../src/detector/template.ts";
@@ -49,7 +50,7 @@ test("a repository's detector never takes a key from a built-in one", async () =
   const own = repositoryDetectors([
     { path, text: detectorFile("regex: '(?P<secret>k=sk-or-v1-[0-9a-f]{64};)'\n    anchors: [sk-or-v1-]", { confidence: "high" }) },
   ]);
-  const ruleset = await compileDetectors([...builtInFiles(), ...own], await loadRegexEngine());
+  const ruleset = await compileDetectors([...(await builtInFiles()), ...own], await loadRegexEngine());
   const text = `k=${expandTemplate("sk-or-v1-{hex:64}", seededRandom("own"))};`;
   expect(matchBytes(Buffer.from(text), ruleset).map(({ rule }) => rule.detector.id)).toEqual(["openrouter-api-key"]);
 });

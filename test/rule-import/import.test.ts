@@ -15,7 +15,7 @@ import { matchBytes } from "../../src/scan/match.ts";
 const engine = await loadRegexEngine();
 
 async function claimsOf(file: DetectorFile): Promise<Claims> {
-  const ruleset = await compileDetectors([...builtInFiles(), file], lazily(engine));
+  const ruleset = await compileDetectors([...(await builtInFiles()), file], lazily(engine));
   return (text) =>
     matchBytes(Buffer.from(text), ruleset).map(({ rule, candidates, secret }) => ({ detector: rule.detector.id, candidates, secret }));
 }

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import type { Finding } from "../../src/finding.ts";
-import { baselineLine, parseBaseline, parseIgnore, suppress, unknownSalts } from "../../src/scan/suppress.ts";
+import { parseIgnore } from "../../src/scan/ignore-file.ts";
+import { baselineLine, parseBaseline, suppress, unknownSalts } from "../../src/scan/suppress.ts";
 import { finding } from "../report/finding.ts";
 
 const strong = finding();

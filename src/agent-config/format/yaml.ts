@@ -1,11 +1,12 @@
-import { type Document, isAlias, isMap, isNode, isPair, isScalar, isSeq, type Node, parseAllDocuments } from "yaml";
+import type { Document, Node } from "yaml";
+import { onDemand } from "../../on-demand.ts";
 import { limits, type ReadTree } from "./read.ts";
 import type { Tree } from "./tree.ts";
 
 /** YAML, also of several documents: then the root is a list of them. `base` is where the text starts in its file. */
 export function readYaml(text: string, base: number): ReadTree {
   if (tooDeep(text)) return { problems: [{ message: `the file is nested deeper than ${limits.depth} levels`, offset: base }] };
-  const parsed = parseAllDocuments(text, { uniqueKeys: false, prettyErrors: false, keepSourceTokens: false });
+  const parsed = onDemand.yaml().parseAllDocuments(text, { uniqueKeys: false, prettyErrors: false, keepSourceTokens: false });
   const documents: Document[] = Array.isArray(parsed) ? parsed : [];
   const problems = documents
     .flatMap((document) => document.errors)
@@ -47,6 +48,7 @@ interface Reading {
 }
 
 function treeOf(node: unknown, reading: Reading, depth: number): Tree {
+  const { isAlias, isMap, isNode, isPair, isScalar, isSeq } = onDemand.yaml();
   const { base, text, budget, anchors } = reading;
   const other: Tree = { kind: "other", start: base, end: base };
   if (--budget.nodes < 0 || depth > limits.depth) return other;

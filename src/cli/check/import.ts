@@ -37,7 +37,7 @@ export async function importFile({ file, write, name, format }: ImportRequest): 
       const extended = relative(".", resolve(dirname(from), path)) || path;
       return { file: extended, text: read(extended) };
     },
-    claimsOf: async (made) => claimsOf(await compileDetectors([...builtInFiles(), made], lazily(engine))),
+    claimsOf: async (made) => claimsOf(await compileDetectors([...(await builtInFiles()), made], lazily(engine))),
   });
   const written = write === undefined ? undefined : save(result, write);
   process.stdout.write(format === "json" ? `${JSON.stringify(asJson(result, file, written), null, 2)}\n` : asText(result, written));

@@ -13,7 +13,7 @@ type Name = (typeof names)[number];
 const mark = "# Written by rekey hook install";
 const kept = "before-rekey";
 
-const cli = fileURLToPath(new URL("../../cli.ts", import.meta.url));
+const cli = fileURLToPath(new URL("../../start.js", import.meta.url));
 
 export function install(): void {
   const folder = hooksFolder();
