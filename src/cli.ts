@@ -22,6 +22,7 @@ const commands: Record<string, Entry> = {
   ignore: { summary: "Silence one finding, with a reason", load: () => import("./cli/ignore.ts") },
   baseline: { summary: "Write down what is known, so that scans report only what is new", load: () => import("./cli/baseline.ts") },
   report: { summary: "Show open leaked credentials and the time until they are dead", load: () => import("./cli/report.ts") },
+  incident: { summary: "Show an incident, acknowledge it, or end a runtime event", load: () => import("./cli/incident.ts") },
   plan: { summary: "Show what a rotation would do, and who must agree", load: () => import("./cli/plan.ts") },
   rotate: { summary: "Approve a plan as the server's operator and start it", load: () => import("./cli/rotate.ts") },
   review: { summary: "Hold access reviews of AI identities, and end what was denied", load: () => import("./cli/review.ts") },

@@ -7,10 +7,12 @@ import { checkExamples, checkRawText } from "../detector/check.ts";
 import { DetectorFile, parseDetectorFile } from "../detector/schema.ts";
 import { ConfigError, UsageError } from "../errors.ts";
 import { ControlsFile } from "../governance/controls.ts";
+import { Mapping } from "../incident/mapping.ts";
 import { drivers } from "../provider/index.ts";
 import { checkGovernance } from "./check/governance.ts";
 import { checkIdentities } from "./check/identities.ts";
 import { claimsOf, importFile } from "./check/import.ts";
+import { checkMapping } from "./check/mapping.ts";
 
 export function command(): Command {
   return new Command()
@@ -19,10 +21,11 @@ export function command(): Command {
     )
     .argument(
       "[path...]",
-      "detector files or folders; without one, the built-in detectors. `identities [folder]` holds .rekey/identities.yml against its repository; `governance [folder]` says which controls of .rekey/controls.yml nobody owns",
+      "detector files or folders; without one, the built-in detectors. `identities [folder]` holds .rekey/identities.yml against its repository; `governance [folder]` says which controls of .rekey/controls.yml nobody owns; `mapping FILE` proves the mapping of a runtime source",
     )
     .addOption(new Option("--format <format>", "output").choices(["text", "json"]).default("text"))
-    .addOption(new Option("--print-schema <name>", "print a JSON Schema and stop").choices(["detectors", "controls"]))
+    .addOption(new Option("--print-schema <name>", "print a JSON Schema and stop").choices(["detectors", "controls", "mapping"]))
+    .option("--event <file>", "with `mapping FILE`: show what this JSON body would become")
     .option("--import <file>", "make detectors of the rules of a gitleaks or betterleaks TOML file, and prove them")
     .option("--write <folder>", "with --import: write them to a file in this folder")
     .option("--name <name>", "with --import: what stands before their ids (default: the file's name)")
@@ -34,7 +37,7 @@ export function command(): Command {
     .addHelpText("after", "\nExit codes: 0 all proven or imported, 1 problems, or rules that were not imported, 2 wrong usage or failure.")
     .action(async (paths: string[], options: Options) => {
       if (options.printSchema !== undefined) {
-        const schema = options.printSchema === "controls" ? ControlsFile : DetectorFile;
+        const schema = { controls: ControlsFile, mapping: Mapping }[options.printSchema] ?? DetectorFile;
         process.stdout.write(`${JSON.stringify(z.toJSONSchema(schema, { io: "input" }), null, 2)}\n`);
         return;
       }
@@ -49,6 +52,11 @@ export function command(): Command {
       }
       if (options.server !== undefined || options.data !== undefined)
         throw new UsageError("--server and --data go with rekey check governance");
+      if (paths[0] === "mapping" && paths.length <= 2) {
+        process.exitCode = checkMapping(paths[1], options.event, options.format);
+        return;
+      }
+      if (options.event !== undefined) throw new UsageError("--event goes with mapping FILE");
       if (options.import !== undefined) {
         if (paths.length > 0) throw new UsageError("expected either --import or paths to check");
         process.exitCode = await importFile({ file: options.import, write: options.write, name: options.name, format: options.format });
@@ -65,6 +73,7 @@ export function command(): Command {
 interface Options {
   readonly format: string;
   readonly printSchema?: string;
+  readonly event?: string;
   readonly import?: string;
   readonly write?: string;
   readonly name?: string;

@@ -6,6 +6,7 @@ import { getRequestListener } from "@hono/node-server";
 import type { Hono, MiddlewareHandler } from "hono";
 import { createApp } from "../app.ts";
 import { loadRuleset } from "../config/detectors.ts";
+import { loadMapping } from "../config/mapping.ts";
 import { loadPlaybooks } from "../config/playbooks.ts";
 import { tenantKeys } from "../config/repository.ts";
 import { readReference, type ServerConfig, unknownConnection } from "../config/server.ts";
@@ -19,7 +20,7 @@ import { askFromProgram } from "../pipeline/exceptions.ts";
 import { operatorRoutes } from "../pipeline/operator.ts";
 import { actFromDashboard, githubUsers } from "../pipeline/people.ts";
 import { rolloutOverview } from "../pipeline/rollout.ts";
-import { scanRuntime } from "../pipeline/runtime.ts";
+import { scanRuntime, takeEvents } from "../pipeline/runtime.ts";
 import { storedReferences } from "../pipeline/stored-references.ts";
 import { redrawIncident } from "../pipeline/surfaces.ts";
 import { createPipeline } from "../pipeline.ts";
@@ -33,6 +34,7 @@ import { governanceReaders } from "../store/governance-readers.ts";
 import { startHousekeeping } from "../store/housekeeping.ts";
 import { openQueue } from "../store/queue.ts";
 import { storeReaders } from "../store/readers.ts";
+import { noteSeen } from "../store/runtime-seen.ts";
 import { serverState } from "../store/server-state.ts";
 import { sourceNotes } from "../store/source-reports.ts";
 import { accessToken } from "../web/access.ts";
@@ -43,7 +45,7 @@ import { githubLogin } from "../web/login/github.ts";
 import { oidcLogin } from "../web/login/oidc.ts";
 import type { IdentityProvider } from "../web/login/person.ts";
 import { Sessions } from "../web/login/session.ts";
-import type { RuntimeText } from "../web/runtime.ts";
+import type { RuntimeGate } from "../web/runtime/gate.ts";
 import { apiTokens } from "../web/tokens.ts";
 
 export interface RunningServer {
@@ -124,17 +126,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
           config.consumers.some((consumer) => consumer.name === name && same(credential(consumer.token).reveal(), token)),
         report: (report) => saveConsumerReport(database.db, report),
       },
-      ...(config.runtime.sources.length === 0
-        ? {}
-        : {
-            runtime: {
-              verify: (token: string) => config.runtime.sources.find((known) => same(credential(known.token).reveal(), token))?.name,
-              scan: async (text: RuntimeText) => {
-                await note(text.source, text.agent);
-                return scanRuntime(rekey, text);
-              },
-            },
-          }),
+      ...(config.runtime.sources.length === 0 ? {} : { runtime: runtimeGate(rekey, note) }),
       governance,
       estate,
       decisions: {
@@ -229,6 +221,32 @@ function loginOf(rekey: Rekey, { url, github, oidc }: NonNullable<ServerConfig["
     new URL(url),
   );
   return { providers, sessions, url: new URL(url), act: (order: IncidentOrder) => actFromDashboard(rekey, order) };
+}
+
+/** Who may report what agents do, and where it goes. Mappings are read once: a wrong one stops the start with its line. */
+function runtimeGate(rekey: Rekey, note: (source: string, agent?: string) => Promise<void>): RuntimeGate {
+  const sources = rekey.config.runtime.sources.map(({ mapping, ...source }) => ({
+    ...source,
+    source: {
+      name: source.name,
+      requestsPerMinute: source.requests_per_minute,
+      ...(mapping === undefined ? {} : { mapping: loadMapping(mapping) }),
+    },
+  }));
+  return {
+    verify: (token) => sources.find((known) => known.token !== undefined && same(rekey.credential(known.token).reveal(), token))?.source,
+    signed(name) {
+      const known = sources.find((one) => one.name === name);
+      if (known?.webhook_secret === undefined) return undefined;
+      return { source: known.source, secret: rekey.credential(known.webhook_secret) };
+    },
+    scan: (text) => scanRuntime(rekey, text),
+    take: (events) => takeEvents(rekey, events),
+    async see(sightings) {
+      for (const { source, hints } of sightings) await note(source, hints.agent ?? hints.agentId ?? hints.service ?? hints.keyAlias);
+      await noteSeen(rekey.database.db, sightings);
+    },
+  };
 }
 
 const noProgram: MiddlewareHandler = async (context) => context.json({ error: "expected an API token: rekey token create" }, 401);

@@ -1,5 +1,5 @@
 import { readFileSync, statSync } from "node:fs";
-import { resolve } from "node:path";
+import { dirname, resolve } from "node:path";
 import { z } from "zod";
 import { ConfigError } from "../errors.ts";
 import { Secret } from "../secret.ts";
@@ -71,9 +71,9 @@ const connection = z
 const route = {
   name: z.string().regex(/^[\w.-]{1,60}$/),
   when: z
-    .array(z.enum(["opened", "live", "held", "dead", "reopened", "accepted", "dismissed", "overdue"]))
+    .array(z.enum(["opened", "live", "held", "dead", "reopened", "accepted", "dismissed", "resolved", "overdue"]))
     .min(1)
-    .default(["opened", "held", "dead", "reopened", "overdue"]),
+    .default(["opened", "held", "dead", "reopened", "resolved", "overdue"]),
   /** The least severity. */
   severity: z.enum(["critical", "high", "medium", "low", "info"]).default("medium"),
   owners: z.array(z.string()).min(1).optional(),
@@ -85,6 +85,21 @@ const route = {
 };
 
 const consumerToken = z.strictObject({ name: z.string().regex(/^[\w.-]{1,100}$/), token: reference });
+
+const runtimeSource = z
+  .strictObject({
+    name: z.string().regex(/^[\w.-]{1,60}$/),
+    /** Bearer token. */
+    token: reference.optional(),
+    /** What its webhooks are signed with after Standard Webhooks, `whsec_` and base64. */
+    webhook_secret: reference.optional(),
+    /** The file that makes its webhooks our events, beside this one. */
+    mapping: z.string().min(1).max(500).optional(),
+    requests_per_minute: z.number().int().min(1).max(1_000_000).default(6000),
+    /** Incidents of this source that may be open at once; what comes on top is counted and opens nothing. */
+    open_incidents: z.number().int().min(1).max(100_000).default(100),
+  })
+  .refine(({ token, webhook_secret }) => token !== undefined || webhook_secret !== undefined, "expected token or webhook_secret");
 
 /** `rekey.yml`, the server's own configuration (contracts.md §9). Strict: an unknown key is an error with its line. */
 export const ServerConfig = z.strictObject({
@@ -128,8 +143,14 @@ export const ServerConfig = z.strictObject({
       weekly: z.strictObject({ repository: z.string().regex(/^[\w.-]+\/[\w.-]+$/, "expected owner/name") }).optional(),
     })
     .default({}),
-  /** Gateways, collectors and hooks that report what agents do, each with a token of its own. */
-  runtime: z.strictObject({ sources: z.array(consumerToken).max(100).default([]) }).prefault({}),
+  /** Gateways, collectors, hooks and other products that report what agents do, each with a token or a secret of its own. */
+  runtime: z
+    .strictObject({
+      sources: z.array(runtimeSource).max(100).default([]),
+      /** A leaked key and a runtime event of one identity are one chain where they lie no further apart. */
+      chain_window: duration.default(milliseconds("7d")),
+    })
+    .prefault({}),
   /** Log-in of people on the dashboard. */
   login: z
     .strictObject({
@@ -238,7 +259,11 @@ export function unknownConnection({ connections }: ServerConfig, known: readonly
 
 /** YAML's `on` and `off` are plain words in YAML 1.2, which is what we read. Throws ConfigError with the line. */
 export function parseServerConfig(text: string, file: string): ServerConfig {
-  return parseStrictYaml(text, file, ServerConfig);
+  const config = parseStrictYaml(text, file, ServerConfig);
+  const sources = config.runtime.sources.map((source) =>
+    source.mapping === undefined ? source : { ...source, mapping: resolve(dirname(file), source.mapping) },
+  );
+  return { ...config, runtime: { ...config.runtime, sources } };
 }
 
 export function loadServerConfig(file: string): ServerConfig {

@@ -4,6 +4,8 @@ export const verbs = {
   rotate: "rotate by the plan shown (by somebody who may approve: also the approval)",
   approve: "approve a plan by its hash",
   contain: "disable the credential, reversibly (cancel enables it again)",
+  acknowledge: "say that you look into it",
+  resolve: 'end a runtime event with a "reason"',
   "break-glass": 'in an emergency: two people with a "reason" rotate past pause and caps',
   confirm: 'say that a "consumer" declared with report: confirm uses the new credential',
   cancel: "stop a rotation before anything was destroyed",

@@ -1,7 +1,11 @@
 import type { Severity, Validity } from "../finding.ts";
+import type { RuntimeEvent, RuntimeKind } from "./runtime.ts";
 
 /** What an incident is about other than a leaked credential: an access that a review denied. */
 export type Cause = "review";
+
+/** What is kept of one report of a runtime event. */
+export type RuntimeFacts = Pick<RuntimeEvent, "source" | "externalId" | "action" | "rule" | "tool" | "model" | "link">;
 
 /**
  * Everything that can happen to an incident, in the past tense. Events are append-only, hash-chained per stream
@@ -20,7 +24,14 @@ export type IncidentEvent =
       readonly repository?: string;
       /** Why there is an incident; absent = the credential leaked. */
       readonly cause?: Cause;
+      /** A runtime event on an AI identity; absent = a credential, which leaked. */
+      readonly kind?: RuntimeKind;
+      readonly report?: RuntimeFacts;
     }
+  /** A source reported it again, or with other facts. `occurredAt` is the source's clock, ISO 8601 UTC, never later than now. */
+  | { readonly type: "reported"; readonly severity: Severity; readonly occurredAt: string; readonly report: RuntimeFacts }
+  /** A person ended a runtime event; `contained`: what happened can go no further. */
+  | { readonly type: "resolved"; readonly by: string; readonly reason: string; readonly contained: boolean }
   | {
       readonly type: "occurrence-added";
       readonly place: string;
@@ -36,6 +47,9 @@ export type IncidentEvent =
       readonly owner?: string;
       readonly grade: string;
       readonly environment?: string;
+      /** How it is known (`runtime-name`, `key-hash`), and in one sentence why; absent for what a scan found, whose places say it. */
+      readonly method?: string;
+      readonly evidence?: string;
     }
   | {
       readonly type: "validity-observed";

@@ -1,8 +1,11 @@
 import { compareGrades, type Grade, type Severity, type Validity } from "../finding.ts";
-import type { Cause, IncidentEvent, Recorded } from "./event.ts";
+import type { Cause, IncidentEvent, Recorded, RuntimeFacts } from "./event.ts";
+import type { RuntimeKind, RuntimeReport } from "./runtime.ts";
+import { compareSeverities } from "./severity.ts";
 
-/** GitHub secret scanning's words. */
-export type Resolution = "revoked" | "false_positive" | "wont_fix" | "used_in_tests";
+/** GitHub secret scanning's words, and the two ends of a runtime event. */
+export const resolutions = ["revoked", "false_positive", "wont_fix", "used_in_tests", "resolved", "contained"] as const;
+export type Resolution = (typeof resolutions)[number];
 
 /** ISO 8601 UTC; absent = has not happened. Time to remediate = dead − detected, exposure window = dead − exposed. */
 export interface Clock {
@@ -24,6 +27,9 @@ export interface LinkedIdentity {
   readonly owner?: string;
   readonly grade: string;
   readonly environment?: string;
+  /** How it is known and why, where no place of the incident says so. */
+  readonly method?: string;
+  readonly evidence?: string;
 }
 
 export interface Sighting {
@@ -72,9 +78,11 @@ export interface Lapsed extends Acceptance {
 /** GitHub's alert about the credential, as it was last seen there. */
 export type LinkedAlert = Omit<Extract<IncidentEvent, { type: "alert-seen" }>, "type">;
 
-/** One credential, everything that happened to it, and how long it took. */
+/** One credential, or one runtime event on an AI identity: everything that happened to it, and how long it took. */
 export interface Incident {
   readonly id: string;
+  /** Absent = a credential. Of a runtime event `credential` names the event: its kind as `detector`, its key as `fingerprint`. */
+  readonly kind?: RuntimeKind;
   readonly credential: { readonly fingerprint: string; readonly subject?: string; readonly detector: string; readonly title: string };
   readonly severity: Severity;
   readonly state: "open" | "resolved";
@@ -113,6 +121,10 @@ export interface Incident {
     readonly whenFound: boolean;
     readonly at: string;
   };
+  /** Of a runtime event: what its source reported. */
+  readonly report?: RuntimeReport;
+  /** Who ended a runtime event, and why. */
+  readonly settlement?: { readonly by: string; readonly reason: string; readonly contained: boolean; readonly at: string };
   readonly reopened: readonly { readonly why: string; readonly at: string }[];
   /** Who first did something about it; absent where nobody did, or nobody knows who. */
   readonly acknowledgedBy?: string;
@@ -142,12 +154,14 @@ export function fold(recorded: readonly Recorded<IncidentEvent>[]): Incident {
     preExisting: event.preExisting,
     ...(event.repository === undefined ? {} : { repository: event.repository }),
     ...(event.cause === undefined ? {} : { cause: event.cause }),
+    ...(event.kind === undefined ? {} : { kind: event.kind }),
     identities: [],
     occurrences: [],
     approvals: [],
     reopened: [],
     seq: 1,
   };
+  if (event.report !== undefined) incident = reported(incident, event.report, event.exposedAt, first.at);
   for (const next of rest) {
     if (next.seq !== incident.seq + 1) throw new Error(`event ${incident.seq + 1} of ${incident.id} is missing`);
     const after = apply(incident, next.event, next.at);
@@ -186,6 +200,15 @@ function apply(incident: Incident, event: IncidentEvent, at: string): Incident {
   switch (event.type) {
     case "opened":
       throw new Error(`incident ${incident.id} was opened twice`);
+    case "reported": {
+      const worse = compareSeverities(event.severity, incident.severity) < 0;
+      return reported(worse ? { ...incident, severity: event.severity } : incident, event.report, event.occurredAt, at);
+    }
+    case "resolved": {
+      const { by, reason, contained } = event;
+      const settled = stamped({ ...incident, settlement: { by, reason, contained, at } }, "acknowledged", at);
+      return resolved(contained ? stamped(settled, "contained", at) : settled, contained ? "contained" : "resolved", at);
+    }
     case "occurrence-added": {
       const { type: _, ...sighting } = event;
       return { ...incident, occurrences: [...incident.occurrences, { ...sighting, at }] };
@@ -280,7 +303,7 @@ const expired = "the acceptance expired";
 
 /** The old clock runs on: whoever reopens does not restart the time to remediate. */
 function reopened(incident: Incident, why: string, at: string): Incident {
-  const { resolution: _r, statement: _s, acceptance: _a, dismissal: _d, death: _x, ...open } = incident;
+  const { resolution: _r, statement: _s, acceptance: _a, dismissal: _d, death: _x, settlement: _e, ...open } = incident;
   const { closed: _c, dead: _dead, ...clock } = incident.clock;
   const { acceptance } = incident;
   const lapsed =
@@ -294,6 +317,25 @@ function reopened(incident: Incident, why: string, at: string): Incident {
     reopened: [...incident.reopened, { why, at }],
     ...(lapsed === undefined ? {} : { lapsed }),
   };
+}
+
+/** Events come in any order: the first time and the latest facts count by the source's clock. What a source stopped is contained. */
+function reported(incident: Incident, facts: RuntimeFacts, occurredAt: string, at: string): Incident {
+  const when = occurredAt < at ? occurredAt : at;
+  const { report, clock } = incident;
+  const latest = report === undefined || when >= report.lastAt;
+  const { count: _c, lastAt: _l, ...known } = report ?? { count: 0, lastAt: "" };
+  const stopped = facts.action === "blocked" || facts.action === "masked";
+  const next: Incident = {
+    ...incident,
+    clock: when < clock.exposed ? { ...clock, exposed: when } : clock,
+    report: { ...(latest ? facts : (known as RuntimeFacts)), count: (report?.count ?? 0) + 1, lastAt: latest ? when : report.lastAt },
+  };
+  if (stopped && (report === undefined || report.count === 0)) return stamped(next, "contained", at);
+  if (stopped || next.clock.contained === undefined || incident.settlement !== undefined) return next;
+  // one that went through is one too many
+  const { contained: _x, ...open } = next.clock;
+  return { ...next, clock: open };
 }
 
 /** A key that answers outweighs whoever said that it is gone, and an earlier proof. */
@@ -316,6 +358,8 @@ function linked(incident: Incident, event: Extract<IncidentEvent, { type: "ident
     grade: event.grade,
     ...(event.owner === undefined ? {} : { owner: event.owner }),
     ...(event.environment === undefined ? {} : { environment: event.environment }),
+    ...(event.method === undefined ? {} : { method: event.method }),
+    ...(event.evidence === undefined ? {} : { evidence: event.evidence }),
   };
   const identities = [...incident.identities.filter((other) => other.id !== id), identity].toSorted((a, b) =>
     compareGrades(a.grade as Grade, b.grade as Grade),

@@ -1,4 +1,5 @@
 import type { IncidentFacts } from "../incident/fold.ts";
+import { kindNames } from "../incident/runtime.ts";
 import { slaOf } from "../incident/sla.ts";
 import { ageOf, durationOf, isCounted } from "./summary.ts";
 import { kaplanMeier } from "./survival.ts";
@@ -36,7 +37,8 @@ export function groupBy(incidents: readonly IncidentFacts[], by: GroupBy, now: s
 }
 
 function keyOf(incident: IncidentFacts, by: GroupBy): { key?: string; name: string } {
-  if (by === "type") return { key: incident.credential.detector, name: incident.credential.title };
+  if (by === "type")
+    return { key: incident.credential.detector, name: incident.kind === undefined ? incident.credential.title : kindNames[incident.kind] };
   if (by === "identity") {
     const [identity] = incident.identities;
     return identity === undefined ? { name: "unknown identity" } : { key: identity.id, name: `${identity.name} (${identity.kind})` };

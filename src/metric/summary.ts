@@ -1,5 +1,7 @@
 import type { Severity } from "../finding.ts";
-import type { IncidentFacts } from "../incident/fold.ts";
+import type { IncidentFacts, Resolution } from "../incident/fold.ts";
+import { isCredential, type RuntimeKind, runtimeKinds } from "../incident/runtime.ts";
+import { compareSeverities } from "../incident/severity.ts";
 import { slaOf } from "../incident/sla.ts";
 import { millisecondsOf } from "./moment.ts";
 import { type Duration, kaplanMeier, type Survival, shareEndedBy } from "./survival.ts";
@@ -55,10 +57,59 @@ export interface Summary {
   readonly openByAge: readonly AgeBucket[];
   /** Open ones past their SLA. */
   readonly overdue: number;
+  /** Runtime events, which are in none of the numbers above. */
+  readonly runtime: RuntimeSummary;
+}
+
+/** Runtime events have numbers of their own: they end by a person's word, not by a proof. */
+export interface RuntimeSummary {
+  readonly incidents: number;
+  /** The most severe first, then the longest open. */
+  readonly open: readonly IncidentFacts[];
+  readonly openByKind: Readonly<Record<RuntimeKind, number>>;
+  /** Open, and stopped by their source. */
+  readonly stopped: number;
+  readonly overdue: number;
+  readonly resolved: number;
+  readonly contained: number;
+  readonly accepted: number;
+  readonly dismissed: number;
+  /** Kaplan–Meier median of closed − detected of what was resolved or contained, milliseconds; absent while more than half are open. */
+  readonly median?: number;
+}
+
+/** `now` is ISO 8601 UTC. */
+export function summarizeRuntime(all: readonly IncidentFacts[], now: string): RuntimeSummary {
+  const incidents = all.filter((incident) => !isCredential(incident));
+  const open = incidents
+    .filter(({ state }) => state === "open")
+    .toSorted((a, b) => compareSeverities(a.severity, b.severity) || byUrgency(a, b));
+  const ended = (resolution: Resolution) => incidents.filter((one) => one.resolution === resolution).length;
+  const { median } = kaplanMeier(
+    incidents
+      .filter(({ resolution }) => resolution !== "false_positive")
+      .map(({ clock, settlement }) => ({ ms: between(clock.detected, clock.closed ?? now), observed: settlement !== undefined })),
+  );
+  return {
+    incidents: incidents.length,
+    open,
+    openByKind: Object.fromEntries(runtimeKinds.map((kind) => [kind, open.filter((one) => one.kind === kind).length])) as Record<
+      RuntimeKind,
+      number
+    >,
+    stopped: open.filter(({ clock }) => clock.contained !== undefined).length,
+    overdue: open.filter((incident) => ageOf(incident, now) > slaOf(incident).dead).length,
+    resolved: ended("resolved"),
+    contained: ended("contained"),
+    accepted: ended("wont_fix"),
+    dismissed: ended("false_positive"),
+    ...(median === undefined ? {} : { median }),
+  };
 }
 
 /** Everything the reports and the dashboard show, from incidents and the time alone. `now` is ISO 8601 UTC. */
-export function summarize(incidents: readonly IncidentFacts[], now: string): Summary {
+export function summarize(all: readonly IncidentFacts[], now: string): Summary {
+  const incidents = all.filter(isCredential);
   const open = incidents.filter(({ state }) => state === "open").toSorted(byUrgency);
   const counted = incidents.filter(isCounted);
   const fresh = counted.filter(({ preExisting }) => !preExisting);
@@ -81,6 +132,7 @@ export function summarize(incidents: readonly IncidentFacts[], now: string): Sum
     ),
     openByAge: ages(open, now),
     overdue: open.filter((incident) => ageOf(incident, now) > slaOf(incident).dead).length,
+    runtime: summarizeRuntime(all, now),
   };
 }
 
@@ -104,7 +156,7 @@ function isDismissed({ resolution }: IncidentFacts): boolean {
 
 /** Whether it belongs in a curve: dismissed ones, what was dead when found and what is no leaked credential do not. */
 export function isCounted(incident: IncidentFacts): boolean {
-  return !isDismissed(incident) && incident.death?.whenFound !== true && incident.cause === undefined;
+  return !isDismissed(incident) && incident.death?.whenFound !== true && incident.cause === undefined && isCredential(incident);
 }
 
 function cohort(incidents: readonly IncidentFacts[], from: (incident: IncidentFacts) => string, now: string): Cohort {

@@ -1,4 +1,5 @@
 import type { IncidentFacts } from "../incident/fold.ts";
+import { isCredential } from "../incident/runtime.ts";
 import { slaOf } from "../incident/sla.ts";
 import { type Group, groupBy } from "./groups.ts";
 import { ageOf, type Summary, summarize } from "./summary.ts";
@@ -21,8 +22,9 @@ export interface WeekReport {
   readonly owners: readonly Group[];
 }
 
-/** `now` is ISO 8601 UTC; the report is about the last whole week before it. */
-export function weekReport(incidents: readonly IncidentFacts[], now: string): WeekReport {
+/** `now` is ISO 8601 UTC; the report is about the leaked credentials of the last whole week before it. */
+export function weekReport(all: readonly IncidentFacts[], now: string): WeekReport {
+  const incidents = all.filter(isCredential);
   const weeks = weekly(incidents, now, 6).slice(0, -1);
   const week = weeks.at(-1);
   if (week === undefined) throw new Error("a report needs a week that has ended");

@@ -1,4 +1,5 @@
 import type { IncidentFacts } from "../incident/fold.ts";
+import { isCredential } from "../incident/runtime.ts";
 import { millisecondsOf } from "./moment.ts";
 import { durationOf, isCounted } from "./summary.ts";
 import { type Duration, kaplanMeier, quantile } from "./survival.ts";
@@ -28,7 +29,7 @@ export interface Week {
 export function weekly(incidents: readonly IncidentFacts[], now: string, count = 13): Week[] {
   const first = mondayOf(millisecondsOf(now)) - (count - 1) * week;
   const weeks = Array.from({ length: count }, () => ({ leaks: [] as Duration[], closed: 0, open: 0, preExistingOpen: 0 }));
-  for (const incident of incidents) {
+  for (const incident of incidents.filter(isCredential)) {
     const { clock, preExisting } = incident;
     const from = Math.floor((millisecondsOf(clock.detected) - first) / week);
     const until = clock.closed === undefined ? count : Math.floor((millisecondsOf(clock.closed) - first) / week);

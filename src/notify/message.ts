@@ -1,11 +1,12 @@
 import { createHash } from "node:crypto";
 import type { IncidentEvent, Recorded } from "../incident/event.ts";
 import type { Incident } from "../incident/fold.ts";
+import { type IncidentKind, isCredential, kindOf, type RuntimeAction } from "../incident/runtime.ts";
 import { compareSeverities } from "../incident/severity.ts";
 import { isProduction } from "../incident/sla.ts";
 
 /** What is told to the outside, and when. */
-export const topics = ["opened", "live", "held", "dead", "reopened", "accepted", "dismissed", "overdue"] as const;
+export const topics = ["opened", "live", "held", "dead", "reopened", "accepted", "dismissed", "resolved", "overdue"] as const;
 export type Topic = (typeof topics)[number];
 
 /** One thing to tell. Holds ids, names and places; never a value, and nothing of what a file says. */
@@ -19,6 +20,7 @@ export interface Message {
   readonly sentence: string;
   readonly incident: {
     readonly id: string;
+    readonly kind: IncidentKind;
     readonly title: string;
     readonly severity: Incident["severity"];
     readonly state: Incident["state"];
@@ -64,6 +66,8 @@ export function topicOf(event: IncidentEvent): Topic | undefined {
     case "false-positive":
     case "used-in-tests":
       return "dismissed";
+    case "resolved":
+      return "resolved";
     default:
       return undefined;
   }
@@ -78,6 +82,7 @@ export function messageOf(incident: Incident, topic: Topic, of: Pick<Recorded<un
     sentence: sentence(incident, topic),
     incident: {
       id,
+      kind: kindOf(incident),
       title: credential.title,
       severity,
       state,
@@ -105,21 +110,30 @@ export function isFor(route: Route, topic: Topic, { severity, owner, repository,
   );
 }
 
-function sentence({ id, credential, owner, identities, repository, run, acceptance, dismissal }: Incident, topic: Topic): string {
+function sentence(incident: Incident, topic: Topic): string {
+  const { id, credential, owner, identities, repository, run, acceptance, dismissal, settlement, report } = incident;
   const [identity] = identities;
   const whose = identity === undefined ? "" : ` of ${identity.kind} ${identity.name}`;
   const what = `${id}: ${credential.title}${whose}`;
   const where = repository === undefined ? "" : ` in ${repository}`;
   const by = owner === undefined ? "nobody owns it" : `owner ${owner}`;
   const words: Readonly<Record<Topic, string>> = {
-    opened: `${what} leaked${where}; ${by}`,
+    opened: isCredential(incident)
+      ? `${what} leaked${where}; ${by}`
+      : `${what}${done(report?.action)}, reported by ${report?.source}; ${by}`,
     live: `${what} was accepted by its vendor: it is alive; ${by}`,
     held: `${what}: its rotation waits for a person (${run?.code ?? "no reason was kept"}); ${by}`,
     dead: `${what} is proven dead`,
     reopened: `${what} is open again; ${by}`,
     accepted: `${what}: the risk was accepted${acceptance === undefined ? "" : ` by ${acceptance.by} until ${acceptance.until.slice(0, 10)}`}`,
     dismissed: `${what} was dismissed${dismissal === undefined ? "" : ` by ${dismissal.by}`}`,
+    resolved: `${what} was ${settlement?.contained === true ? "contained" : "resolved"}${settlement === undefined ? "" : ` by ${settlement.by}`}`,
     overdue: `${what} is past the time allowed for its severity; ${by}`,
   };
   return `${words[topic]}.`;
+}
+
+function done(action: RuntimeAction | undefined): string {
+  if (action === undefined) return "";
+  return action === "blocked" || action === "masked" ? `, ${action}` : ", not stopped";
 }

@@ -22,13 +22,23 @@ export function slackTarget({ name, url }: { name: string; url: Secret }): Targe
   };
 }
 
-const marks: Readonly<Record<string, string>> = { opened: "●", live: "●", held: "◆", dead: "✓", reopened: "●", overdue: "◆" };
+const marks: Readonly<Record<string, string>> = {
+  opened: "●",
+  live: "●",
+  held: "◆",
+  dead: "✓",
+  resolved: "✓",
+  reopened: "●",
+  overdue: "◆",
+};
 
 /** A line, and the facts under it. Everything that a stranger could have written is escaped: no link, no mention, no markup. */
 export function slackBody({ topic, sentence, incident }: Message): object {
   const facts = [
     `Severity ${incident.severity}`,
-    incident.validity === "active" ? "alive" : incident.validity === "inactive" ? "refused by its vendor" : "not known whether alive",
+    ...(incident.kind === "leaked-credential"
+      ? [incident.validity === "active" ? "alive" : incident.validity === "inactive" ? "refused by its vendor" : "not known whether alive"]
+      : []),
     ...(incident.environment === undefined ? [] : [incident.environment]),
   ].map(escaped);
   const link = incident.url === undefined ? [] : [`<${incident.url}|Open in Rekey>`];

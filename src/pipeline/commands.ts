@@ -6,6 +6,7 @@ import type { EventRepository } from "../github/handlers.ts";
 import { atLeast, roleOf } from "../github/permission.ts";
 import { peopleOf } from "../github/team.ts";
 import type { Incident } from "../incident/fold.ts";
+import { isCredential } from "../incident/runtime.ts";
 import type { Plan } from "../playbook/plan.ts";
 import { giveApproval } from "../store/evidence.ts";
 import { recordEvents } from "../store/incidents.ts";
@@ -22,6 +23,7 @@ import { keptPlan } from "./readiness.ts";
 import { decideOnIssue } from "./review-command.ts";
 import { notEnabled, policyFor } from "./rollout.ts";
 import { rotationDeps } from "./rotation.ts";
+import { decideRuntime } from "./runtime-command.ts";
 import { approversOf, requestRotation } from "./start-rotation.ts";
 import { redraw } from "./surfaces.ts";
 
@@ -154,7 +156,13 @@ export async function carryOutOn(rekey: Rekey, request: Order, incident: Inciden
 }
 
 async function onIncident(rekey: Rekey, request: Order, incident: Incident): Promise<Note> {
-  const { verb } = request.command;
+  const { verb, text: reason } = request.command;
+  if (verb === "acknowledge" || verb === "resolve" || (verb === "contain" && !isCredential(incident))) {
+    await decideRuntime(rekey, incident, { verb, by: request.by, reason });
+    return { ok: true };
+  }
+  if (!isCredential(incident) && !isDecision(verb))
+    return { ok: false, text: `${incident.id} is a runtime event, no credential: \`resolve\` or \`contain\` it with a reason.` };
   if (verb === "rotate" || verb === "approve" || verb === "break-glass") return rotate(rekey, request, incident);
   if (verb === "verify") {
     await rekey.queue.enqueue("verify", { incident: incident.id }, { singletonKey: incident.id });

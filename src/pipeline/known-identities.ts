@@ -1,6 +1,7 @@
 import type { Access, Lifetime, Snapshot } from "../governance/review.ts";
 import type { GraphEdge, GraphIdentity } from "../identity/graph.ts";
 import type { IncidentFacts } from "../incident/fold.ts";
+import { isCredential } from "../incident/runtime.ts";
 import type { Plan } from "../playbook/plan.ts";
 import { latestConsumerReports } from "../store/consumers.ts";
 import { latestPlan } from "../store/evidence.ts";
@@ -91,7 +92,7 @@ function storedAccess(node: string): Access[] {
 
 /** A leaked credential that still may work is an access of the identity that authenticates with it. */
 function addIncident(found: Map<string, KnownIdentity>, incident: IncidentFacts): void {
-  if (incident.death !== undefined || incident.dismissal !== undefined || incident.cause !== undefined) return;
+  if (incident.death !== undefined || incident.dismissal !== undefined || incident.cause !== undefined || !isCredential(incident)) return;
   const [identity] = incident.identities;
   if (identity === undefined) return;
   const { fingerprint, detector, title } = incident.credential;

@@ -19,6 +19,7 @@ import { keptPlan } from "./readiness.ts";
 import { isLeaked } from "./recover.ts";
 import { rehearse } from "./rehearse.ts";
 import { confirmRules, notEnabled, policyFor, rolloutOverview, rolloutPlan } from "./rollout.ts";
+import { decideRuntime } from "./runtime-command.ts";
 import { requestRotation, startDue } from "./start-rotation.ts";
 import { redrawIncident } from "./surfaces.ts";
 import { verifyDead } from "./verify.ts";
@@ -34,6 +35,7 @@ const bodies = {
     path: z.string().max(200).optional(),
     attributes: z.record(z.string().max(60), z.string().max(500)).default({}),
   }),
+  incident: z.strictObject({ verb: z.enum(["acknowledge", "resolve", "contain"]), reason: z.string().max(500).optional() }),
   pause: z.strictObject({ reason: z.string().min(1).max(500) }),
   confirm: z.strictObject({ hash: z.string().max(64) }),
 };
@@ -63,6 +65,14 @@ export function operatorRoutes(rekey: Rekey): Hono {
   app.post(
     "/operator/rotate/:id",
     order(bodies.rotate, async ({ plan }, context) => rotate(rekey, id(context), plan)),
+  );
+  app.post(
+    "/operator/incident/:id",
+    order(bodies.incident, async ({ verb, reason }, context) => {
+      const incident = await openIncident(rekey, id(context));
+      await decideRuntime(rekey, incident, { verb, by: operatorApprover, reason });
+      return {};
+    }),
   );
   app.post(
     "/operator/verify/:id",

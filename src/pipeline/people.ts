@@ -3,6 +3,8 @@ import type { Command } from "../github/command.ts";
 import { atLeast, roleOf } from "../github/permission.ts";
 import { peopleOf } from "../github/team.ts";
 import { authorizationUrl, type GitHubClientConfig, personOf, userToken } from "../github/user-login.ts";
+import type { Incident } from "../incident/fold.ts";
+import { isCredential } from "../incident/runtime.ts";
 import type { Secret } from "../secret.ts";
 import { getIncident, listOccurrences } from "../store/incidents.ts";
 import { clientOf, repositoryOf } from "./code.ts";
@@ -25,8 +27,13 @@ export interface DashboardOrder {
 export async function actFromDashboard(rekey: Rekey, order: DashboardOrder): Promise<{ ok: boolean; text?: string }> {
   const incident = await getIncident(rekey.database.db, order.incident);
   if (incident === undefined) return { ok: false, text: "There is no incident with this id." };
-  if (!(await mayDecide(rekey, order)) && !(await mayWrite(rekey, order.incident, order.by)))
-    return { ok: false, text: "This needs write access to a repository where the credential was found." };
+  if (!(await mayDecide(rekey, order)) && !(await mayAct(rekey, incident, order.by)))
+    return {
+      ok: false,
+      text: isCredential(incident)
+        ? "This needs write access to a repository where the credential was found."
+        : "This needs write access to the repository of the agent, or the security team.",
+    };
   const { verb, hash, text, until } = order;
   const note = await carryOutOn(
     rekey,
@@ -55,8 +62,11 @@ async function mayDecide(rekey: Rekey, { incident, by, verb }: DashboardOrder): 
   return securityTeam.some((member) => member.toLowerCase() === by.toLowerCase());
 }
 
-async function mayWrite(rekey: Rekey, incident: string, login: string): Promise<boolean> {
-  const names = new Set((await listOccurrences(rekey.database.db, incident)).flatMap(({ repository }) => repository ?? []));
+/** A runtime event stands in no repository: the one of its agent counts, where it is known, and the security team. */
+async function mayAct(rekey: Rekey, { id, kind, repository: own }: Incident, login: string): Promise<boolean> {
+  const places = (await listOccurrences(rekey.database.db, id)).flatMap(({ repository }) => repository ?? []);
+  const names = new Set(kind === undefined || own === undefined ? places : [own]);
+  if (kind !== undefined && rekey.config.security_team.some((member) => member.toLowerCase() === login.toLowerCase())) return true;
   for (const name of names) {
     const repository = await repositoryOf(rekey, name);
     if (repository !== undefined && atLeast(await roleOf(await clientOf(rekey, repository), login), "write")) return true;

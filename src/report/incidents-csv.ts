@@ -1,4 +1,5 @@
 import type { IncidentFacts } from "../incident/fold.ts";
+import { kindOf } from "../incident/runtime.ts";
 import { type Cell, csv } from "./csv.ts";
 
 const columns: readonly (readonly [name: string, value: (incident: IncidentFacts) => Cell])[] = [
@@ -25,6 +26,10 @@ const columns: readonly (readonly [name: string, value: (incident: IncidentFacts
   ["revoked", ({ clock }) => clock.revoked],
   ["dead", ({ clock }) => clock.dead],
   ["closed", ({ clock }) => clock.closed],
+  ["kind", (incident) => kindOf(incident)],
+  ["source", ({ report }) => report?.source],
+  ["source_action", ({ report }) => report?.action],
+  ["reports", ({ report }) => report?.count],
 ];
 
 /** RFC 4180, one line an incident and a header. Times are ISO 8601 UTC. */

@@ -1,5 +1,6 @@
 import type { IncidentFacts } from "../incident/fold.ts";
-import { ageOf, type Cohort, type Summary } from "../metric/summary.ts";
+import { kindOf } from "../incident/runtime.ts";
+import { ageOf, type Cohort, type RuntimeSummary, type Summary } from "../metric/summary.ts";
 
 /** What `rekey report --format json` and `GET /api/v1/metrics` give. Durations in milliseconds, shares from 0 to 1. */
 export function metricsJson(summary: Summary): object {
@@ -17,7 +18,17 @@ export function metricsJson(summary: Summary): object {
     exposureWindow: cohort(summary.exposure),
     preExisting: cohort(summary.preExisting),
     openByAge: summary.openByAge.map(({ label, from, count, bySeverity }) => ({ label, from, count, bySeverity })),
+    runtime: runtime(summary.runtime, summary.at),
     openIncidents: summary.open.map((incident) => openIncident(incident, summary.at)),
+  };
+}
+
+function runtime({ open, median, ...numbers }: RuntimeSummary, now: string): object {
+  return {
+    ...numbers,
+    open: open.length,
+    medianToClose: median ?? null,
+    openIncidents: open.map((incident) => openIncident(incident, now)),
   };
 }
 
@@ -44,6 +55,7 @@ function cohort({ survival, within }: Cohort): object {
 function openIncident(incident: IncidentFacts, now: string): object {
   return {
     id: incident.id,
+    kind: kindOf(incident),
     detector: incident.credential.detector,
     title: incident.credential.title,
     severity: incident.severity,

@@ -1,6 +1,6 @@
 import type { IncidentFacts } from "../incident/fold.ts";
 import { formatDuration, formatShare } from "../metric/duration.ts";
-import { ageOf, type Cohort, durationOf, type Summary } from "../metric/summary.ts";
+import { ageOf, type Cohort, durationOf, type RuntimeSummary, type Summary } from "../metric/summary.ts";
 
 /** Under this many incidents a curve would pretend to know more than a list does (contracts.md §10). */
 export const fewest = 10;
@@ -17,6 +17,7 @@ export function metricsText(summary: Summary, incidents: readonly IncidentFacts[
     remediation(summary, incidents),
     preExisting(summary),
     openByAge(summary),
+    runtime(summary),
   ];
   return `${blocks
     .filter((block) => block.length > 0)
@@ -103,6 +104,32 @@ function openByAge({ open, openByAge: buckets, overdue }: Summary): string[] {
   if (open.length === 0) return [];
   const rows = buckets.map(({ label, count: many }) => [label, String(many)]);
   return [`Open by age${overdue > 0 ? ` (${overdue} past the time allowed)` : ""}`, ...table(rows)];
+}
+
+function runtime({ runtime: events, at }: Summary): string[] {
+  if (events.incidents === 0) return [];
+  const { open, overdue, resolved, contained, median } = events;
+  const rows = open
+    .slice(0, 20)
+    .map((incident) => [
+      incident.id,
+      formatDuration(ageOf(incident, at)),
+      incident.severity,
+      incident.owner ?? "no owner",
+      incident.identities[0]?.name ?? "unknown identity",
+      incident.credential.title,
+    ]);
+  const closed = `resolved ${resolved}, contained ${contained}${median === undefined ? "" : `, median ${formatDuration(median)} from detection`}`;
+  return [
+    `Runtime events: ${runtimeSentence(events)}; ${closed}${overdue > 0 ? `; ${overdue} past the time allowed` : ""}`,
+    ...table(rows),
+  ];
+}
+
+/** What stands open of them, in words. */
+export function runtimeSentence({ open, stopped }: RuntimeSummary): string {
+  if (open.length === 0) return "none is open";
+  return `${count(open.length, "is open", "are open")}${stopped === 0 ? "" : `, ${stopped} of them stopped by their source`}`;
 }
 
 function word(validity: IncidentFacts["validity"]): string {

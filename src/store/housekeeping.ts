@@ -3,13 +3,14 @@ import { describeError, type Log } from "../log.ts";
 import { dropOldSessions } from "./access.ts";
 import { writeCheckpoint } from "./events.ts";
 import { expiredAcceptances, recordEvents } from "./incidents.ts";
+import { dropOldReports } from "./runtime-events.ts";
 import type { Schema } from "./schema.ts";
 
 const day = 86_400_000;
 
 /**
  * What has to be done from time to time, by any replica: reopen accepted risks whose date has passed, chain a checkpoint,
- * remove deliveries and consumer reports that nothing reads any more (30 days). Returns the incidents that were reopened.
+ * remove deliveries and consumer reports that nothing reads any more (30 days; runtime reports 90). Returns the incidents that were reopened.
  */
 export async function housekeep(db: Kysely<Schema>, now = new Date()): Promise<string[]> {
   const reopened: string[] = [];
@@ -31,6 +32,7 @@ export async function housekeep(db: Kysely<Schema>, now = new Date()): Promise<s
   const old = new Date(now.getTime() - 30 * day);
   await db.deleteFrom("delivery").where("handled_at", "<", old).execute();
   await dropOldSessions(db, day);
+  await dropOldReports(db, new Date(now.getTime() - 90 * day));
   // The last report of a consumer about a place says what it uses, however old it is.
   await sql`
     delete from consumer_report where at < ${old} and exists (

@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from "node:crypto";
-import { type Kysely, sql, type Transaction } from "kysely";
+import { type Insertable, type Kysely, sql, type Transaction } from "kysely";
 import { credentialKey, type Finding, type Severity } from "../finding.ts";
 import type { Cause, IncidentEvent, Recorded } from "../incident/event.ts";
 import { fold, type Incident, isNews } from "../incident/fold.ts";
@@ -20,6 +20,8 @@ export interface Sighted {
   readonly repository?: string;
   /** Why there is an incident where nothing leaked. */
   readonly cause?: Cause;
+  /** The runtime source that reported it. */
+  readonly source?: string;
   readonly pullRequest?: number;
   /** The account that pushed (the webhook's sender), never the git author. */
   readonly pushedBy?: string;
@@ -216,6 +218,29 @@ async function takeOverAlias(trx: Transaction<Schema>, tenant: string, credentia
 /** Undefined = another one has this credential. Ids grow by a character after some collisions. */
 async function insertIncident(trx: Transaction<Schema>, tenant: string, credential: string, sighted: Sighted): Promise<string | undefined> {
   const { finding } = sighted;
+  return insertNew(trx, tenant, credential, {
+    fingerprint: finding.fingerprint,
+    subject: finding.subject ?? null,
+    detector: finding.detector,
+    title: finding.title,
+    severity: sighted.severity ?? finding.severity,
+    repository: sighted.repository ?? null,
+    source: sighted.source ?? null,
+    pre_existing: sighted.preExisting,
+    exposed_at: sighted.exposedAt,
+  });
+}
+
+/** Undefined = there is one of this tenant and key. */
+export async function insertNew(
+  trx: Transaction<Schema>,
+  tenant: string,
+  credential: string,
+  facts: Pick<
+    Insertable<Schema["incident"]>,
+    "fingerprint" | "subject" | "detector" | "title" | "severity" | "repository" | "pre_existing" | "exposed_at" | "kind" | "source"
+  >,
+): Promise<string | undefined> {
   for (let attempt = 0; attempt < 30; attempt++) {
     const id = incidentId(randomBytes(8), 4 + Math.min(2, Math.floor(attempt / 5)));
     if ((await getIncident(trx, id)) !== undefined) continue;
@@ -225,16 +250,9 @@ async function insertIncident(trx: Transaction<Schema>, tenant: string, credenti
         id,
         tenant,
         credential,
-        fingerprint: finding.fingerprint,
-        subject: finding.subject ?? null,
-        detector: finding.detector,
-        title: finding.title,
-        severity: sighted.severity ?? finding.severity,
+        ...facts,
         state: "open",
         validity: "unknown",
-        repository: sighted.repository ?? null,
-        pre_existing: sighted.preExisting,
-        exposed_at: sighted.exposedAt,
         detected_at: sql<Date>`clock_timestamp()`,
         seq: 0,
         body: "{}",

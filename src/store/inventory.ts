@@ -59,3 +59,32 @@ export async function inventoryWith(
     ? undefined
     : { repository: row.full_name, graph: row.body as Pick<Inventory, "identities" | "nodes" | "edges"> };
 }
+
+/** Identities of default branches that have this name, with their repository; at most `limit`. */
+export async function identitiesNamed(
+  db: Kysely<Schema>,
+  host: string,
+  name: string,
+  limit = 10,
+): Promise<{ repository: string; identity: { id: string; kind: string; name: string; owner?: string; environment?: { name: string } } }[]> {
+  const rows = await db
+    .selectFrom("inventory")
+    .innerJoin("repository", (join) =>
+      join.onRef("repository.host", "=", "inventory.host").onRef("repository.id", "=", "inventory.repository_id"),
+    )
+    .select([
+      "repository.full_name",
+      sql<unknown>`(select jsonb_agg(one) from jsonb_array_elements(inventory.body -> 'identities') one where one ->> 'name' = ${name})`.as(
+        "found",
+      ),
+    ])
+    .where("inventory.host", "=", host)
+    .where("inventory.ruleset", "=", version)
+    .where(sql<boolean>`inventory.body -> 'identities' @> ${json([{ name }])}::jsonb`)
+    .orderBy("repository.full_name")
+    .limit(limit)
+    .execute();
+  return rows.flatMap(({ full_name, found }) =>
+    (found as { id: string; kind: string; name: string }[]).map((identity) => ({ repository: full_name, identity })),
+  );
+}

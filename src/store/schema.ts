@@ -1,7 +1,9 @@
 import type { ColumnType, Generated, RawBuilder } from "kysely";
 import type { Location, Severity, Validity } from "../finding.ts";
 import type { Incident } from "../incident/fold.ts";
+import type { RuntimeKind } from "../incident/runtime.ts";
 import type { GovernanceSchema } from "./schema-governance.ts";
+import type { RuntimeSchema } from "./schema-runtime.ts";
 
 /** `timestamptz`: read as Date, written as Date or ISO 8601 text. */
 type Time = ColumnType<Date, Date | string, Date | string>;
@@ -14,7 +16,7 @@ type Nullable<T> = ColumnType<T | null, T | null | undefined, T | null>;
 type Defaulted<T> = ColumnType<T, T | undefined, T>;
 
 /** Every table that Rekey owns; one SQL dialect (PostgreSQL), see src/store/migration. No column ever holds a credential's value. */
-export interface Schema extends GovernanceSchema {
+export interface Schema extends GovernanceSchema, RuntimeSchema {
   event: EventTable;
   event_checkpoint: CheckpointTable;
   actor: ActorTable;
@@ -99,6 +101,9 @@ interface IncidentTable {
   validity: Validity;
   owner: Nullable<string>;
   repository: Nullable<string>;
+  /** Of a runtime event, and the source that reported it; null = a credential. */
+  kind: Nullable<RuntimeKind>;
+  source: Nullable<string>;
   pre_existing: boolean;
   exposed_at: Time;
   detected_at: Time;

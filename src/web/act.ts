@@ -4,13 +4,25 @@ import { z } from "zod";
 import { askedHash } from "../governance/exception.ts";
 import type { Incident } from "../incident/fold.ts";
 import { parseIncidentId } from "../incident/id.ts";
+import { isCredential } from "../incident/runtime.ts";
 import { type Html, messagePage, nothing } from "./layout.ts";
 import { type Sessions, sessionOf } from "./login/session.ts";
 import type { Readers } from "./readers.ts";
 import { roles, sees, type Viewer, viewerOf } from "./viewer.ts";
 
 /** What a person may ask for on an incident's page; the same commands as on a pull request. */
-const verbs = ["rotate", "contain", "cancel", "verify", "revoked", "false-positive", "accept", "decline"] as const;
+const verbs = [
+  "rotate",
+  "contain",
+  "cancel",
+  "verify",
+  "revoked",
+  "false-positive",
+  "accept",
+  "decline",
+  "acknowledge",
+  "resolve",
+] as const;
 /** Change what cannot be taken back, or say that a living key is fine: asked for only after a fresh login. */
 const weighty: readonly string[] = ["rotate", "accept", "false-positive"];
 
@@ -74,21 +86,31 @@ export function actForms(incident: Incident, plan: { readonly hash: string } | u
     return incident.resolution === "wont_fix"
       ? html`<section aria-labelledby="act"><h2 id="act">What you can do</h2>${form("decline", "End the exception", reason("Why"))}</section>`
       : nothing;
+  const waiting =
+    asked === undefined
+      ? nothing
+      : html`<p><bdi>${asked.by}</bdi> asks to accept the risk until ${asked.until.slice(0, 10)}: <bdi>${asked.reason}</bdi></p>
+<div class="acts">${form("accept", "Agree, as a second person", html`<input type="hidden" name="hash" value="${askedHash(incident.id, asked)}">`)}${form("decline", "Say no", reason("Why"))}</div>`;
+  const acknowledge = incident.clock.acknowledged === undefined ? form("acknowledge", "I look into it") : nothing;
+  if (!isCredential(incident))
+    return html`<section aria-labelledby="act"><h2 id="act">What you can do</h2>
+${waiting}<div class="acts">${acknowledge}</div>
+<details><summary>It is over</summary>
+${form("resolve", "It is resolved", reason("Why"))}
+${form("contain", "It is contained", reason("What stops it"))}
+${form("false-positive", "It is a false alarm", reason("Why"))}
+${form("accept", "Ask to accept the risk", html`${reason("Why")}<label>Until<input type="date" name="until" required></label>`)}
+</details></section>`;
   const running = incident.run?.state === "running" || incident.run?.state === "held";
   return html`<section aria-labelledby="act"><h2 id="act">What you can do</h2>
-${
-  asked === undefined
-    ? nothing
-    : html`<p><bdi>${asked.by}</bdi> asks to accept the risk until ${asked.until.slice(0, 10)}: <bdi>${asked.reason}</bdi></p>
-<div class="acts">${form("accept", "Agree, as a second person", html`<input type="hidden" name="hash" value="${askedHash(incident.id, asked)}">`)}${form("decline", "Say no", reason("Why"))}</div>`
-}
+${waiting}
 <div class="acts">${
     plan === undefined || incident.run?.state === "running"
       ? nothing
       : form("rotate", "Rotate by this plan", html`<input type="hidden" name="hash" value="${plan.hash}">`)
   }${running ? form("cancel", "Cancel the rotation") : nothing}${form("verify", "Look whether it is dead")}${
     running ? nothing : form("contain", "Disable it for now")
-  }</div>
+  }${acknowledge}</div>
 <details><summary>Revoked by hand, false positive, accepted risk</summary>
 ${form("revoked", "It was revoked by hand", reason("How"))}
 ${form("false-positive", "It is no credential", reason("Why"))}

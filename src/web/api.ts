@@ -1,6 +1,7 @@
 import { type Context, Hono } from "hono";
 import { etag } from "hono/etag";
 import { parseIncidentId } from "../incident/id.ts";
+import { type IncidentKind, kindOf, type RuntimeKind } from "../incident/runtime.ts";
 import { type GroupBy, groupBy } from "../metric/groups.ts";
 import { summarize } from "../metric/summary.ts";
 import { weekly } from "../metric/weeks.ts";
@@ -10,7 +11,7 @@ import { groupings } from "./groups.ts";
 import { openApi } from "./openapi.ts";
 import type { Readers } from "./readers.ts";
 import { type RolloutView, rolloutFor } from "./rollout.ts";
-import { sees, viewerOf } from "./viewer.ts";
+import { heldBackFor, sees, viewerOf } from "./viewer.ts";
 
 /** The JSON API under the pages (docs/api.md; described by /api/v1/openapi.json). It shows what the pages show, to the same people. */
 export function apiRoutes({ readers, now, rollout }: { readers: Readers; now: () => string; rollout: () => Promise<RolloutView> }): Hono {
@@ -23,7 +24,14 @@ export function apiRoutes({ readers, now, rollout }: { readers: Readers; now: ()
     if (typeof filter === "string") return context.json({ error: filter }, 400);
     const { rows, total, next } = select(await visible(context), filter, now());
     if (next !== undefined) context.header("link", `<${address("/api/v1/incidents", filter, { after: next })}>; rel="next"`);
-    return context.json({ version: 1, total, incidents: rows, ...(next === undefined ? {} : { next }) });
+    const held = await heldBackFor(readers, viewerOf(context));
+    return context.json({
+      version: 1,
+      total,
+      incidents: rows.map(withKind),
+      ...(held.length === 0 ? {} : { heldBack: held }),
+      ...(next === undefined ? {} : { next }),
+    });
   });
   app.get("/api/v1/incidents/:id", etag(), async (context) => {
     const id = parseIncidentId(context.req.param("id"));
@@ -35,7 +43,7 @@ export function apiRoutes({ readers, now, rollout }: { readers: Readers; now: ()
       readers.receipts(incident.id),
       incident.run === undefined ? [] : readers.effects(incident.run.id),
     ]);
-    return context.json({ version: 1, incident, timeline, receipts, effects });
+    return context.json({ version: 1, incident: withKind(incident), timeline, receipts, effects });
   });
   app.get("/api/v1/metrics", etag(), async (context) => {
     const incidents = await visible(context);
@@ -48,4 +56,9 @@ export function apiRoutes({ readers, now, rollout }: { readers: Readers; now: ()
     return context.json({ version: 1, groups: groupBy(await visible(context), by as GroupBy, now()) });
   });
   return app;
+}
+
+/** The kind is said of every incident, also of a leaked credential. */
+function withKind<I extends { readonly kind?: RuntimeKind }>(incident: I): Omit<I, "kind"> & { readonly kind: IncidentKind } {
+  return { ...incident, kind: kindOf(incident) };
 }

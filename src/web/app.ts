@@ -22,7 +22,8 @@ import type { Catalogue } from "./playbooks.ts";
 import { rateLimit } from "./rate.ts";
 import type { Readers } from "./readers.ts";
 import type { RolloutView } from "./rollout.ts";
-import { type RuntimeGate, runtimeRoutes } from "./runtime.ts";
+import type { RuntimeGate } from "./runtime/gate.ts";
+import { runtimeRoutes } from "./runtime/routes.ts";
 import { everything, setViewer, viewerOf } from "./viewer.ts";
 
 export interface WebOptions {

@@ -1,26 +1,33 @@
 import { html } from "hono/html";
 import type { Tile } from "../governance/overview.ts";
 import type { IncidentFacts, ListedIncident } from "../incident/fold.ts";
+import { kindNames, runtimeKinds } from "../incident/runtime.ts";
 import { type Automation, automation } from "../metric/automation.ts";
 import { formatDuration, formatShare } from "../metric/duration.ts";
 import { type FunnelStage, type FunnelStep, funnel } from "../metric/funnel.ts";
 import { groupBy } from "../metric/groups.ts";
 import { type Cohort, durationOf, type Summary, summarize } from "../metric/summary.ts";
 import { type Week, weekly } from "../metric/weeks.ts";
-import { fewest, headline, medianSentence } from "../report/metrics-text.ts";
+import { fewest, headline, medianSentence, runtimeSentence } from "../report/metrics-text.ts";
 import { barChart, legend } from "./chart/bars.ts";
 import { survivalChart, survivalTable } from "./chart/survival.ts";
 import { trendChart, trendTable } from "./chart/trend.ts";
 import { groupTable } from "./groups.ts";
 import { incidentList } from "./incident-row.ts";
+import { heldBackNote } from "./incidents.ts";
 import { type Html, join, nothing, page, time } from "./layout.ts";
 import { tileRow } from "./overview.ts";
+import type { HeldBack } from "./readers.ts";
 
 /** At most this many open incidents stand on the first page. */
 const shown = 10;
 
 /** The first page, in the order in which somebody in charge asks: what is alive and whose is it, who is waited for, how long does it take. */
-export function dashboardPage(incidents: readonly ListedIncident[], now: string, tiles: readonly Tile[] = []): Html {
+export function dashboardPage(
+  incidents: readonly ListedIncident[],
+  now: string,
+  { tiles = [], held = [] }: { readonly tiles?: readonly Tile[]; readonly held?: readonly HeldBack[] } = {},
+): Html {
   const summary = summarize(incidents, now);
   // pictures of a handful of incidents would pretend to know more than the list above them
   const weeks = summary.remediation.survival.n < fewest ? [] : sinceTheFirst(weekly(incidents, now));
@@ -29,6 +36,8 @@ export function dashboardPage(incidents: readonly ListedIncident[], now: string,
     join([
       html`<h1>${headline(summary)}</h1>`,
       openIncidents(summary),
+      openRuntime(summary),
+      heldBackNote(held),
       waiting(incidents),
       numbers(summary),
       tiles.length === 0 ? nothing : tileRow(tiles),
@@ -50,6 +59,21 @@ function openIncidents({ open, at }: Summary): Html {
   return html`<section aria-labelledby="open"><h2 id="open">Open credentials and their owners</h2>
 ${incidentList(open.slice(0, shown), at)}
 ${open.length > shown ? html`<p class="more"><a href="/incidents?state=open">All ${open.length} open ones</a></p>` : nothing}</section>`;
+}
+
+/** In the same queue, with its own numbers: a runtime event ends by a person's word, not by a proof. */
+function openRuntime({ runtime, at }: Summary): Html {
+  if (runtime.incidents === 0) return nothing;
+  const { open, openByKind, overdue, resolved, contained, accepted, dismissed, median } = runtime;
+  const kinds = runtimeKinds.filter((kind) => openByKind[kind] > 0);
+  return html`<section aria-labelledby="runtime"><h2 id="runtime">What happened to agents at runtime</h2>
+<p>Of ${count(runtime.incidents, "runtime event", "runtime events")}, ${runtimeSentence(runtime)}${
+    kinds.length === 0
+      ? nothing
+      : html`: ${kinds.map((kind, index) => html`${index === 0 ? "" : ", "}<a href="/incidents?state=open&amp;kind=${kind}">${openByKind[kind]} ${kindNames[kind].toLowerCase()}</a>`)}`
+  }.${overdue === 0 ? nothing : html` ${overdue} past the time allowed.`}</p>
+${incidentList(open.slice(0, shown), at)}
+<p class="note">Resolved ${resolved}, contained ${contained}, accepted ${accepted}, dismissed ${dismissed}${median === undefined ? nothing : html`; half were closed within ${formatDuration(median)}`}. In none of the numbers of leaked credentials.</p></section>`;
 }
 
 function waiting(incidents: readonly IncidentFacts[]): Html {

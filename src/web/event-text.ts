@@ -6,10 +6,16 @@ export function describeEvent(event: IncidentEvent): string {
   switch (event.type) {
     case "opened":
       return `Found: ${event.credential.title}, ${event.severity}${event.preExisting ? ", already in history" : ""}`;
+    case "reported": {
+      const { source, action } = event.report;
+      return `Reported again by ${source}, ${event.severity}${action === undefined ? "" : `, ${action}`}, happened at ${event.occurredAt}`;
+    }
+    case "resolved":
+      return `${event.contained ? "Contained" : "Resolved"} by ${event.by}: ${event.reason}`;
     case "occurrence-added":
       return `Seen at ${event.place}${event.pullRequest === undefined ? "" : ` in pull request ${event.pullRequest}`}${event.pushedBy === undefined ? "" : `, pushed by ${event.pushedBy}`}`;
     case "identity-linked":
-      return `Belongs to ${event.kind} ${event.name} (${event.grade})${event.owner === undefined ? "" : `, owned by ${event.owner}`}`;
+      return `Belongs to ${event.kind} ${event.name} (${event.grade})${event.owner === undefined ? "" : `, owned by ${event.owner}`}${event.evidence === undefined ? "" : `: ${event.evidence}`}`;
     case "validity-observed":
       return `${{ active: "Accepted", inactive: "Refused", unknown: "No clear answer" }[event.validity]} when probed: ${event.code}`;
     case "alert-seen":

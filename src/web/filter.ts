@@ -1,5 +1,6 @@
 import { z } from "zod";
-import type { ListedIncident } from "../incident/fold.ts";
+import { type ListedIncident, resolutions } from "../incident/fold.ts";
+import { incidentKinds, kindOf } from "../incident/runtime.ts";
 import { slaOf } from "../incident/sla.ts";
 import { ageOf } from "../metric/summary.ts";
 
@@ -7,10 +8,11 @@ const one = z.string().min(1).max(300);
 
 /** What the address of a list may say. Everything is optional; values of one name are alternatives. */
 export const Filter = z.strictObject({
+  kind: z.enum(incidentKinds).optional(),
   state: z.enum(["open", "resolved"]).optional(),
   severity: z.enum(["critical", "high", "medium", "low", "info"]).optional(),
   validity: z.enum(["active", "inactive", "unknown"]).optional(),
-  resolution: z.enum(["revoked", "false_positive", "wont_fix", "used_in_tests"]).optional(),
+  resolution: z.enum(resolutions).optional(),
   owner: one.optional(),
   repository: one.optional(),
   identity: one.optional(),
@@ -61,8 +63,9 @@ export function select(incidents: readonly ListedIncident[], filter: Filter, now
 }
 
 function fits(incident: ListedIncident, filter: Filter, now: string): boolean {
-  const { state, severity, validity, resolution, owner, repository, identity, type, only, origin } = filter;
+  const { kind, state, severity, validity, resolution, owner, repository, identity, type, only, origin } = filter;
   return (
+    (kind === undefined || kindOf(incident) === kind) &&
     (state === undefined || incident.state === state) &&
     (severity === undefined || incident.severity === severity) &&
     (validity === undefined || incident.validity === validity) &&

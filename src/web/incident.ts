@@ -1,6 +1,7 @@
 import { html } from "hono/html";
 import type { IncidentEvent, Recorded } from "../incident/event.ts";
 import type { Incident } from "../incident/fold.ts";
+import type { RuntimeReport } from "../incident/runtime.ts";
 import { formatDuration } from "../metric/duration.ts";
 import { blastSection } from "./blast.ts";
 import { describeAlert, describeEvent } from "./event-text.ts";
@@ -62,23 +63,31 @@ function held({ run, state }: Incident): Html {
 function facts({ incident, occurrences }: IncidentView): Html {
   const { identities, owner, environment, repository, credential, alerts, statement, acceptance, dismissal } = incident;
   const revoke = occurrences[0]?.finding.revoke;
+  const { kind, report, settlement } = incident;
   const rows: [string, Html][] = [
     [
       "Identity",
       identities.length === 0
         ? html`unknown`
-        : html`<ul class="plain">${identities.map((one) => html`<li><a href="/identity?id=${encodeURIComponent(one.id)}"><bdi>${one.name}</bdi></a> (${one.kind}, ${one.grade})</li>`)}</ul>`,
+        : html`<ul class="plain">${identities.map((one) => html`<li><a href="/identity?id=${encodeURIComponent(one.id)}"><bdi>${one.name}</bdi></a> (${one.kind}, ${one.grade})${one.evidence === undefined ? nothing : html` <span class="note"><bdi>${one.evidence}</bdi></span>`}</li>`)}</ul>`,
     ],
     ["Owner", owner === undefined ? html`<strong class="missing">no owner</strong>` : html`<bdi>${owner}</bdi>`],
     ["Environment", html`<bdi>${environment ?? "not declared, counts as production"}</bdi>`],
     ...(repository === undefined ? [] : ([["Repository", html`<bdi>${repository}</bdi>`]] as [string, Html][])),
-    ["Type", html`<code>${credential.detector}</code>`],
+    ...(kind === undefined ? ([["Type", html`<code>${credential.detector}</code>`]] as [string, Html][]) : []),
+    ...(report === undefined ? [] : reportRows(report)),
     ...(credential.subject === undefined ? [] : ([["Subject", html`<bdi>${credential.subject}</bdi>`]] as [string, Html][])),
-    ["Fingerprint", html`<code class="long">${credential.fingerprint}</code>`],
+    ...(kind === undefined ? ([["Fingerprint", html`<code class="long">${credential.fingerprint}</code>`]] as [string, Html][]) : []),
     ...(revoke === undefined ? [] : ([["Where to revoke it", revokePlace(revoke)]] as [string, Html][])),
     ...(alerts === undefined
       ? []
       : ([["On GitHub", html`<ul class="plain">${alerts.map((alert) => html`<li><bdi>${describeAlert(alert)}</bdi></li>`)}</ul>`]] as [
+          string,
+          Html,
+        ][])),
+    ...(settlement === undefined
+      ? []
+      : ([[settlement.contained ? "Contained" : "Resolved", html`<bdi>${settlement.by}</bdi>: <bdi>${settlement.reason}</bdi>`]] as [
           string,
           Html,
         ][])),
@@ -100,6 +109,22 @@ function facts({ incident, occurrences }: IncidentView): Html {
   return html`<section aria-labelledby="facts"><h2 id="facts">What it is</h2><dl class="facts">${rows.map(
     ([term, value]) => html`<div><dt>${term}</dt><dd>${value}</dd></div>`,
   )}</dl></section>`;
+}
+
+/** What the source of a runtime event says. */
+function reportRows({ source, count, lastAt, action, rule, tool, model, externalId, link }: RuntimeReport): [string, Html][] {
+  const known: readonly (readonly [string, string | undefined])[] = [
+    ["What the source did", action],
+    ["Rule", rule],
+    ["Tool", tool],
+    ["Model", model],
+    ["Id at the source", externalId],
+  ];
+  return [
+    ["Reported by", html`<bdi>${source}</bdi>, ${count === 1 ? "once" : `${count} times`}, last for ${time(lastAt)}`],
+    ...known.flatMap(([name, value]): [string, Html][] => (value === undefined ? [] : [[name, html`<bdi>${value}</bdi>`]])),
+    ...(link === undefined ? [] : ([["At the source", revokePlace(link)]] as [string, Html][])),
+  ];
 }
 
 /** Comes from a detector, which an organisation can write: a link only where it is a web page. */

@@ -1,14 +1,17 @@
 import { html } from "hono/html";
+import { incidentKinds, kindNames } from "../incident/runtime.ts";
 import { address, type Filter, type Page } from "./filter.ts";
 import { incidentList } from "./incident-row.ts";
 import { type Html, join, nothing, page, time } from "./layout.ts";
+import type { HeldBack } from "./readers.ts";
 
 /** The list of incidents: what is filtered stands in the address, so that it can be kept, sent and printed. */
-export function incidentsPage({ rows, total, next }: Page, filter: Filter, now: string): Html {
+export function incidentsPage({ rows, total, next }: Page, filter: Filter, now: string, held: readonly HeldBack[] = []): Html {
   return page(
     "Incidents",
     join([
       html`<h1>${title(filter, total)}</h1>`,
+      heldBackNote(held),
       html`<form method="get" action="/incidents" class="filters">${fields.map((field) => select(field, filter))}${texts.map(
         ([name, label]) => text(name, label, filter),
       )}
@@ -25,13 +28,25 @@ export function incidentsPage({ rows, total, next }: Page, filter: Filter, now: 
   );
 }
 
-function title({ state, validity, only }: Filter, total: number): string {
-  const what = [state, validity === "active" ? "live" : undefined, only].filter((word) => word !== undefined).join(" ");
+/** What a flood left out is said where people look, not only in a log. */
+export function heldBackNote(held: readonly HeldBack[]): Html {
+  return join(
+    held.map(
+      ({ source, events, lastAt }) =>
+        html`<p class="held">${events} more ${events === 1 ? "event" : "events"} of <bdi>${source}</bdi> opened no incident, since too many of its own are open; the last ${time(lastAt)}.</p>`,
+    ),
+  );
+}
+
+function title({ kind, state, validity, only }: Filter, total: number): string {
+  const words = [state, validity === "active" ? "live" : undefined, only, kind?.replaceAll("-", " ")];
+  const what = words.filter((word) => word !== undefined).join(" ");
   return `${total === 0 ? "No" : total} ${what === "" ? "" : `${what} `}${total === 1 ? "incident" : "incidents"}`;
 }
 
 type Choice = readonly [value: string, label: string];
 const fields: readonly { name: keyof Filter; label: string; choices: readonly Choice[] }[] = [
+  { name: "kind", label: "Kind", choices: incidentKinds.map((kind): Choice => [kind, kindNames[kind].toLowerCase()]) },
   {
     name: "state",
     label: "State",

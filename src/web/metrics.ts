@@ -33,6 +33,15 @@ function incidentGauges(registry: Registry, incidents: readonly ListedIncident[]
   const summary = summarize(incidents, now);
   const open = new Gauge({ name: "rekey_incidents_open", help: "Open incidents", labelNames: ["severity"], registers: [registry] });
   for (const severity of severities) open.set({ severity }, summary.open.filter((one) => one.severity === severity).length);
+  const { runtime } = summary;
+  const events = new Gauge({
+    name: "rekey_runtime_incidents_open",
+    help: "Open runtime events on AI identities",
+    labelNames: ["severity"],
+    registers: [registry],
+  });
+  for (const severity of severities) events.set({ severity }, runtime.open.filter((one) => one.severity === severity).length);
+  gauge(registry, "runtime_incidents_overdue", "Open runtime events past the time allowed for their severity").set(runtime.overdue);
   gauge(registry, "incidents_live", "Open incidents whose credential was accepted when last probed").set(summary.live);
   gauge(registry, "incidents_overdue", "Open incidents past the time allowed for their severity").set(summary.overdue);
   gauge(registry, "incidents_proven_dead", "Incidents whose credential is proven dead").set(summary.provenDead);

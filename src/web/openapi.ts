@@ -3,6 +3,8 @@ import { phases } from "../governance/controls.ts";
 import { eventKinds } from "../governance/coverage.ts";
 import { frameworkIds } from "../governance/frameworks.ts";
 import { tileIds } from "../governance/overview.ts";
+import { resolutions } from "../incident/fold.ts";
+import { incidentKinds, runtimeActions } from "../incident/runtime.ts";
 import { Filter } from "./filter.ts";
 
 const moment = z.iso.datetime().describe("ISO 8601 UTC");
@@ -12,6 +14,9 @@ const severity = z.enum(["critical", "high", "medium", "low", "info"]);
 /** The shapes of the answers. Tests hold the real answers against them; a further field is not a break. */
 export const Incident = z.object({
   id: z.string().describe("RK- and four to eight letters and digits"),
+  kind: z
+    .enum(incidentKinds)
+    .describe("a leaked credential, or a runtime event on an AI identity, whose `credential` then names the event"),
   credential: z.object({
     fingerprint: z.string().describe("keyed HMAC-SHA-256 of the value, never the value"),
     subject: z.string().optional(),
@@ -20,7 +25,7 @@ export const Incident = z.object({
   }),
   severity,
   state: z.enum(["open", "resolved"]),
-  resolution: z.enum(["revoked", "false_positive", "wont_fix", "used_in_tests"]).optional(),
+  resolution: z.enum(resolutions).optional(),
   validity: z.enum(["active", "inactive", "unknown"]).describe("the last clear answer of a probe"),
   preExisting: z.boolean().describe("found in history when Rekey came: its own cohort"),
   repository: z.string().optional(),
@@ -30,6 +35,20 @@ export const Incident = z.object({
   identities: z
     .array(z.object({ id: z.string(), kind: z.string(), name: z.string(), owner: z.string().optional(), grade: z.string() }))
     .describe("strongest first"),
+  report: z
+    .object({
+      source: z.string(),
+      count: z.number().int(),
+      lastAt: moment,
+      action: z.enum(runtimeActions).optional(),
+      externalId: z.string().optional(),
+      rule: z.string().optional(),
+      tool: z.string().optional(),
+      model: z.string().optional(),
+      link: z.string().optional(),
+    })
+    .optional()
+    .describe("of a runtime event: what its source reported"),
   clock: z
     .object({
       exposed: moment,
@@ -48,6 +67,10 @@ export const IncidentList = z.object({
   version: z.literal(1),
   total: z.number().int().describe("on all pages"),
   incidents: z.array(Incident),
+  heldBack: z
+    .array(z.object({ source: z.string(), events: z.number().int(), lastAt: moment }))
+    .optional()
+    .describe("events of runtime sources in the last week that opened no incident, since too many of theirs are open"),
   next: z.string().optional().describe("give it as `after` for the next page; absent on the last"),
 });
 

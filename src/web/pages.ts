@@ -18,7 +18,7 @@ import { type Sessions, sessionOf } from "./login/session.ts";
 import { type Catalogue, playbooksPage } from "./playbooks.ts";
 import type { Readers } from "./readers.ts";
 import { type RolloutView, rolloutFor, rolloutPage } from "./rollout.ts";
-import { sees, viewerOf } from "./viewer.ts";
+import { heldBackFor, sees, viewerOf } from "./viewer.ts";
 import { weekPage } from "./week.ts";
 
 const eventsPerPage = 100;
@@ -43,11 +43,16 @@ export function pageRoutes({
   const app = new Hono();
   const visible = async (context: Context) => (await readers.incidents()).filter((incident) => sees(viewerOf(context), incident));
 
-  app.get("/", async (context) => context.html(dashboardPage(await visible(context), now(), await tiles(context))));
+  app.get("/", async (context) => {
+    const beside = { tiles: await tiles(context), held: await heldBackFor(readers, viewerOf(context)) };
+    return context.html(dashboardPage(await visible(context), now(), beside));
+  });
   app.get("/incidents", async (context) => {
     const filter = parseFilter(context.req.query());
     if (typeof filter === "string") return context.html(messagePage("Not a filter", `${filter}.`), 400);
-    return context.html(incidentsPage(select(await visible(context), filter, now()), filter, now()));
+    return context.html(
+      incidentsPage(select(await visible(context), filter, now()), filter, now(), await heldBackFor(readers, viewerOf(context))),
+    );
   });
   app.get("/incidents.csv", async (context) => {
     const filter = parseFilter(context.req.query());

@@ -19,8 +19,18 @@ export interface Readers {
   events(page: { before?: Place | undefined; limit: number }): Promise<readonly LoggedEvent[]>;
   /** The graph of the default branch that has this identity. */
   identity(id: string): Promise<{ repository: string; graph: Graph } | undefined>;
+  /** Sources of runtime events that were held back in the last week, because too many of their incidents are open. */
+  heldBack(): Promise<readonly HeldBack[]>;
   /** Throws if the database does not answer. */
   ready(): Promise<void>;
+}
+
+/** What a source reported that stands in no incident. */
+export interface HeldBack {
+  readonly source: string;
+  readonly events: number;
+  /** ISO 8601 UTC of the last one. */
+  readonly lastAt: string;
 }
 
 export interface OccurrenceView {

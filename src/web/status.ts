@@ -11,6 +11,7 @@ export interface Status {
 
 export function statusOf(incident: IncidentFacts): Status {
   const { state, resolution, death, statement, validity, clock } = incident;
+  if (incident.kind !== undefined) return runtimeStatus(incident);
   if (state === "resolved") {
     if (death !== undefined) return { kind: "dead", sign: "✓", word: death.whenFound ? "dead when found" : "proven dead" };
     if (statement !== undefined) return { kind: "stated", sign: "◇", word: "revoked by statement, not proven" };
@@ -24,6 +25,18 @@ export function statusOf(incident: IncidentFacts): Status {
   if (validity === "active") return { kind: "alive", sign: "▲", word: "alive" };
   if (validity === "inactive") return { kind: "refused", sign: "▽", word: "refused, not proven dead" };
   return { kind: "unknown", sign: "?", word: "not known whether alive" };
+}
+
+/** A runtime event is over when a person says so; what its source stopped is contained until then. */
+function runtimeStatus({ state, resolution, settlement, clock, report }: IncidentFacts): Status {
+  if (state === "resolved") {
+    if (settlement !== undefined) return { kind: "closed", sign: "○", word: settlement.contained ? "contained, closed" : "resolved" };
+    if (resolution === "wont_fix") return { kind: "accepted", sign: "■", word: "risk accepted" };
+    return { kind: "dismissed", sign: "–", word: "false positive" };
+  }
+  if (clock.contained !== undefined) return { kind: "contained", sign: "◑", word: `${report?.action ?? "stopped"} by its source` };
+  if (report?.action === undefined) return { kind: "unknown", sign: "?", word: "not known whether stopped" };
+  return { kind: "alive", sign: "▲", word: "went through" };
 }
 
 export function statusBadge(incident: IncidentFacts): Html {

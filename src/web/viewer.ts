@@ -1,5 +1,6 @@
 import type { Context } from "hono";
 import type { ListedIncident } from "../incident/fold.ts";
+import type { HeldBack, Readers } from "./readers.ts";
 
 /** What a person may do here, rising: read, command (write on a repository), see everything and decide, and administer. */
 export const roles = ["viewer", "responder", "lead", "admin"] as const;
@@ -35,4 +36,9 @@ export function sees({ repositories, role }: Viewer, incident: Pick<ListedIncide
   if (repositories === "all") return true;
   if (incident.repositories.length === 0) return role === "lead" || role === "admin";
   return incident.repositories.some((name) => repositories.has(name));
+}
+
+/** What was left out of the queue, for who sees all of it. */
+export async function heldBackFor(readers: Readers, viewer: Viewer): Promise<readonly HeldBack[]> {
+  return sees(viewer, { repositories: [] }) ? readers.heldBack() : [];
 }

@@ -4,11 +4,13 @@ import { z } from "zod";
 import { OrganizationPolicy, RepositoryPolicy } from "../../src/config/github-policy.ts";
 import { DetectorFile } from "../../src/detector/schema.ts";
 import { ControlsFile } from "../../src/governance/controls.ts";
+import { Mapping } from "../../src/incident/mapping.ts";
 import { Playbook } from "../../src/playbook/schema.ts";
 
 test.each([
   ["detectors", DetectorFile, "rekey check --print-schema detectors"],
   ["controls", ControlsFile, "rekey check --print-schema controls"],
+  ["mapping", Mapping, "rekey check --print-schema mapping"],
   ["playbook", Playbook, "rekey playbook schema"],
   ["repository-policy", RepositoryPolicy, "rekey rollout schema"],
   ["organization-policy", OrganizationPolicy, "rekey rollout schema --organization"],

@@ -316,7 +316,7 @@ test("a list is filtered by its address, goes on page by page, and names a filte
   const rest = await (await app.request("/incidents?state=open&limit=1&after=RK-7F3K")).text();
   expect(rest).toContain('<span class="id">RK-2B0X</span>');
   expect(rest).not.toContain('rel="next"');
-  expect(await (await app.request("/incidents?colour=red")).text()).toContain("&#39;colour&#39; is not a filter; there are state,");
+  expect(await (await app.request("/incidents?colour=red")).text()).toContain("&#39;colour&#39; is not a filter; there are kind, state,");
   expect((await app.request("/incidents?severity=worst")).status).toBe(400);
 });
 
@@ -344,10 +344,10 @@ test("the CSV cannot make a spreadsheet compute, and has the filters of the list
   const answer = await web([evil, ...mixed(1).slice(1)]).request("/incidents.csv?state=open&sort=newest");
   const [header, first] = (await answer.text()).split("\r\n");
   expect(header).toBe(
-    "id,title,detector,fingerprint,severity,state,resolution,validity,proven_dead,identity,identity_kind,owner,environment,repository,pre_existing,exposed,detected,acknowledged,contained,replaced,revoked,dead,closed",
+    "id,title,detector,fingerprint,severity,state,resolution,validity,proven_dead,identity,identity_kind,owner,environment,repository,pre_existing,exposed,detected,acknowledged,contained,replaced,revoked,dead,closed,kind,source,source_action,reports",
   );
   expect(first).toBe(
-    `RK-7F3K,"a,b\n@c",openrouter-api-key,fp1:test:aaaa,high,open,,unknown,false,,,,,"'=HYPERLINK(""http://evil"")",false,2026-03-01T10:00:00.000Z,2026-03-01T10:01:00.000Z,,,,,,`,
+    `RK-7F3K,"a,b\n@c",openrouter-api-key,fp1:test:aaaa,high,open,,unknown,false,,,,,"'=HYPERLINK(""http://evil"")",false,2026-03-01T10:00:00.000Z,2026-03-01T10:01:00.000Z,,,,,,,leaked-credential,,,`,
   );
 });
 

@@ -11,6 +11,7 @@ import { notify } from "./060-notify.ts";
 import { storeInventory } from "./070-store-inventory.ts";
 import { alerts } from "./080-alerts.ts";
 import { coverage } from "./090-coverage.ts";
+import { runtime } from "./100-runtime.ts";
 
 /** Every migration, by the name that the database remembers. Add a file and a line; never change one that was released. */
 export const migrations: Readonly<Record<string, Migration>> = {
@@ -26,4 +27,5 @@ export const migrations: Readonly<Record<string, Migration>> = {
   "070-store-inventory": storeInventory,
   "080-alerts": alerts,
   "090-coverage": coverage,
+  "100-runtime": runtime,
 };
