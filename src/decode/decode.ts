@@ -1,6 +1,6 @@
 import { isUtf8 } from "node:buffer";
 import type { DecodeStep } from "../document.ts";
-import { joined } from "./joined.ts";
+import { joined, joinedLiterals } from "./joined.ts";
 import { type Encoded, encodedRuns, longRuns, type Stretch } from "./runs.ts";
 
 /** An encoded stretch of a text: 0-based byte offsets, end exclusive, and what it says. */
@@ -22,13 +22,14 @@ const shortestText = 8;
 const probe = 4096;
 
 /**
- * Every stretch that is plausibly text in base64, base64url, hex, percent or backslash escapes. Linear in the input. `encoded`: what
+ * Every stretch that is plausibly text in base64, base64url, hex, percent or backslash escapes, and string literals that a program joins.
+ * Linear in the input. `encoded`: what
  * of these bytes is worth trying, where the caller knows it.
  */
 export function* decodings(
   bytes: Uint8Array,
   onLimit?: (reason: string) => void,
-  encoded: Encoded = { runs: encodedRuns(longRuns(bytes), bytes), percent: true, escapes: true },
+  encoded: Encoded = { runs: encodedRuns(longRuns(bytes), bytes), percent: true, escapes: true, joined: true },
 ): Generator<Decoded> {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   let [texts, tries] = [0, 0];
@@ -54,6 +55,7 @@ export function* decodings(
       }
     }
   }
+  if (encoded.joined) yield* joinedLiterals(buffer);
 }
 
 /** False where the first letters of a run rule it out: of names, paths and hashes nearly all, before anything is decoded. */

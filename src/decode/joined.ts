@@ -1,3 +1,4 @@
+import type { Decoded } from "./decode.ts";
 import type { Stretch } from "./runs.ts";
 
 /** Literals of one value, bytes of one literal, and bytes between two, at most. */
@@ -5,21 +6,13 @@ const limits = { literals: 32, literal: 4096, between: 160 };
 /** Letters of a token in a row, across a junction: with fewer, joining says nothing new. */
 const shortestToken = 20;
 
-/** Stretches that begin with the content of a string literal and end with that of another, and what the program makes of them. */
-export interface Joined extends Stretch {
-  readonly bytes: Uint8Array;
-}
-
 /**
- * String literals that stand side by side and are one text: `"sk-" + "ab"`, and, near `hits` (byte offsets in ascending order, roughly), one
- * below the other, as C and Python have it. Only where a token could run across. Linear in the input.
+ * String literals that stand side by side and are one text: `"sk-" + "ab"`, or one below the other, as C and Python have it. Only where a
+ * token could run across. Linear in the input.
  */
-export function joinedLiterals(bytes: Uint8Array, hits: Iterable<number>): Joined[] {
-  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const ends = [...plusEnds(buffer), ...lineEnds(buffer, hits)].sort((a, b) => a - b);
-  const found: Joined[] = [];
+export function* joinedLiterals(buffer: Buffer): Generator<Decoded> {
   let done = 0;
-  for (const end of ends) {
+  for (const end of closings(buffer)) {
     if (end < done) continue;
     const start = startOf(buffer, end, done);
     if (start === undefined) continue;
@@ -30,9 +23,9 @@ export function joinedLiterals(bytes: Uint8Array, hits: Iterable<number>): Joine
       last = next.end;
     }
     done = last + 1;
-    if (pieces.length > 1 && runsAcross(pieces)) found.push({ start, end: last, bytes: Buffer.from(pieces.join(""), "latin1") });
+    if (pieces.length > 1 && runsAcross(pieces))
+      yield { start, end: last, step: "joined-literals", bytes: Buffer.from(pieces.join(""), "latin1") };
   }
-  return found;
 }
 
 /** What such a stretch says, latin1. */
@@ -40,24 +33,12 @@ export function joined(text: string): string {
   return text.replace(/["'`](?:\s{0,160}\+\s{0,160}|[ \t\r]{0,160}\n\s{0,160})[fbruFBRU]{0,2}["'`]/g, "");
 }
 
-/** The closing quotes before a plus that an opening one follows. */
-function* plusEnds(buffer: Buffer): Generator<number> {
-  for (let at = buffer.indexOf(43); at !== -1; at = buffer.indexOf(43, at + 1)) {
+/** The closing quotes before a plus or a line end, with another literal behind it. */
+function* closings(buffer: Buffer): Generator<number> {
+  for (let at = 1; at < buffer.length; at++) {
+    if (buffer[at] !== 10 && buffer[at] !== 43) continue;
     let end = at - 1;
     while (end > at - limits.between && isBlank(buffer[end])) end--;
-    if (isQuote(buffer[end]) && after(buffer, end) !== undefined) yield end;
-  }
-}
-
-/** The closing quotes at the ends of the lines that the hits are in, where the next line goes on with an opening one. */
-function* lineEnds(buffer: Buffer, hits: Iterable<number>): Generator<number> {
-  let line = -1;
-  for (const hit of hits) {
-    if (hit <= line) continue;
-    line = buffer.indexOf(10, hit);
-    if (line === -1) return;
-    let end = line - 1;
-    while (end > hit && isBlank(buffer[end])) end--;
     if (isQuote(buffer[end]) && after(buffer, end) !== undefined) yield end;
   }
 }
@@ -95,8 +76,11 @@ function startOf(buffer: Buffer, end: number, from: number): number | undefined 
   return undefined;
 }
 
+/** Whether a token could run across a junction, of which the search has seen one side. */
 function runsAcross(pieces: readonly string[]): boolean {
   let run = 0;
+  const isSeen = pieces.some((piece, index) => index > 0 && (/[\w+/-]{16}$/.test(pieces[index - 1] ?? "") || /^[\w+/-]{16}/.test(piece)));
+  if (!isSeen) return false;
   for (const [index, piece] of pieces.entries()) {
     const head = /^[\w+/=.:~-]*/.exec(piece)?.[0].length ?? 0;
     if (index > 0 && run > 0 && head > 0 && run + head >= shortestToken) return true;

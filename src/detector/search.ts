@@ -73,7 +73,12 @@ export class Search {
     this.#look();
     const words = this.#words;
     const [result, results] = [(index: number) => words[results + index] as number, this.#results];
-    const encoded = { runs: stretches(words, result(2) >> 2, result(3)), percent: result(4) === 1, escapes: result(5) === 1 };
+    const encoded = {
+      runs: stretches(words, result(2) >> 2, result(3)),
+      percent: result(4) === 1,
+      escapes: result(5) === 1,
+      joined: result(6) === 1,
+    };
     return { hits: words, first: result(0) >> 2, count: result(1), encoded };
   }
 

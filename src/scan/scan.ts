@@ -1,10 +1,8 @@
 import type { AgentConfig, ConfigSlot } from "../agent-config/index.ts";
 import { readAgentConfig } from "../agent-config/index.ts";
-import { type Decoded, decodings, undo } from "../decode/decode.ts";
-import { joinedLiterals } from "../decode/joined.ts";
+import { decodings, undo } from "../decode/decode.ts";
 import { utf16Of } from "../decode/utf16.ts";
 import type { Ruleset } from "../detector/compile.ts";
-import type { Found } from "../detector/search.ts";
 import type { DecodeStep, Document, Locator } from "../document.ts";
 import { type Evidence, type Finding, findingId, type Slot } from "../finding.ts";
 import { committedFingerprint, fingerprint, hasFingerprint, type Keyring, olderFingerprints, Secret } from "../secret.ts";
@@ -132,21 +130,15 @@ function transcoded(bytes: Uint8Array): { bytes: Uint8Array; decode: readonly De
 function inView({ bytes, decode, depth, fixed, lead = 0 }: View, ruleset: Ruleset, limit?: Limits): Placed[] {
   const searched = ruleset.filter.search(bytes);
   const { encoded } = searched;
-  // before the next search
-  const joined = depth === 0 ? [] : joinedLiterals(bytes, placesOf(searched));
   const matches = matchBytes(bytes, ruleset, limit?.onTooMany, searched);
-  const isPlain = depth === 0 || (encoded.runs.length === 0 && !encoded.percent && !encoded.escapes && joined.length === 0);
+  const isPlain = depth === 0 || (encoded.runs.length === 0 && !encoded.percent && !encoded.escapes && !encoded.joined);
   if (isPlain && matches.length === 0) return [];
   const found: Placed[] = matches
     .filter((match) => match.start >= lead)
     .map((match) => ({ match, start: fixed?.start ?? match.start, end: fixed?.end ?? match.end, decode }));
   if (isPlain) return found;
   const sure = new Spans(fixed === undefined ? found.filter(certain) : []);
-  const within = function* (): Generator<Decoded> {
-    yield* decodings(bytes, limit?.onUndecoded, encoded);
-    for (const literals of joined) yield { ...literals, step: "joined-literals" };
-  };
-  for (const stretch of within()) {
+  for (const stretch of decodings(bytes, limit?.onUndecoded, encoded)) {
     if (stretch.start < lead) continue;
     if (sure.overlapping(stretch, (entry) => entry.start <= stretch.start && entry.end >= stretch.end) !== undefined) continue;
     const before = leadOf(bytes, stretch.start);
@@ -162,10 +154,6 @@ function inView({ bytes, decode, depth, fixed, lead = 0 }: View, ruleset: Rulese
     found.push(...(stretch.step === "joined-literals" ? inside.filter(({ match }) => !match.rule.detector.fallback) : inside));
   }
   return found;
-}
-
-function* placesOf({ hits, first, count }: Found): Generator<number> {
-  for (let hit = 0; hit < count; hit++) yield hits[first + 2 * hit + 1] as number;
 }
 
 /** Who is told of what was left out. */

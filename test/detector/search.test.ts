@@ -48,6 +48,14 @@ test("what it takes for encoded is all that decodes", () => {
     fc.string({ maxLength: 40 }).map((plain) => Buffer.from(plain).toString("hex")),
     fc.string({ maxLength: 12 }).map((plain) => `%41${encodeURIComponent(plain)}`),
     fc.constantFrom("\\u0041bcdefghij", "\\x41bcdefghij", "\\n", "%4", "=", " ", "\n", '"'),
+    fc.constantFrom(
+      '"aB3aB3aB3aB3aB3aB3" + ',
+      '"aB3"',
+      "'aB3aB3aB3aB3aB3aB3'\n  ",
+      "'x'",
+      'rb"aB3aB3aB3aB3aB3aB3"',
+      ' + "aB3aB3aB3aB3aB3aB3"',
+    ),
     word,
   );
   fc.assert(

@@ -17,6 +17,8 @@ export const blockBits: u32 = 7;
 /** Whether there is a `%41`, and whether there is a `\u` or `\x`. */
 export let hasPercent: bool = false;
 export let hasEscape: bool = false;
+/** Whether a run begins or ends a string literal that a program may join with another one, by a plus or a line end. */
+export let hasJoined: bool = false;
 
 /** Finds them in the text from `text`; what they need is written from `to`. Gives the first free place. */
 export function findRuns(text: usize, size: u32, to: usize): usize {
@@ -30,6 +32,7 @@ export function findRuns(text: usize, size: u32, to: usize): usize {
   runCount = count;
   encoded = runs + (count << 3);
   indexRuns(firstRuns + (blocks << 2));
+  hasJoined = findJoined(text, size);
   encodedCount = collectEncoded(text, size);
   return encoded + (encodedCount << 3);
 }
@@ -60,6 +63,57 @@ function collect(text: usize, size: u32): u32 {
   }
   if (v128.any_true(signs)) findSigns(text, size);
   return <u32>(at - runs) >>> 3;
+}
+
+/** Bytes between two literals, at most. */
+const between: usize = 160;
+
+function findJoined(text: usize, size: u32): bool {
+  for (let at = runs; at < encoded; at += 8) {
+    const start = text + load<u32>(at);
+    const end = text + load<u32>(at, 4);
+    if (isQuote(load<u8>(end)) && goesOn(end + 1, text + size)) return true;
+    if (start > text && isQuote(load<u8>(start - 1)) && goesBack(start - 2, text)) return true;
+  }
+  return false;
+}
+
+function goesOn(at: usize, size: usize): bool {
+  const limit = min(size, at + between);
+  let joins = false;
+  for (; at < limit && isBetween(load<u8>(at)); at++) joins = joins || load<u8>(at) == 43 || load<u8>(at) == 10;
+  if (!joins) return false;
+  for (let prefix = 0; prefix < 2 && isPrefix(load<u8>(at)); prefix++) at++;
+  return isQuote(load<u8>(at));
+}
+
+function goesBack(at: usize, text: usize): bool {
+  for (let prefix = 0; prefix < 2 && at > text && isPrefix(load<u8>(at)); prefix++) at--;
+  const limit = max(text, at - min(at, between));
+  let joins = false;
+  for (; at > limit && isBetween(load<u8>(at)); at--) joins = joins || load<u8>(at) == 43 || load<u8>(at) == 10;
+  return joins && isQuote(load<u8>(at));
+}
+
+// @ts-ignore: decorator
+@inline
+function isQuote(byte: u32): bool {
+  return byte == 34 || byte == 39 || byte == 96;
+}
+
+/** White space and plus. */
+// @ts-ignore: decorator
+@inline
+function isBetween(byte: u32): bool {
+  return byte == 32 || byte == 10 || byte == 43 || byte == 9 || byte == 13;
+}
+
+/** `f"…"`, `rb'…'` */
+// @ts-ignore: decorator
+@inline
+function isPrefix(byte: u32): bool {
+  const lower = byte | 32;
+  return lower == 102 || lower == 98 || lower == 114 || lower == 117;
 }
 
 function indexRuns(end: usize): void {

@@ -1,14 +1,14 @@
 import { findAnchors, hitCount, hits } from "./anchors";
 import { ensure } from "./memory";
-import { encoded, encodedCount, findRuns, hasEscape, hasPercent } from "./runs";
+import { encoded, encodedCount, findRuns, hasEscape, hasJoined, hasPercent } from "./runs";
 
 export { setTables } from "./anchors";
 
 /** Where the text begins. */
 let text: usize = 0;
 
-/** What the last search gave: places and numbers of hits and of what may be encoded, and whether there are escapes. */
-const results: usize = memory.data(6 * 4, 8);
+/** What the last search gave: places and numbers of hits and of what may be encoded, and whether there are escapes and joined literals. */
+const results: usize = memory.data(7 * 4, 8);
 
 /** The first place that this code does not use itself. */
 export function firstFree(): usize {
@@ -38,4 +38,5 @@ export function search(size: u32): void {
   store<u32>(results, encodedCount, 12);
   store<u32>(results, <u32>hasPercent, 16);
   store<u32>(results, <u32>hasEscape, 20);
+  store<u32>(results, <u32>hasJoined, 24);
 }
