@@ -38,6 +38,7 @@ const commands: Record<string, Entry> = {
   setup: { summary: "Register the GitHub App and write its configuration", load: () => import("./cli/setup.ts") },
   doctor: { summary: "Look whether everything that the server needs is there", load: () => import("./cli/doctor.ts") },
   serve: { summary: "Run the GitHub App: webhooks, workers and the dashboard", load: () => import("./cli/serve.ts") },
+  worker: { summary: "Work beside a server on the same PostgreSQL", load: () => import("./cli/worker.ts") },
   demo: { summary: "Show the whole chain on this machine: a leaked key from push to verified dead", load: () => import("./cli/demo.ts") },
   backup: { summary: "Copy the embedded database, also while the server runs", load: () => import("./cli/backup.ts") },
   restore: { summary: "Put a backup in place of an embedded database", load: () => import("./cli/restore.ts") },

@@ -4,15 +4,9 @@ import { createServer, type Server } from "node:http";
 import { join } from "node:path";
 import { getRequestListener } from "@hono/node-server";
 import type { Hono, MiddlewareHandler } from "hono";
-import { createApp } from "../app.ts";
-import { loadRuleset } from "../config/detectors.ts";
 import { loadMapping } from "../config/mapping.ts";
-import { loadPlaybooks } from "../config/playbooks.ts";
-import { tenantKeys } from "../config/repository.ts";
-import { readReference, type ServerConfig, unknownConnection } from "../config/server.ts";
-import { connectionType, sinkConnection } from "../driver.ts";
+import type { ServerConfig } from "../config/server.ts";
 import { UsageError } from "../errors.ts";
-import type { Log } from "../log.ts";
 import type { Rekey } from "../pipeline/context.ts";
 import { decideAll } from "../pipeline/decide-all.ts";
 import { estateOf } from "../pipeline/estate.ts";
@@ -21,18 +15,15 @@ import { operatorRoutes } from "../pipeline/operator.ts";
 import { actFromDashboard, githubUsers } from "../pipeline/people.ts";
 import { rolloutOverview } from "../pipeline/rollout.ts";
 import { scanRuntime, takeEvents } from "../pipeline/runtime.ts";
-import { storedReferences } from "../pipeline/stored-references.ts";
 import { redrawIncident } from "../pipeline/surfaces.ts";
-import { createPipeline } from "../pipeline.ts";
 import { drivers } from "../provider/index.ts";
-import { fingerprintKey, type Secret } from "../secret.ts";
-import { sinkFor, sinks } from "../secret-manager/index.ts";
+import type { Secret } from "../secret.ts";
+import { sinks } from "../secret-manager/index.ts";
 import { beginSession, checkedSession, endSession, useApiToken, visitSession } from "../store/access.ts";
 import { saveConsumerReport } from "../store/consumers.ts";
-import { type Database, openDatabase } from "../store/database.ts";
+import type { Database } from "../store/database.ts";
 import { governanceReaders } from "../store/governance-readers.ts";
 import { startHousekeeping } from "../store/housekeeping.ts";
-import { openQueue } from "../store/queue.ts";
 import { storeReaders } from "../store/readers.ts";
 import { noteSeen } from "../store/runtime-seen.ts";
 import { serverState } from "../store/server-state.ts";
@@ -47,6 +38,7 @@ import type { IdentityProvider } from "../web/login/person.ts";
 import { Sessions } from "../web/login/session.ts";
 import type { RuntimeGate } from "../web/runtime/gate.ts";
 import { apiTokens } from "../web/tokens.ts";
+import { type EngineOptions, openEngine } from "./engine.ts";
 
 export interface RunningServer {
   /** `http://127.0.0.1:PORT` */
@@ -55,55 +47,21 @@ export interface RunningServer {
   stop(): Promise<void>;
 }
 
-export interface ServerOptions {
-  readonly config: ServerConfig;
-  readonly environment: NodeJS.ProcessEnv;
-  readonly dataDir: string;
-  readonly log: Log;
+export interface ServerOptions extends EngineOptions {
   /** Needed to see the dashboard; without it only loopback may be listened on. */
   readonly access?: Secret;
 }
 
 /** Database, queue, pipeline and web server of one process. Everything that was started is stopped again if a later part fails. */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
-  const { config, environment, log } = options;
+  const { config, log } = options;
   const loopback = ["127.0.0.1", "::1", "localhost"].includes(config.listen.host);
   if (!loopback && options.access === undefined && config.login === undefined)
     throw new UsageError(
       `listen.host is ${config.listen.host}; the dashboard then needs login: or REKEY_ACCESS_TOKEN, since everybody who reaches it sees every incident`,
     );
-  const wrong = unknownConnection(config, [
-    ...drivers.map(({ manifest }) => connectionType(manifest)),
-    ...Object.values(sinks).map(({ manifest }) => sinkConnection(manifest)),
-  ]);
-  if (wrong !== undefined) throw new UsageError(wrong);
-  const stored = await storedReferences(config, (reference) => readReference(reference, environment), sinkFor);
-  const credential = (reference: string) => stored.get(reference) ?? readReference(reference, environment);
-  const url = config.database.url === undefined ? undefined : credential(config.database.url).reveal();
-  const database = await openDatabase(url === undefined ? { dataDir: options.dataDir, log } : { url, log });
-  const queue = await openQueue(database, { log, queues: ["delivery"] });
+  const { database, rekey, credential, pipeline, stop } = await openEngine(options);
   try {
-    const rekey: Rekey = {
-      config,
-      database,
-      queue,
-      ruleset: await loadRuleset(),
-      playbooks: loadPlaybooks(
-        undefined,
-        drivers.map(({ manifest }) => manifest),
-      ),
-      fingerprintKeys:
-        config.fingerprint.key === undefined
-          ? tenantKeys({ ...environment, CI: "" })
-          : [config.fingerprint.key, ...config.fingerprint.previous].map((reference) =>
-              fingerprintKey(Buffer.from(credential(reference).reveal(), "hex")),
-            ),
-      drivers,
-      sinkFor,
-      credential,
-      log,
-    };
-    const pipeline = createPipeline(rekey, createApp);
     const readers = storeReaders(database.db);
     const rollout = () => rolloutOverview(rekey);
     const governance = governanceReaders(database.db);
@@ -158,25 +116,19 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       options.dataDir,
       operatorRoutes(rekey).route("/", createWeb({ readers, governance, estate, log, rollout })),
     );
-    const refreshing = setInterval(() => void stored.refresh(log), 300_000);
-    refreshing.unref();
     const address = server.address();
     return {
       url: `http://${config.listen.host}:${typeof address === "object" && address !== null ? address.port : config.listen.port}`,
       rekey,
       async stop() {
-        clearInterval(refreshing);
         await closed(server);
         if (socket !== undefined) await closed(socket);
-        await pipeline.stop();
         await housekeeping.stop();
-        await queue.close(5000);
-        await database.close();
+        await stop();
       },
     };
   } catch (error) {
-    await queue.close(1000);
-    await database.close();
+    await stop();
     throw error;
   }
 }
