@@ -31,6 +31,7 @@ export function deliver(state: State, event: string, payload: Record<string, unk
 export async function send(state: State, delivery: Delivery): Promise<void> {
   const { app } = state;
   if (app === undefined) return;
+  const start = performance.now();
   const signature = createHmac("sha256", app.webhookSecret).update(delivery.body).digest("hex");
   try {
     const response = await fetch(app.webhookUrl, {
@@ -49,4 +50,5 @@ export async function send(state: State, delivery: Delivery): Promise<void> {
   } catch {
     delivery.statusCode = 502;
   }
+  delivery.duration = (performance.now() - start) / 1000;
 }

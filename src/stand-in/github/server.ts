@@ -709,7 +709,7 @@ function deliveryJson(delivery: Delivery, state: State) {
     guid: delivery.guid,
     delivered_at: delivery.deliveredAt,
     redelivery: delivery.redelivery ?? false,
-    duration: 0.1,
+    duration: delivery.duration ?? 0,
     status: delivery.statusCode === 202 ? "OK" : "failed",
     status_code: delivery.statusCode,
     event: delivery.event,

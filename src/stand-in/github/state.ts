@@ -129,6 +129,8 @@ export interface Delivery {
   readonly deliveredAt: string;
   /** 0 until an attempt has ended. */
   statusCode: number;
+  /** How long the last attempt took, in seconds. */
+  duration?: number;
   redelivery?: boolean;
 }
 

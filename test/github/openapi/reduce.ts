@@ -109,5 +109,10 @@ for (let next = open.pop(); next !== undefined; next = open.pop()) {
   components[kind] = { ...components[kind], [name]: part };
   open.push(...references(part));
 }
-const reduced = { info: { version: description.info.version }, paths, webhooks: events, components };
+const reduced = {
+  info: { version: description.info.version, license: "MIT, Copyright GitHub: @octokit/openapi" },
+  paths,
+  webhooks: events,
+  components,
+};
 writeFileSync(join(import.meta.dirname, "..", "..", "github-openapi.json"), `${JSON.stringify(reduced)}\n`);
