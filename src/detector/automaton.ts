@@ -7,8 +7,8 @@ import type { Shape } from "./regex-shape.ts";
 export interface Automaton {
   /** Where a match that begins at `from` may end, of at most `most` bytes: rising places in the text. */
   ends(bytes: Uint8Array, from: number, most: number): number[];
-  /** Whether a match begins at `from`; where that is not known after `most` bytes, it may. */
-  begins(bytes: Uint8Array, from: number, most: number): boolean;
+  /** Where matches that begin at `from` end at the latest; -1 where none begins there, Infinity where that is not known after `most` bytes. */
+  reach(bytes: Uint8Array, from: number, most: number): number;
 }
 
 /** Longer repetitions are not counted beyond their minimum, and minima not beyond this. */
@@ -85,15 +85,17 @@ export function automaton(shape: Shape): Automaton {
       }
       return found;
     },
-    begins(bytes, from, most) {
+    reach(bytes, from, most) {
+      let last = -1;
       let now = start;
       for (let at = from; now !== dead; at++) {
-        if (accepting[now] === 1 || at - from >= most) return true;
-        if (at >= bytes.length) return false;
+        if (accepting[now] === 1) last = at;
+        if (at >= bytes.length) break;
+        if (at - from >= most) return Number.POSITIVE_INFINITY;
         const to = next[256 * now + (bytes[at] as number)] as number;
         now = to === unknown ? reached(now, bytes[at] as number) : to;
       }
-      return false;
+      return last;
     },
   };
 }

@@ -7,7 +7,7 @@ import {
   continuation,
   type Demand,
   Links,
-  type Precheck,
+  type Reach,
   runOfShape,
   runOfTemplate,
   stretchOf,
@@ -29,6 +29,8 @@ export interface CompiledPattern {
   readonly anchors: readonly PatternAnchor[];
   readonly back: number;
   readonly forward: number;
+  /** A match does not begin with the first byte of a window, except at the beginning of the text: `^` would match there by mistake. */
+  readonly inside: boolean;
   /** Characters besides letters, digits and `_` that would make the text beside a match a part of a longer token. */
   readonly glue: { readonly before: string; readonly after: string };
   /** Without a literal of its own, the value could also be an identifier of the program. */
@@ -70,11 +72,11 @@ export interface Ruleset {
   readonly users: readonly AnchorUser[];
 }
 
-/** A pattern that is worth running near an anchor whose gate is open, if `mayMatch`. */
+/** A pattern that is worth running near an anchor whose gate is open, up to its `reach`. */
 export interface AnchorUser {
   readonly rule: CompiledDetector;
   readonly pattern: CompiledPattern;
-  readonly mayMatch?: Precheck | undefined;
+  readonly reach?: Reach | undefined;
 }
 
 /** Throws ConfigError naming the detector where a rule has no usable anchor, does not compile or names an unknown checksum. */
@@ -96,12 +98,12 @@ function anchorsOf(detectors: readonly CompiledDetector[]): Pick<Ruleset, "filte
   const numbers = new Map<string, number>();
   for (const rule of detectors) {
     for (const pattern of rule.patterns) {
-      for (const { text, exact, mayMatch, gate } of pattern.anchors) {
+      for (const { text, exact, reach, gate } of pattern.anchors) {
         const key = `${exact} ${text}`;
         const number = numbers.get(key) ?? anchors.push({ text, exact }) - 1;
         numbers.set(key, number);
         users[number] ??= [];
-        users[number].push({ rule, pattern, gate, ...(mayMatch === undefined ? {} : { mayMatch }) });
+        users[number].push({ rule, pattern, gate, ...(reach === undefined ? {} : { reach }) });
       }
     }
   }
@@ -184,25 +186,41 @@ function patternsOf(
   const anchors = (source.anchors ?? []).map((anchor) => anchor.toLowerCase());
   if (anchors.length === 0) fail("a regex needs anchors: literals of 3 bytes or more, one of which every match contains");
   if (/\(\?(?:[=!]|<[=!])/.test(source.regex)) fail("look-around is not linear-time and not supported");
-  return [{ regex: engine.compile(source.regex), ...regexWindow(source.regex, anchors), glue: noGlue, bare: false, part }];
+  return [{ regex: engine.compile(source.regex), ...regexWindow(source.regex, anchors, detector.near), glue: noGlue, bare: false, part }];
 }
 
-/** A match of bounded length lies within that length around an anchor in it. An anchor beside the match is given what most formats need. */
-function regexWindow(source: string, anchors: readonly string[]): Pick<CompiledPattern, "anchors" | "back" | "forward"> {
-  const [back, forward] = [512, 8192];
+/**
+ * A match of bounded length lies within that length around an anchor in it, and near one of the words that it has to have beside it, where
+ * those are the anchors. Otherwise an anchor beside the match is given what most formats need.
+ */
+function regexWindow(
+  source: string,
+  anchors: readonly string[],
+  near: readonly string[] | undefined,
+): Pick<CompiledPattern, "anchors" | "back" | "forward" | "inside"> {
   const shape = shapeOf(source);
+  const longest = shape === undefined ? Number.POSITIVE_INFINITY : lengthsOf(shape).max + 1;
   const inside = anchors.map((anchor) => (shape === undefined ? undefined : continuation(shape, anchor)));
-  const longest = shape === undefined || inside.includes(undefined) ? forward : lengthsOf(shape).max + 1;
+  const areInside = !inside.includes(undefined);
+  const areNear = near?.every((word) => anchors.includes(word.toLowerCase())) === true;
+  const [most, reach] = areInside ? [longest, longest] : areNear ? nearby(longest) : [512, 8192];
+  const [back, forward] = [Math.min(most, 512), Math.min(reach, 8192)];
   const stretch = shape === undefined ? undefined : stretchOf(shape, -back, forward);
-  const run = shape === undefined ? undefined : runOfShape(shape, -Math.min(back, longest), Math.min(forward, longest));
+  const run = shape === undefined ? undefined : runOfShape(shape, -back, forward);
   return {
     anchors: anchors.map((text, index) => {
       const known = inside[index];
       return { text, exact: false, ...known, gate: known === undefined ? { run, stretch } : { run, ...known.gate } };
     }),
-    back: Math.min(back, longest),
-    forward: Math.min(forward, longest),
+    back,
+    forward,
+    inside: areInside && longest <= back,
   };
+}
+
+/** How far before and behind a word a match of at most so many bytes may begin and end to have the word beside it (`hasNear` of src/scan/match.ts). */
+function nearby(longest: number): [back: number, forward: number] {
+  return [60 + longest, 140 + longest];
 }
 
 /** The anchor is the longest literal of the template; without one of 3 bytes, the words of `near` are. */
@@ -228,13 +246,13 @@ function tokenPattern(
       run: isFixed ? runOfTemplate(template, -lead, -lead) : undefined,
       steps: templateSteps(template, anchor, isFixed ? lead : undefined),
     };
-    return { ...shared, anchors: [{ text: anchor, exact: true, gate }], back: lead + 1, forward: longest + 3, bare: false };
+    return { ...shared, anchors: [{ text: anchor, exact: true, gate }], back: lead + 1, forward: longest + 3, inside: true, bare: false };
   }
   if (detector.near === undefined) return fail(`'${template}' has no literal of 3 bytes; give the words that stand near it (near: …)`);
-  const [back, forward] = [60 + longest, 140 + longest];
+  const [back, forward] = nearby(longest);
   const gate = { run: runOfTemplate(template, -back, forward), stretch: valueStretch(template, -back, forward) };
   const anchors = detector.near.map((word) => ({ text: word.toLowerCase(), exact: false, gate }));
-  return { ...shared, anchors, back, forward, bare: anchor === "" };
+  return { ...shared, anchors, back, forward, inside: false, bare: anchor === "" };
 }
 
 function longestLiteral(template: string): string {
@@ -378,6 +396,7 @@ function behindName(
     glue: glueOf(template),
     bare: longestLiteral(template).length < 3,
     back: longestWord + 64,
+    inside: true,
     // a run of base64 may be padded by two
     forward: reach + lengthOf(template) + 3,
     part,

@@ -5,15 +5,15 @@ import { bytesOf, firstOf, lengthsOf, type Shape, setOf } from "./regex-shape.ts
 import { parseTemplate, type TemplatePart } from "./template.ts";
 
 /**
- * Whether a pattern may match around an anchor that begins at byte `at`. Cheap, and never false where the pattern does match there:
- * most anchors stand in text that is no credential, and starting a regular expression costs a microsecond or more.
+ * Where matches around an anchor that begins at byte `at` end at the latest; -1 where the pattern does not match there. Cheap, and never
+ * less than the end of a match: most anchors stand in text that is no credential, and a regular expression costs microseconds.
  */
-export type Precheck = (bytes: Uint8Array, at: number) => boolean;
+export type Reach = (bytes: Uint8Array, at: number) => number;
 
-/** What is asked of the text around an anchor: first the gate, then the check. */
+/** What is asked of the text around an anchor: first the gate, then how far a match may go. */
 export interface Demand {
   readonly gate: Gate;
-  readonly mayMatch?: Precheck;
+  readonly reach?: Reach;
 }
 
 /** What a value of this template that begins between `from` and `to` needs; undefined where it may have no run that is long enough. */
@@ -59,17 +59,20 @@ export function templateSteps(template: string, anchor: string, lead: number | u
   return { from: -(lead ?? 0), steps: stepsOf(parts.slice(from)) };
 }
 
-/** From `start` (from the anchor's first byte) on stand the characters of these parts, up to the first whose length varies. */
-function partsCheck(parts: readonly TemplatePart[], start: number): Precheck {
-  const steps = once(() => stepsOf(parts));
+/** Where a value of these parts that begins at `at` ends at the latest, with its padding; -1 where none does. */
+function valueEnd(parts: readonly TemplatePart[]): Reach {
+  const known = once(() => ({ steps: stepsOf(parts), set: setOfAll(`${charactersOf(parts)}=`) }));
+  const most = parts.reduce((sum, part) => sum + ("literal" in part ? part.literal.length : part.max), 2);
   return (bytes, at) => {
-    let place = at + start;
-    if (place < 0) return false;
-    for (const { set, count } of steps()) {
-      if (place + count > bytes.length) return false;
-      for (let left = count; left > 0; left--) if (set[bytes[place++] as number] === 0) return false;
+    const { steps, set } = known();
+    let place = at;
+    for (const { set: members, count } of steps) {
+      if (place + count > bytes.length) return -1;
+      for (let left = count; left > 0; left--) if (members[bytes[place++] as number] === 0) return -1;
     }
-    return true;
+    const last = Math.min(at + most, bytes.length);
+    while (place < last && set[bytes[place] as number] === 1) place++;
+    return place;
   };
 }
 
@@ -95,9 +98,13 @@ function once<T>(make: () => T): () => T {
 /** Somewhere between `from` and `to` (from the anchor's first byte, inclusive) a run of the template's characters begins that is long enough. */
 export function valueStretch(template: string, from: number, to: number): Stretch {
   const parts = parseTemplate(template);
-  const set = setOfAll(parts.map((part) => ("literal" in part ? part.literal : part.alphabet)).join(""));
+  const set = setOfAll(charactersOf(parts));
   const least = parts.reduce((sum, part) => sum + ("literal" in part ? part.literal.length : part.min), 0);
   return { set, least, from, to };
+}
+
+function charactersOf(parts: readonly TemplatePart[]): string {
+  return parts.map((part) => ("literal" in part ? part.literal : part.alphabet)).join("");
 }
 
 /** One set for all that have the same members. */
@@ -114,12 +121,12 @@ export function continuation(shape: Shape, anchor: string): Required<Demand> | u
   if (tails.length === 0) return undefined;
   const next: Shape = { kind: "choice", options: tails.map((items) => ({ kind: "sequence", items })) };
   let tail: Automaton | undefined;
-  const mayMatch: Precheck = (bytes, at) => {
+  const reach: Reach = (bytes, at) => {
     tail ??= automaton(next);
-    return tail.begins(bytes, at + anchor.length, farthest);
+    return tail.reach(bytes, at + anchor.length, farthest);
   };
   const { first, canBeEmpty } = firstOf(next);
-  return { gate: canBeEmpty ? {} : { steps: { from: anchor.length, steps: [{ set: first, count: 1 }] } }, mayMatch };
+  return { gate: canBeEmpty ? {} : { steps: { from: anchor.length, steps: [{ set: first, count: 1 }] } }, reach };
 }
 
 /** So far is looked; what has come as far may match. Bytes. */
@@ -130,11 +137,16 @@ const farthest = 1024;
  * are the words that may follow the anchor (of `length` bytes) in a name.
  */
 export function assignment(links: Links, length: number, rests: readonly (readonly string[])[], template: string): Required<Demand> {
-  const isValue = partsCheck(parseTemplate(template), 0);
+  const endOf = valueEnd(parseTemplate(template));
   const words = rests.map((rest) => rest.map((word) => Buffer.from(word, "latin1")));
   const last = length + reachOf(links, rests);
   const gate = { run: runOfTemplate(template, length, last), stretch: valueStretch(template, length, last) };
-  return { gate, mayMatch: (bytes, at) => words.some((rest) => links.someValue(bytes, behindName(bytes, at + length, rest), isValue)) };
+  const reach: Reach = (bytes, at) => {
+    let last = -1;
+    for (const rest of words) last = Math.max(last, links.lastEnd(bytes, behindName(bytes, at + length, rest), endOf));
+    return last;
+  };
+  return { gate, reach };
 }
 
 /** How far behind the anchor a value may begin, at most. */
@@ -168,10 +180,13 @@ export class Links {
     this.longest = lengthsOf(shape).max;
   }
 
-  someValue(bytes: Uint8Array, from: number, isValue: Precheck): boolean {
-    if (from === -1) return false;
+  /** Where the values that may begin behind `from` end at the latest; -1 where there are none. */
+  lastEnd(bytes: Uint8Array, from: number, endOf: Reach): number {
+    if (from === -1) return -1;
     if (this.#asked.bytes !== bytes || this.#asked.from !== from) this.#asked = { bytes, from, values: this.#valuesBehind(bytes, from) };
-    return this.#asked.values.some((at) => isValue(bytes, at));
+    let last = -1;
+    for (const at of this.#asked.values) last = Math.max(last, endOf(bytes, at));
+    return last;
   }
 
   #valuesBehind(bytes: Uint8Array, from: number): readonly number[] {

@@ -72,6 +72,10 @@ function rawMatches(buffer: Buffer, ruleset: Ruleset, hits: Found, onTooMany: ((
     const text = buffer.toString("latin1", from, to);
     let at = 0;
     for (let match = pattern.regex.exec(text, at); match !== undefined; match = pattern.regex.exec(text, at)) {
+      if (pattern.inside && match.index === 0 && from > 0) {
+        at = 1;
+        continue;
+      }
       const secret = match.groups["secret"] ?? match.text;
       const offset = match.text.lastIndexOf(secret);
       const start = from + match.index + offset;
@@ -139,16 +143,20 @@ interface Window {
   to: number;
 }
 
+/** A pattern may look at a byte behind its match. */
+const behind = 2;
+
 /** The stretches in which each pattern is worth running: overlapping ones become one, so that no byte is searched twice by a pattern. */
 function windows(buffer: Buffer, { users }: Ruleset, { hits, first, count }: Found): Window[] {
   const all: Window[] = [];
   const open = new Map<CompiledPattern, Window>();
   for (let hit = 0, at = first; hit < count; hit++, at += 2) {
     const position = hits[at + 1] as number;
-    const { rule, pattern, mayMatch } = users[hits[at] as number] as AnchorUser;
-    if (mayMatch?.(buffer, position) === false) continue;
+    const { rule, pattern, reach } = users[hits[at] as number] as AnchorUser;
+    const end = reach === undefined ? Number.POSITIVE_INFINITY : reach(buffer, position);
+    if (end === -1) continue;
     const from = Math.max(position - pattern.back, 0);
-    const to = Math.min(position + pattern.forward, buffer.length);
+    const to = Math.min(position + pattern.forward, end + behind, buffer.length);
     const last = open.get(pattern);
     if (last !== undefined && from <= last.to) {
       last.from = Math.min(from, last.from);

@@ -16,10 +16,10 @@ function isOpen(gate: Gate, text: string, anchor: string): boolean {
   return buildFilter([{ text: anchor, exact: false }], [[gate]]).search(bytes(text)).count > 0;
 }
 
-/** Whether the gate is open and the check says yes, there. */
+/** Whether the gate is open and a match may end somewhere, there. */
 function mayMatch(demand: Demand | undefined, text: string, anchor: string): boolean {
   const places = [...text.toLowerCase().matchAll(new RegExp(anchor, "g"))].map(({ index }) => index);
-  return demand !== undefined && isOpen(demand.gate, text, anchor) && places.some((at) => demand.mayMatch?.(bytes(text), at) !== false);
+  return demand !== undefined && isOpen(demand.gate, text, anchor) && places.some((at) => demand.reach?.(bytes(text), at) !== -1);
 }
 
 /** A text that the shape matches: the checks may never refuse one. */
@@ -171,8 +171,9 @@ describe("the automaton of a shape", () => {
   });
 
   test("looks so far and no farther", () => {
-    const { begins, ends } = automaton(shapeOf("a{2,}b") as Shape);
-    expect([begins(bytes("aaaa"), 0, 3), begins(bytes("aaaa"), 0, 9), begins(bytes("xaab"), 1, 3)]).toEqual([true, false, true]);
+    const { reach, ends } = automaton(shapeOf("a{2,}b") as Shape);
+    expect([reach(bytes("aaaa"), 0, 3), reach(bytes("aaaa"), 0, 9)]).toEqual([Number.POSITIVE_INFINITY, -1]);
+    expect([reach(bytes("xaab"), 1, 3), reach(bytes("aabab"), 0, 3), reach(bytes("aac"), 0, 9)]).toEqual([4, 3, -1]);
     expect(ends(bytes("aabaab"), 3, 3)).toEqual([6]);
     expect(ends(bytes("aabaab"), 3, 2)).toEqual([]);
   });
