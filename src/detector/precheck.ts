@@ -6,9 +6,15 @@ import { parseTemplate, type TemplatePart } from "./template.ts";
 
 /**
  * Where matches around an anchor that begins at byte `at` end at the latest; -1 where the pattern does not match there. Cheap, and never
- * less than the end of a match: most anchors stand in text that is no credential, and a regular expression costs microseconds.
+ * less than the end of a match: most anchors stand in text that is no credential, and a regular expression costs microseconds. Where every
+ * value that could be matched there is known, and `isFutile`, it is told by `futile - end`.
  */
-export type Reach = (bytes: Uint8Array, at: number) => number;
+export type Reach = (bytes: Uint8Array, at: number, isFutile?: Futile) => number;
+
+/** Whether the value of a match, from `start` to `end`, rules out that it is a finding. */
+export type Futile = (bytes: Uint8Array, start: number, end: number) => boolean;
+
+export const futile = -2;
 
 /** What is asked of the text around an anchor: first the gate, then how far a match may go. */
 export interface Demand {
@@ -61,9 +67,9 @@ export function templateSteps(template: string, anchor: string, lead: number | u
 
 /** Where a value of these parts that begins at `at` ends at the latest, with its padding; -1 where none does. */
 function valueEnd(parts: readonly TemplatePart[]): Reach {
-  const known = once(() => ({ steps: stepsOf(parts), set: setOfAll(`${charactersOf(parts)}=`) }));
-  const most = parts.reduce((sum, part) => sum + ("literal" in part ? part.literal.length : part.max), 2);
-  return (bytes, at) => {
+  const known = once(() => ({ steps: stepsOf(parts), set: setOfAll(charactersOf(parts)) }));
+  const most = parts.reduce((sum, part) => sum + ("literal" in part ? part.literal.length : part.max), 0);
+  return (bytes, at, isFutile) => {
     const { steps, set } = known();
     let place = at;
     for (const { set: members, count } of steps) {
@@ -72,8 +78,19 @@ function valueEnd(parts: readonly TemplatePart[]): Reach {
     }
     const last = Math.min(at + most, bytes.length);
     while (place < last && set[bytes[place] as number] === 1) place++;
-    return place;
+    // of one part a match takes all there is, and padding says that it is no name
+    if (parts.length === 1 && bytes[place] !== padding && isFutile?.(bytes, at, place) === true) return futile - place;
+    return bytes[place] === padding ? place + 2 : place;
   };
+}
+
+const padding = 61;
+
+/** The later of two ends; it is futile only where both are. */
+function later(a: number, b: number): number {
+  if (a === -1 || b === -1) return Math.max(a, b) === -1 ? Math.min(a, b) : Math.max(a, b);
+  if (a <= futile && b <= futile) return Math.min(a, b);
+  return Math.max(a <= futile ? futile - a : a, b <= futile ? futile - b : b);
 }
 
 function stepsOf(parts: readonly TemplatePart[]): Step[] {
@@ -141,9 +158,9 @@ export function assignment(links: Links, length: number, rests: readonly (readon
   const words = rests.map((rest) => rest.map((word) => Buffer.from(word, "latin1")));
   const last = length + reachOf(links, rests);
   const gate = { run: runOfTemplate(template, length, last), stretch: valueStretch(template, length, last) };
-  const reach: Reach = (bytes, at) => {
+  const reach: Reach = (bytes, at, isFutile) => {
     let last = -1;
-    for (const rest of words) last = Math.max(last, links.lastEnd(bytes, behindName(bytes, at + length, rest), endOf));
+    for (const rest of words) last = later(last, links.lastEnd(bytes, behindName(bytes, at + length, rest), endOf, isFutile));
     return last;
   };
   return { gate, reach };
@@ -180,12 +197,12 @@ export class Links {
     this.longest = lengthsOf(shape).max;
   }
 
-  /** Where the values that may begin behind `from` end at the latest; -1 where there are none. */
-  lastEnd(bytes: Uint8Array, from: number, endOf: Reach): number {
+  /** Where the values that may begin behind `from` end at the latest, as of `endOf`. */
+  lastEnd(bytes: Uint8Array, from: number, endOf: Reach, isFutile: Futile | undefined): number {
     if (from === -1) return -1;
     if (this.#asked.bytes !== bytes || this.#asked.from !== from) this.#asked = { bytes, from, values: this.#valuesBehind(bytes, from) };
     let last = -1;
-    for (const at of this.#asked.values) last = Math.max(last, endOf(bytes, at));
+    for (const at of this.#asked.values) last = later(last, endOf(bytes, at, isFutile));
     return last;
   }
 

@@ -1,5 +1,6 @@
 import { type ChecksumResult, checksums } from "../detector/checksum.ts";
 import type { AnchorUser, CompiledDetector, CompiledPattern, Ruleset } from "../detector/compile.ts";
+import { type Futile, futile } from "../detector/precheck.ts";
 import type { Found } from "../detector/search.ts";
 import { opensBehindFirst, providersOpening } from "../detector/vendors.ts";
 import type { Confidence } from "../finding.ts";
@@ -139,6 +140,8 @@ function lineAt(buffer: Buffer, { start, end }: RawMatch): string {
 interface Window {
   readonly rule: CompiledDetector;
   readonly pattern: CompiledPattern;
+  /** Whether it may hold more than matches that are no finding. */
+  promising: boolean;
   from: number;
   to: number;
 }
@@ -146,28 +149,43 @@ interface Window {
 /** A pattern may look at a byte behind its match. */
 const behind = 2;
 
+/** Whether a value without a literal of its own is a name in a program, by letters alone: then nothing else makes a finding of it (`plausible`). */
+const isName: Futile = (bytes, start, end) => {
+  for (let at = start; at < end; at++) if ((bytes[at] as number) - 48 < 10 && (bytes[at] as number) >= 48) return false;
+  return isIdentifier((bytes as Buffer).toString("latin1", start, end));
+};
+
+/** A part that is no secret may be a name. */
+function findsNames({ pattern, rule }: AnchorUser): boolean {
+  return !pattern.bare || (pattern.part !== undefined && rule.detector.parts?.[pattern.part]?.secret === false);
+}
+
 /** The stretches in which each pattern is worth running: overlapping ones become one, so that no byte is searched twice by a pattern. */
 function windows(buffer: Buffer, { users }: Ruleset, { hits, first, count }: Found): Window[] {
   const all: Window[] = [];
   const open = new Map<CompiledPattern, Window>();
   for (let hit = 0, at = first; hit < count; hit++, at += 2) {
     const position = hits[at + 1] as number;
-    const { rule, pattern, reach } = users[hits[at] as number] as AnchorUser;
-    const end = reach === undefined ? Number.POSITIVE_INFINITY : reach(buffer, position);
-    if (end === -1) continue;
+    const user = users[hits[at] as number] as AnchorUser;
+    const { rule, pattern, reach } = user;
+    const reached = reach === undefined ? Number.POSITIVE_INFINITY : reach(buffer, position, findsNames(user) ? undefined : isName);
+    if (reached === -1) continue;
+    const promising = reached > futile;
+    const end = promising ? reached : futile - reached;
     const from = Math.max(position - pattern.back, 0);
     const to = Math.min(position + pattern.forward, end + behind, buffer.length);
     const last = open.get(pattern);
     if (last !== undefined && from <= last.to) {
       last.from = Math.min(from, last.from);
       last.to = Math.max(to, last.to);
+      last.promising ||= promising;
     } else {
-      const window = { rule, pattern, from, to };
+      const window = { rule, pattern, promising, from, to };
       open.set(pattern, window);
       all.push(window);
     }
   }
-  return all;
+  return all.filter((window) => window.promising);
 }
 
 /** A match of a rule that knows no issuer goes to the vendor that the text beside it names, or to nobody where it has not its format. */
