@@ -7,8 +7,11 @@ import type { Shape } from "./regex-shape.ts";
 export interface Automaton {
   /** Where a match that begins at `from` may end, of at most `most` bytes: rising places in the text. */
   ends(bytes: Uint8Array, from: number, most: number): number[];
-  /** Where matches that begin at `from` end at the latest; -1 where none begins there, Infinity where that is not known after `most` bytes. */
-  reach(bytes: Uint8Array, from: number, most: number): number;
+  /**
+   * Where matches that begin at `from` end at the latest; -1 where none begins there, Infinity where that is not known after `most` bytes, or
+   * `beyond` bytes behind the end of the shortest match.
+   */
+  reach(bytes: Uint8Array, from: number, most: number, beyond: number): number;
 }
 
 /** Longer repetitions are not counted beyond their minimum, and minima not beyond this. */
@@ -85,13 +88,17 @@ export function automaton(shape: Shape): Automaton {
       }
       return found;
     },
-    reach(bytes, from, most) {
+    reach(bytes, from, most, beyond) {
       let last = -1;
       let now = start;
+      let stop = from + most;
       for (let at = from; now !== dead; at++) {
-        if (accepting[now] === 1) last = at;
+        if (accepting[now] === 1) {
+          if (last === -1) stop = Math.min(stop, at + beyond);
+          last = at;
+        }
         if (at >= bytes.length) break;
-        if (at - from >= most) return Number.POSITIVE_INFINITY;
+        if (at >= stop) return Number.POSITIVE_INFINITY;
         const to = next[256 * now + (bytes[at] as number)] as number;
         now = to === unknown ? reached(now, bytes[at] as number) : to;
       }

@@ -7,9 +7,10 @@ import { parseTemplate, type TemplatePart } from "./template.ts";
 /**
  * Where matches around an anchor that begins at byte `at` end at the latest; -1 where the pattern does not match there. Cheap, and never
  * less than the end of a match: most anchors stand in text that is no credential, and a regular expression costs microseconds. Where every
- * value that could be matched there is known, and `isFutile`, it is told by `futile - end`.
+ * value that could be matched there is known, and `isFutile`, it is told by `futile - end`. `roughly`: Infinity is a good answer where a
+ * match has an end.
  */
-export type Reach = (bytes: Uint8Array, at: number, isFutile?: Futile) => number;
+export type Reach = (bytes: Uint8Array, at: number, isFutile?: Futile, roughly?: boolean) => number;
 
 /** Whether the value of a match, from `start` to `end`, rules out that it is a finding. */
 export type Futile = (bytes: Uint8Array, start: number, end: number) => boolean;
@@ -138,9 +139,9 @@ export function continuation(shape: Shape, anchor: string): Required<Demand> | u
   if (tails.length === 0) return undefined;
   const next: Shape = { kind: "choice", options: tails.map((items) => ({ kind: "sequence", items })) };
   let tail: Automaton | undefined;
-  const reach: Reach = (bytes, at) => {
+  const reach: Reach = (bytes, at, _isFutile, roughly) => {
     tail ??= automaton(next);
-    return tail.reach(bytes, at + anchor.length, farthest);
+    return tail.reach(bytes, at + anchor.length, farthest, roughly === true ? 0 : usual);
   };
   const { first, canBeEmpty } = firstOf(next);
   return { gate: canBeEmpty ? {} : { steps: { from: anchor.length, steps: [{ set: first, count: 1 }] } }, reach };
@@ -148,6 +149,8 @@ export function continuation(shape: Shape, anchor: string): Required<Demand> | u
 
 /** So far is looked; what has come as far may match. Bytes. */
 const farthest = 1024;
+/** And so far behind the end of the shortest match. */
+const usual = 256;
 
 /**
  * A value behind a name: the rest of the name stands behind the anchor, then what links them, then the value's characters. `rests`

@@ -142,12 +142,16 @@ interface Window {
   readonly pattern: CompiledPattern;
   /** Whether it may hold more than matches that are no finding. */
   promising: boolean;
+  /** Anchors in it. */
+  count: number;
   from: number;
   to: number;
 }
 
 /** A pattern may look at a byte behind its match. */
 const behind = 2;
+/** In a window of so many it does not pay to know where the next match ends. */
+const manyAnchors = 16;
 
 /** Whether a value without a literal of its own is a name in a program, by letters alone: then nothing else makes a finding of it (`plausible`). */
 const isName: Futile = (bytes, start, end) => {
@@ -168,19 +172,23 @@ function windows(buffer: Buffer, { users }: Ruleset, { hits, first, count }: Fou
     const position = hits[at + 1] as number;
     const user = users[hits[at] as number] as AnchorUser;
     const { rule, pattern, reach } = user;
-    const reached = reach === undefined ? Number.POSITIVE_INFINITY : reach(buffer, position, findsNames(user) ? undefined : isName);
+    const from = Math.max(position - pattern.back, 0);
+    const last = open.get(pattern);
+    const isNext = last !== undefined && from <= last.to;
+    const roughly = isNext && last.count > manyAnchors;
+    const reached =
+      reach === undefined ? Number.POSITIVE_INFINITY : reach(buffer, position, findsNames(user) ? undefined : isName, roughly);
     if (reached === -1) continue;
     const promising = reached > futile;
     const end = promising ? reached : futile - reached;
-    const from = Math.max(position - pattern.back, 0);
     const to = Math.min(position + pattern.forward, end + behind, buffer.length);
-    const last = open.get(pattern);
-    if (last !== undefined && from <= last.to) {
+    if (isNext) {
       last.from = Math.min(from, last.from);
       last.to = Math.max(to, last.to);
       last.promising ||= promising;
+      last.count++;
     } else {
-      const window = { rule, pattern, promising, from, to };
+      const window = { rule, pattern, promising, count: 1, from, to };
       open.set(pattern, window);
       all.push(window);
     }

@@ -172,8 +172,12 @@ describe("the automaton of a shape", () => {
 
   test("looks so far and no farther", () => {
     const { reach, ends } = automaton(shapeOf("a{2,}b") as Shape);
-    expect([reach(bytes("aaaa"), 0, 3), reach(bytes("aaaa"), 0, 9)]).toEqual([Number.POSITIVE_INFINITY, -1]);
-    expect([reach(bytes("xaab"), 1, 3), reach(bytes("aabab"), 0, 3), reach(bytes("aac"), 0, 9)]).toEqual([4, 3, -1]);
+    expect([reach(bytes("aaaa"), 0, 3, 9), reach(bytes("aaaa"), 0, 9, 9)]).toEqual([Number.POSITIVE_INFINITY, -1]);
+    expect([reach(bytes("xaab"), 1, 3, 9), reach(bytes("aabab"), 0, 9, 0), reach(bytes("aac"), 0, 9, 9)]).toEqual([
+      4,
+      Number.POSITIVE_INFINITY,
+      -1,
+    ]);
     expect(ends(bytes("aabaab"), 3, 3)).toEqual([6]);
     expect(ends(bytes("aabaab"), 3, 2)).toEqual([]);
   });
