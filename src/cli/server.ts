@@ -87,6 +87,10 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       ...(config.runtime.sources.length === 0 ? {} : { runtime: runtimeGate(rekey, note) }),
       governance,
       estate,
+      decide: async (decision) => {
+        const [said] = await decideAll(rekey, [decision], "dashboard");
+        return { ok: said?.ok === true, text: said?.text ?? "Nothing was decided." };
+      },
       decisions: {
         verify: (token) => config.reviews.tokens.find((known) => same(credential(known.token).reveal(), token))?.name,
         decide: (decisions, via) => decideAll(rekey, decisions, via),

@@ -40,7 +40,7 @@ export interface Decision {
   readonly verdict: "keep" | "deny";
   readonly by: string;
   readonly reason: string;
-  /** Where it was given: `issue`, `api:<token>`, `import`, `operator`. */
+  /** Where it was given: `issue`, `dashboard` (after a log-in through GitHub), `api:<token>`, `import`, `operator`. */
   readonly via: string;
   readonly at: string;
 }
@@ -103,9 +103,14 @@ export function countsAsPerson(
   decisions: readonly Pick<Decision, "verdict" | "by" | "via">[],
   given: Pick<Decision, "verdict" | "by" | "via">,
 ): boolean {
-  if (given.via === "issue") return true;
-  const first = decisions.find(({ verdict, via }) => verdict === given.verdict && via !== "issue");
+  if (vouched(given)) return true;
+  const first = decisions.find((one) => one.verdict === given.verdict && !vouched(one));
   return first === undefined || plain(first.by) === plain(given.by);
+}
+
+/** GitHub says who spoke. */
+function vouched({ via }: Pick<Decision, "via">): boolean {
+  return via === "issue" || via === "dashboard";
 }
 
 export type Judgement =

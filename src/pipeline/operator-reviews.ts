@@ -31,7 +31,7 @@ const bodies = {
           reason: z.string().min(1).max(500),
         }),
       )
-      .max(5000),
+      .max(20_000),
     via: z.enum(["operator", "import"]),
   }),
 };

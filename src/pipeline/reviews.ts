@@ -11,7 +11,7 @@ import { checkIssueRepository, showCampaign } from "./review-issue.ts";
 import { withdraw } from "./withdraw.ts";
 
 /** More than this is nobody's review: narrow it by owner, kind or repository. */
-const mostItems = 5000;
+const mostItems = 20_000;
 
 export interface CampaignRequest {
   readonly name: string;
@@ -66,41 +66,41 @@ export interface DecisionRequest {
  * A decision, wherever it comes from: checked against who may, what was seen and what is true now. Throws RefusedError with the reason.
  * A denial starts to end the access at once. Returns one sentence.
  */
-export async function decideItem(rekey: Rekey, request: DecisionRequest): Promise<string> {
+export async function decideItem(rekey: Rekey, request: DecisionRequest, known?: Known): Promise<string> {
   const { db } = rekey.database;
-  const known = await getItem(db, request.item);
-  if (known === undefined) throw new RefusedError(`${request.item} is not an item of any access review`);
-  if (request.hash !== undefined && request.hash !== known.hash) {
+  const item = await getItem(db, request.item);
+  if (item === undefined) throw new RefusedError(`${request.item} is not an item of any access review`);
+  if (request.hash !== undefined && request.hash !== item.hash) {
     throw new RefusedError(
-      `${request.item}: this decision is about snapshot ${request.hash.slice(0, 40)}, the item has ${known.hash}; look at it again and decide about that one`,
+      `${request.item}: this decision is about snapshot ${request.hash.slice(0, 40)}, the item has ${item.hash}; look at it again and decide about that one`,
     );
   }
-  const fresh = await currentSnapshot(rekey, known);
-  const changes = changesSince(known.snapshot, fresh);
-  if (changes.length > 0 && known.state !== "denied" && known.state !== "verified") {
+  const fresh = await currentSnapshot(rekey, item, known);
+  const changes = changesSince(item.snapshot, fresh);
+  if (changes.length > 0 && item.state !== "denied" && item.state !== "verified") {
     if (fresh === undefined) throw new RefusedError(`${request.item}: ${changes.join(", ")}; there is nothing left to decide about`);
-    const hash = await db.transaction().execute((trx) => refreeze(trx, known, fresh));
-    await showCampaign(rekey, known.campaign);
+    const hash = await db.transaction().execute((trx) => refreeze(trx, item, fresh));
+    await showCampaign(rekey, item.campaign);
     throw new RefusedError(
       `${request.item} is not as it was when the review began: ${changes.join(", ")}. Its new snapshot is ${hash}: look at it and decide again`,
     );
   }
-  const people = await reviewersOf(rekey, known.snapshot);
+  const people = await reviewersOf(rekey, item.snapshot);
   const sentence = await db.transaction().execute(async (trx) => {
-    const item = await lockItem(trx, request.item);
-    if (item === undefined || item.hash !== known.hash) throw new RefusedError(`${request.item} changed meanwhile; look at it again`);
-    if (item.state === "verified") throw new RefusedError(`${item.id} is closed: the access was denied and is gone`);
-    if (item.state === "denied" && request.verdict === "keep")
-      throw new RefusedError(`${item.id} is denied and its credential is being ended; grant the access anew instead`);
-    const judged = judgeDecision(item, request, people);
+    const now = await lockItem(trx, request.item);
+    if (now === undefined || now.hash !== item.hash) throw new RefusedError(`${request.item} changed meanwhile; look at it again`);
+    if (now.state === "verified") throw new RefusedError(`${now.id} is closed: the access was denied and is gone`);
+    if (now.state === "denied" && request.verdict === "keep")
+      throw new RefusedError(`${now.id} is denied and its credential is being ended; grant the access anew instead`);
+    const judged = judgeDecision(now, request, people);
     if (judged.state === "refused") throw new RefusedError(judged.sentence);
     const { verdict, by, reason, via } = request;
     const state = verdict === "deny" ? "denied" : judged.state === "accepted" ? "kept" : "second-needed";
-    await recordDecision(trx, item, { verdict, by, reason: reason.slice(0, 500), via, at: new Date().toISOString() }, state);
+    await recordDecision(trx, now, { verdict, by, reason: reason.slice(0, 500), via, at: new Date().toISOString() }, state);
     return judged.sentence;
   });
   const done = request.verdict === "keep" ? sentence : `${sentence}. ${await withdraw(rekey, request.item, request)}`;
-  await showCampaign(rekey, known.campaign);
+  await showCampaign(rekey, item.campaign);
   return done;
 }
 
@@ -111,8 +111,11 @@ export async function reviewersOf(rekey: Rekey, { identity, repository }: Snapsh
   return { owners, securityTeam: await peopleOf(client, rekey.config.security_team) };
 }
 
-async function currentSnapshot(rekey: Rekey, item: Item): Promise<Snapshot | undefined> {
-  const identity = (await knownIdentities(rekey)).find(({ id }) => id === item.snapshot.identity.id);
+/** Every identity, where many decisions come at once and it need not be read again for each. */
+export type Known = () => Promise<readonly KnownIdentity[]>;
+
+async function currentSnapshot(rekey: Rekey, item: Item, known: Known = () => knownIdentities(rekey)): Promise<Snapshot | undefined> {
+  const identity = (await known()).find(({ id }) => id === item.snapshot.identity.id);
   if (identity === undefined) return undefined;
   const text = accessText(item.snapshot.access);
   return (await snapshotsOf(rekey, identity, item.snapshot.authors)).find(({ access }) => accessText(access) === text);

@@ -86,10 +86,22 @@ async function withdrawalPlan(rekey: Rekey, incident: string): Promise<Plan | st
   return ready.blockers.length > 0 ? `It cannot be ended from here: ${ready.blockers.join("; ")}` : ready;
 }
 
-/** Closes the denied items whose access was seen gone: a credential by its proven death, an identity by no longer being there. */
+/** How long a denial may take to begin, milliseconds; after that its server ended meanwhile. */
+const begun = 300_000;
+
+/**
+ * Closes the denied items whose access was seen gone: a credential by its proven death, an identity by no longer being there. A denial that
+ * was recorded but never begun, because the server ended in between, is begun again.
+ */
 export async function verifyDenials(rekey: Rekey): Promise<void> {
   const denied = await listItems(rekey.database.db, { state: "denied" });
   if (denied.length === 0) return;
+  for (const { id, applied, decisions } of denied) {
+    const last = decisions.at(-1);
+    if (applied !== undefined || last === undefined || Date.now() - Date.parse(last.at) < begun) continue;
+    rekey.log.warn({ item: id }, "a denial that was never begun is begun again");
+    await withdraw(rekey, id, last);
+  }
   const there = new Set((await knownIdentities(rekey)).map(({ id }) => id));
   const campaigns = new Set<string>();
   for (const item of denied) {

@@ -1,4 +1,4 @@
-import { randomBytes } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import { type Kysely, sql, type Transaction } from "kysely";
 import {
   type Applied,
@@ -14,9 +14,20 @@ import { appendEvents } from "./events.ts";
 import { json } from "./json.ts";
 import type { Schema } from "./schema.ts";
 
-/** What happens in a campaign; its stream is the campaign's id, hash-chained like an incident's. */
+/**
+ * What happens in a campaign. The campaign's own stream says what was frozen, as one hash over all items; what happens to an item stands in
+ * the item's stream, each hash-chained like an incident's: a campaign may have more items than a stream has events.
+ */
 export type ReviewEvent =
-  | { readonly type: "campaign-opened"; readonly by: string; readonly name: string; readonly dueAt: string; readonly items: number }
+  | {
+      readonly type: "campaign-opened";
+      readonly by: string;
+      readonly name: string;
+      readonly dueAt: string;
+      readonly items: number;
+      /** SHA-256 over the lines `id hash` of the items, in the order of their ids. */
+      readonly digest: string;
+    }
   | { readonly type: "item-frozen"; readonly item: string; readonly hash: string; readonly identity: string; readonly owner?: string }
   | {
       readonly type: "item-decided";
@@ -36,34 +47,38 @@ export async function createCampaign(
   trx: Transaction<Schema>,
   campaign: { name: string; by: string; dueAt: string; snapshots: readonly Snapshot[] },
 ): Promise<Campaign> {
-  const id = await freeId(trx, "RV");
+  const id = await freeCampaignId(trx);
   const { name, by, dueAt, snapshots } = campaign;
   const row = await trx
     .insertInto("review_campaign")
     .values({ id, name, created_by: by, due_at: dueAt })
     .returning("created_at")
     .executeTakeFirstOrThrow();
-  const events: ReviewEvent[] = [{ type: "campaign-opened", by, name, dueAt, items: snapshots.length }];
-  for (const snapshot of snapshots) {
-    const hash = snapshotHash(snapshot);
-    const { owner } = snapshot.identity;
-    const item = await freeId(trx, "RI");
+  const ids = await freeItemIds(trx, snapshots.length);
+  const rows = snapshots.map((snapshot, index) => ({
+    id: ids[index] ?? "",
+    campaign_id: id,
+    identity_id: snapshot.identity.id,
+    owner: snapshot.identity.owner ?? null,
+    state: "open" as const,
+    snapshot: json(snapshot),
+    hash: snapshotHash(snapshot),
+    incident_id: snapshot.access.kind === "credential" ? snapshot.access.incident : null,
+  }));
+  for (let start = 0; start < rows.length; start += 500)
     await trx
       .insertInto("review_item")
-      .values({
-        id: item,
-        campaign_id: id,
-        identity_id: snapshot.identity.id,
-        owner: owner ?? null,
-        state: "open",
-        snapshot: json(snapshot),
-        hash,
-        incident_id: snapshot.access.kind === "credential" ? snapshot.access.incident : null,
-      })
+      .values(rows.slice(start, start + 500))
       .execute();
-    events.push(frozen(item, hash, snapshot));
-  }
-  await appendEvents(trx, id, events);
+  const digest = createHash("sha256")
+    .update(
+      rows
+        .map((row) => `${row.id} ${row.hash}\n`)
+        .toSorted()
+        .join(""),
+    )
+    .digest("hex");
+  await appendEvents<ReviewEvent>(trx, id, [{ type: "campaign-opened", by, name, dueAt, items: snapshots.length, digest }]);
   return { id, name, createdBy: by, createdAt: row.created_at.toISOString(), dueAt };
 }
 
@@ -75,7 +90,7 @@ export async function refreeze(trx: Transaction<Schema>, item: Item, snapshot: S
     .set({ snapshot: json(snapshot), hash, owner: snapshot.identity.owner ?? null, state: "open", decisions: "[]" })
     .where("id", "=", item.id)
     .execute();
-  await appendEvents<ReviewEvent>(trx, item.campaign, [frozen(item.id, hash, snapshot)]);
+  await appendEvents<ReviewEvent>(trx, item.id, [frozen(item.id, hash, snapshot)]);
   return hash;
 }
 
@@ -86,7 +101,7 @@ export async function recordDecision(trx: Transaction<Schema>, item: Item, decis
     .where("id", "=", item.id)
     .execute();
   const { verdict, by, reason, via } = decision;
-  await appendEvents<ReviewEvent>(trx, item.campaign, [
+  await appendEvents<ReviewEvent>(trx, item.id, [
     { type: "item-decided", item: item.id, hash: item.hash, verdict, by, reason, via, state },
   ]);
 }
@@ -99,7 +114,7 @@ export async function recordApplied(trx: Transaction<Schema>, item: Item, applie
     .where("id", "=", item.id)
     .execute();
   if (item.applied?.state === state && item.applied.incident === incident) return;
-  await appendEvents<ReviewEvent>(trx, item.campaign, [
+  await appendEvents<ReviewEvent>(trx, item.id, [
     { type: "denial-applied", item: item.id, state, ...(incident === undefined ? {} : { incident }) },
   ]);
 }
@@ -111,7 +126,7 @@ export async function recordVerified(trx: Transaction<Schema>, item: Item): Prom
     .set({ state: "verified", verified_at: sql<Date>`clock_timestamp()` })
     .where("id", "=", item.id)
     .execute();
-  await appendEvents<ReviewEvent>(trx, item.campaign, [
+  await appendEvents<ReviewEvent>(trx, item.id, [
     { type: "denial-verified", item: item.id, ...(incident === undefined ? {} : { incident }) },
   ]);
 }
@@ -190,13 +205,27 @@ function frozen(item: string, hash: string, { identity }: Snapshot): ReviewEvent
   return { type: "item-frozen", item, hash, identity: identity.id, ...(identity.owner === undefined ? {} : { owner: identity.owner }) };
 }
 
-async function freeId(trx: Transaction<Schema>, prefix: "RV" | "RI"): Promise<string> {
-  const table = prefix === "RV" ? "review_campaign" : "review_item";
+async function freeCampaignId(trx: Transaction<Schema>): Promise<string> {
   for (let attempt = 0; attempt < 30; attempt++) {
-    const id = shortId(prefix, randomBytes(8), 5 + Math.min(3, Math.floor(attempt / 5)));
-    if ((await trx.selectFrom(table).select("id").where("id", "=", id).executeTakeFirst()) === undefined) return id;
+    const id = shortId("RV", randomBytes(8), 5 + Math.min(3, Math.floor(attempt / 5)));
+    if ((await trx.selectFrom("review_campaign").select("id").where("id", "=", id).executeTakeFirst()) === undefined) return id;
   }
-  throw new Error(`no free ${prefix} id was found in 30 tries`);
+  throw new Error("no free RV id was found in 30 tries");
+}
+
+/** Short where there are few, so that they can be read aloud. */
+async function freeItemIds(trx: Transaction<Schema>, count: number): Promise<string[]> {
+  const { rows } = await sql<{ count: number }>`select count(*)::integer as count from review_item`.execute(trx);
+  // 32 characters: a hundred times as many ids as items, so that few tries collide
+  const length = Math.min(8, Math.max(5, Math.ceil(Math.log2(((rows[0]?.count ?? 0) + count) * 100) / 5)));
+  const free = new Set<string>();
+  for (let attempt = 0; free.size < count; attempt++) {
+    if (attempt > 30) throw new Error("no free RI ids were found in 30 tries");
+    const wanted = Array.from({ length: Math.min(5000, count - free.size) }, () => shortId("RI", randomBytes(8), length));
+    const taken = new Set((await trx.selectFrom("review_item").select("id").where("id", "in", wanted).execute()).map((row) => row.id));
+    for (const id of wanted) if (!taken.has(id)) free.add(id);
+  }
+  return [...free];
 }
 
 interface CampaignRow {

@@ -8,7 +8,7 @@ import { apiRoutes } from "./api.ts";
 import { type ConsumerGate, consumerRoutes } from "./consumers.ts";
 import type { Estate } from "./estate.ts";
 import { type AskException, exceptionRoutes } from "./exception-routes.ts";
-import type { DecisionGate, GovernanceReaders } from "./governance-readers.ts";
+import type { Decide, DecisionGate, GovernanceReaders } from "./governance-readers.ts";
 import { decisionRoutes, governanceRoutes } from "./governance-routes.ts";
 import { onlyHosts, securityHeaders } from "./headers.ts";
 import { messagePage } from "./layout.ts";
@@ -35,6 +35,8 @@ export interface WebOptions {
   readonly governance?: GovernanceReaders;
   /** What is governed as a whole; needs `governance`. */
   readonly estate?: Estate;
+  /** Carries out what people decide in access reviews on the dashboard; needs `login`. */
+  readonly decide?: Decide;
   /** Who may bring decisions of another system, and where they go. */
   readonly decisions?: DecisionGate;
   /** Says who looks, before every page and API route that shows incidents. Absent: whoever reaches this server sees everything. */
@@ -108,7 +110,10 @@ export function createWeb(options: WebOptions): Hono {
   const tiles = overview === undefined ? async () => [] : (context: Context) => tilesOf(overview, context);
   app.route("/", pageRoutes({ readers, now, catalogue, rollout, tiles, ...(login === undefined ? {} : { sessions: login.sessions }) }));
   app.route("/", exceptionRoutes({ readers, now, ...(options.exceptions === undefined ? {} : { ask: options.exceptions }) }));
-  if (governance !== undefined) app.route("/", governanceRoutes({ governance, now }));
+  if (governance !== undefined) {
+    const deciding = login === undefined || options.decide === undefined ? undefined : { sessions: login.sessions, decide: options.decide };
+    app.route("/", governanceRoutes({ governance, now, ...(deciding === undefined ? {} : { deciding }) }));
+  }
 
   app.notFound((context) => {
     if (context.req.path.startsWith("/api/")) return context.json({ error: "there is nothing at this address" }, 404);

@@ -14,6 +14,16 @@ export interface GovernanceReaders {
   items(campaign?: string): Promise<readonly Item[]>;
 }
 
+/** Carries a decision out that a person gave on the dashboard, or says in one sentence why not. */
+export type Decide = (decision: {
+  readonly item: string;
+  readonly hash: string;
+  readonly verdict: "keep" | "deny";
+  /** GitHub login. */
+  readonly by: string;
+  readonly reason: string;
+}) => Promise<{ readonly ok: boolean; readonly text: string }>;
+
 /** Takes decisions of other systems. */
 export interface DecisionGate {
   /** What the bearer of this token is called; undefined where nobody knows it. Compares in constant time. */

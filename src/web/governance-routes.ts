@@ -5,12 +5,28 @@ import { UsageError } from "../errors.ts";
 import { type Item, isDone } from "../governance/review.ts";
 import { parseShortId } from "../incident/id.ts";
 import { accountsCsv, entitlementsCsv, type ImportedDecision, parseDecisionsCsv } from "../report/review-feeds.ts";
-import type { DecisionGate, GovernanceReaders, ListedCampaign } from "./governance-readers.ts";
+import type { Decide, DecisionGate, GovernanceReaders, ListedCampaign } from "./governance-readers.ts";
+import { messagePage } from "./layout.ts";
+import { type Sessions, sessionOf } from "./login/session.ts";
 import { reviewPage, reviewsPage } from "./reviews.ts";
 import { sees, viewerOf } from "./viewer.ts";
 
+const Given = z.object({
+  item: z.string().max(20),
+  hash: z.string().max(64),
+  verdict: z.enum(["keep", "deny"]),
+  reason: z.string().trim().min(1).max(500),
+});
+
+export interface GovernanceOptions {
+  readonly governance: GovernanceReaders;
+  readonly now: () => string;
+  /** Log-in of people, who may then decide here. */
+  readonly deciding?: { readonly sessions: Sessions; readonly decide: Decide };
+}
+
 /** Access reviews as pages, JSON and feeds. Each viewer sees the items of the repositories that they may see. */
-export function governanceRoutes({ governance, now }: { governance: GovernanceReaders; now: () => string }): Hono {
+export function governanceRoutes({ governance, now, deciding }: GovernanceOptions): Hono {
   const app = new Hono();
   const mine = (context: Context, items: readonly Item[]) =>
     items.filter(({ snapshot }) =>
@@ -41,8 +57,36 @@ export function governanceRoutes({ governance, now }: { governance: GovernanceRe
   app.get("/reviews", async (context) => context.html(reviewsPage(await campaigns(context), now())));
   app.get("/reviews/:id", async (context) => {
     const found = await one(context);
-    return found === undefined ? context.notFound() : context.html(reviewPage(found.campaign, found.items, now()));
+    if (found === undefined) return context.notFound();
+    const session = sessionOf(context);
+    const form = deciding === undefined || session?.provider !== "github" ? undefined : deciding.sessions.formToken(session);
+    const { owner, page } = context.req.query();
+    const view = { now: now(), form, owner, page: /^\d{1,4}$/.test(page ?? "") ? Number(page) : 1 };
+    return context.html(reviewPage(found.campaign, found.items, view));
   });
+  if (deciding !== undefined)
+    app.post("/reviews/:id/decide", async (context) => {
+      const session = sessionOf(context);
+      if (session?.provider !== "github")
+        return context.html(messagePage("Not for you", "Who decides is named by GitHub: log in through it."), 403);
+      if (!(await deciding.sessions.isOurs(context, session)))
+        return context.html(
+          messagePage("Not taken", "This did not come from a page of this server, or the page was too old. Open it again."),
+          403,
+        );
+      const form = Given.safeParse(await context.req.parseBody());
+      const found = await one(context);
+      const item = found?.items.find(({ id }) => id === (form.success ? form.data.item : ""));
+      if (found === undefined || (form.success && item === undefined)) return context.notFound();
+      const back = `/reviews/${found.campaign.id}`;
+      if (!form.success) return context.html(messagePage("Not understood", "Expected keep or deny, and a reason.", back), 400);
+      if (!session.fresh) return context.redirect(`/login/github?fresh=1&next=${encodeURIComponent(`${back}#${form.data.item}`)}`, 303);
+      const said = await deciding.decide({ ...form.data, by: session.viewer.name });
+      return context.html(
+        messagePage(said.ok ? `${form.data.item}: taken` : `${form.data.item}: not done`, said.text, back),
+        said.ok ? 200 : 409,
+      );
+    });
   app.get("/reviews/:id/accounts.csv", feed("accounts", accountsCsv));
   app.get("/reviews/:id/entitlements.csv", feed("entitlements", entitlementsCsv));
   app.get("/api/v1/reviews", async (context) => context.json({ version: 1, campaigns: await campaigns(context) }));

@@ -95,7 +95,15 @@ test.each([
   ["address that is not there", "/x", []],
 ])("%s: readable by everybody, from 360 to 1920 pixels, in light and dark", async (_, path, incidents) => {
   const { url, stop } = await serveOnLoopback(
-    createWeb({ readers: readersOf(incidents), now: () => now, rollout, login: asMara(), governance, estate }),
+    createWeb({
+      readers: readersOf(incidents),
+      now: () => now,
+      rollout,
+      login: asMara(),
+      governance,
+      estate,
+      decide: async () => ({ ok: true, text: "" }),
+    }),
   );
   const context = await browser.newContext({ javaScriptEnabled: true });
   await context.addCookies([{ name: "rekey", value: "session", url }]);

@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import type { Item } from "../../src/governance/review.ts";
 import { createWeb } from "../../src/web/app.ts";
 import type { DecisionGate } from "../../src/web/governance-readers.ts";
+import { Sessions } from "../../src/web/login/session.ts";
 import { setViewer } from "../../src/web/viewer.ts";
 import { readersOf } from "./sample.ts";
 
@@ -75,6 +76,101 @@ describe("pages", () => {
       expect(body).not.toContain("RI-7F3KY");
     }
     expect((await web({ sees: "acme/other" }).request("/reviews/RV-2B0X1")).status).toBe(404);
+  });
+});
+
+test("a page of a large campaign is short: what waits first, by owner and page by page", async () => {
+  const many = Array.from({ length: 10_000 }, (_, index) =>
+    item(`RI-${String(index).padStart(5, "0")}`, "acme/agents", {
+      state: index < 9_000 ? "kept" : "open",
+      snapshot: { ...item("x", "acme/agents").snapshot, identity: { id: "x", kind: "agent", name: "x", owner: `@team-${index % 70}` } },
+    }),
+  );
+  const app = web({ items: many });
+  const page = async (query: string) => (await app.request(`/reviews/RV-2B0X1${query}`)).text();
+  const first = await page("");
+  expect(first.length).toBeLessThan(200_000);
+  expect(first).toContain("9000 of 10000 items are done");
+  expect(first.match(/<li id="RI-/g)).toHaveLength(100);
+  expect(first).toContain("RI-09000");
+  expect(first).toContain("Page 1 of 100");
+  expect(first).toContain("and 20 more owners");
+  expect((await page("?page=100")).match(/<li id="RI-/g)).toHaveLength(100);
+  expect((await page("?page=101&owner=%40team-69")).match(/<li id="RI-/g)).toHaveLength(42);
+  expect(await page("?owner=%40team-1&page=2")).toContain("/reviews/RV-2B0X1?owner=%40team-1&amp;page=1");
+});
+
+describe("decisions on the dashboard", () => {
+  const decided: unknown[] = [];
+  function deciding({ provider = "github", fresh = true } = {}) {
+    decided.length = 0;
+    const at = new Date();
+    const session = { name: "mara", role: "lead", repositories: ["acme/agents"], provider, createdAt: at, checkedAt: at };
+    const kept = { ...session, freshAt: fresh ? at : new Date(at.getTime() - 3_600_000) };
+    const store = { begin: async () => "session", visit: async () => kept, checked: async () => undefined, end: async () => undefined };
+    const sessions = new Sessions(store, new URL("http://127.0.0.1:3000"));
+    const app = createWeb({
+      readers: readersOf([]),
+      governance: {
+        campaigns: async () => [campaign],
+        campaign: async () => campaign,
+        items: async () => [item("RI-7F3KX", "acme/agents"), item("RI-7F3KY", "acme/secret")],
+      },
+      login: { providers: [], sessions, url: new URL("http://127.0.0.1:3000"), act: async () => ({ ok: true }) },
+      decide: async (decision) => {
+        decided.push(decision);
+        return { ok: true, text: "RI-7F3KX is denied" };
+      },
+    });
+    const token = sessions.formToken({ id: "session" } as never);
+    const send = (fields: Record<string, string>, headers: Record<string, string> = {}) =>
+      app.request("/reviews/RV-2B0X1/decide", {
+        method: "POST",
+        headers: { cookie: "rekey=session", origin: "http://127.0.0.1:3000", ...headers },
+        body: new URLSearchParams({
+          form: token,
+          item: "RI-7F3KX",
+          hash: "0123456789abcdef",
+          verdict: "deny",
+          reason: "retired",
+          ...fields,
+        }),
+      });
+    return { app, send };
+  }
+
+  test("a person of GitHub decides about the snapshot that they saw", async () => {
+    const { app, send } = deciding();
+    const page = await (await app.request("/reviews/RV-2B0X1", { headers: { cookie: "rekey=session" } })).text();
+    expect(page).toContain("Decide about RI-7F3KX");
+    expect(page).not.toContain("RI-7F3KY");
+    const answer = await send({});
+    expect(answer.status).toBe(200);
+    expect(await answer.text()).toContain("RI-7F3KX is denied");
+    expect(decided).toEqual([{ item: "RI-7F3KX", hash: "0123456789abcdef", verdict: "deny", by: "mara", reason: "retired" }]);
+  });
+
+  test("an older log-in is asked for again first", async () => {
+    const answer = await deciding({ fresh: false }).send({});
+    expect(answer.status).toBe(303);
+    expect(answer.headers.get("location")).toBe("/login/github?fresh=1&next=%2Freviews%2FRV-2B0X1%23RI-7F3KX");
+    expect(decided).toEqual([]);
+  });
+
+  test.each([
+    ["no reason", {}, { reason: " " }, 400],
+    ["another verdict", {}, { verdict: "maybe" }, 400],
+    ["a form of another session", {}, { form: "x" }, 403],
+    ["an item of a repository that they may not see", {}, { item: "RI-7F3KY" }, 404],
+    ["somebody whom GitHub does not vouch for", { provider: "oidc" }, {}, 403],
+  ])("nothing is decided with %s", async (_, options, fields, status) => {
+    expect((await deciding(options).send(fields as Record<string, string>)).status).toBe(status);
+    expect(decided).toEqual([]);
+  });
+
+  test("nothing is decided from another site's page", async () => {
+    expect((await deciding().send({}, { origin: "https://evil.example" })).status).toBe(403);
+    expect(decided).toEqual([]);
   });
 });
 
