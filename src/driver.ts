@@ -90,8 +90,8 @@ export interface RightCheck {
 
 /** Uses of a credential in a window of time, as far as the vendor tells. */
 export interface Usage {
-  /** Who, in the vendor's words: client address, user agent, application name. */
-  readonly seen: readonly { readonly by: string; readonly at?: string; readonly count?: number }[];
+  /** `by`: who, in the vendor's words: client address, user agent, application name; absent where the vendor counts and does not say whom. */
+  readonly seen: readonly { readonly by?: string; readonly at?: string; readonly count?: number }[];
   /** The vendor records every use and all pages were read. False = the absence of a use says nothing. */
   readonly complete: boolean;
 }

@@ -28,16 +28,18 @@ export function command(): Command {
       const probed = guided.filter(({ verbs }) => verbs.probe !== undefined).length;
       const yes = (value: boolean) => (value ? "yes" : "-");
       const rows = [
-        ["provider", "class", "issue", "disable", "undo", "revoke", "probe", "whoami", "proof", "tested against"],
+        ["provider", "class", "issue", "roll", "disable", "undo", "revoke", "probe", "whoami", "usage", "proof", "tested against"],
         ...providers.map(({ type, class: kind, verbs, reversible, proof, testedAgainst }) => [
           type,
           kind,
           yes(verbs.issue !== undefined),
+          yes(verbs.roll !== undefined),
           yes(verbs.disable !== undefined),
           yes(reversible.disable),
           yes(verbs.revoke !== undefined),
           yes(verbs.probe !== undefined),
           yes(verbs.whoami !== undefined),
+          yes(verbs.usage !== undefined),
           proof,
           testedAgainst,
         ]),
@@ -55,11 +57,12 @@ export function command(): Command {
           testedAgainst,
         ]),
       ];
+      const width = (column: number) => Math.max(...rows.map((row) => (row.length > 1 ? (row[column]?.length ?? 0) : 0)));
       process.stdout.write(
         `${rows
           .map((row) =>
             row
-              .map((cell, column) => cell.padEnd(column === 0 ? 31 : 15))
+              .map((cell, column) => cell.padEnd(column === 0 ? 31 : Math.max(width(column), 7)))
               .join(" ")
               .trimEnd(),
           )

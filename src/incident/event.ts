@@ -57,6 +57,8 @@ export type IncidentEvent =
       readonly code: string;
       readonly control: "none" | "receipt" | "new-credential" | "other-live";
     }
+  /** The vendor saw somebody use it who is no declared consumer. Who that was stands in the plan: addresses are personal data. */
+  | { readonly type: "unknown-use-seen" }
   | { readonly type: "acknowledged"; readonly by: string }
   /** An alert of GitHub's own secret scanning about this credential, as it stands there. Whoever closes it there asks; nobody has decided. */
   | {

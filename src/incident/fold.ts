@@ -85,6 +85,8 @@ export interface Incident {
   readonly kind?: RuntimeKind;
   readonly credential: { readonly fingerprint: string; readonly subject?: string; readonly detector: string; readonly title: string };
   readonly severity: Severity;
+  /** The vendor saw somebody use it who is no declared consumer. */
+  readonly unknownUse?: true;
   readonly state: "open" | "resolved";
   readonly resolution?: Resolution;
   readonly clock: Clock;
@@ -179,6 +181,7 @@ export function isNews(incident: Incident, event: IncidentEvent): boolean {
       incident.alerts?.find((known) => isOf(known, event)),
       event,
     );
+  if (event.type === "unknown-use-seen") return incident.unknownUse !== true;
   if (event.type === "planned") return incident.plan?.hash !== event.planHash;
   if (event.type !== "identity-linked") return true;
   const known = incident.identities.find(({ id }) => id === event.identity);
@@ -217,6 +220,8 @@ function apply(incident: Incident, event: IncidentEvent, at: string): Incident {
       return linked(incident, event);
     case "validity-observed":
       return observed(incident, event.validity, event.code, at);
+    case "unknown-use-seen":
+      return { ...incident, severity: "critical", unknownUse: true };
     case "alert-seen": {
       const { type: _, ...alert } = event;
       return { ...incident, alerts: [...(incident.alerts ?? []).filter((known) => !isOf(known, alert)), alert] };

@@ -7,7 +7,7 @@ import { guidedPlaybook } from "../playbook/guided.ts";
 import { choosePlaybook, makePlan, modeOf, type Plan, type PlanFacts, type PlannedConsumer, type PlannedSink } from "../playbook/plan.ts";
 import { judgeUsage, type UsageVerdict } from "../playbook/usage.ts";
 import { latestPlan, savePlan } from "../store/evidence.ts";
-import { getIncident, listOccurrences } from "../store/incidents.ts";
+import { getIncident, listOccurrences, recordEvents } from "../store/incidents.ts";
 import { mintedBy } from "../store/track-record.ts";
 import { connectionOf, contextOf, driverOf, type Rekey, targetOf } from "./context.ts";
 import { recover } from "./recover.ts";
@@ -46,6 +46,9 @@ export async function planFor(rekey: Rekey, id: string, declared: DeclaredIdenti
     alive: incident.validity === "active",
     usage: await usageOf(rekey, driver, { ...identity, ...at }, incident),
   };
+  if (known.usage.answer === "unknown-use") {
+    await rekey.database.db.transaction().execute((trx) => recordEvents(trx, id, [{ type: "unknown-use-seen" }]));
+  }
   const facts: PlanFacts = {
     incident: id,
     credential: incident.credential,

@@ -25,7 +25,7 @@ export const litellm: Driver = {
     name: "LiteLLM virtual key",
     detectors: ["litellm-virtual-key"],
     class: "set-value",
-    verbs: ["list", "issue", "disable", "enable", "revoke", "probe", "whoami"],
+    verbs: ["list", "issue", "disable", "enable", "revoke", "probe", "whoami", "usage"],
     // The proxy keeps keys in a cache of its own, 60 s unless its configuration says otherwise (user_api_key_cache_ttl).
     propagation: { create: 1_000, revoke: 60_000 },
     valueChosenByUs: true,
@@ -39,6 +39,7 @@ export const litellm: Driver = {
       list: ["the proxy's master key, or a key of a proxy admin"],
       issue: ["/key/generate"],
       disable: ["/key/block, /key/unblock"],
+      usage: ["/spend/logs"],
       revoke: ["/key/delete"],
     },
   }),
@@ -86,6 +87,29 @@ export const litellm: Driver = {
   revoke: (context, record) => remove(context, record),
   probe: (context, { secret }) => probeAnswer(() => ownInfo(context, secret), judge, { secret, paths: tells }),
 
+  /**
+   * Every request of the spend log, by the address that the proxy saw. Behind a load balancer that is the balancer's, unless the proxy
+   * reads X-Forwarded-For; a proxy that keeps no spend log, or none this old, answers with nothing, which says nothing.
+   */
+  async usage(context, { id }, { from, to }) {
+    const what = "asking LiteLLM for the use of a key";
+    const day = (at: number) => new Date(at).toISOString().slice(0, 10);
+    // the log is asked for whole days, the last one not included
+    const path = `/spend/logs?api_key=${hashed(id)}&summarize=false&start_date=${day(Date.parse(from))}&end_date=${day(Date.parse(to) + 86_400_000)}`;
+    const answer = await send(context, { method: "GET", path, headers: bearer(context.credential) });
+    const rows = shaped(z.array(Spent), accept(answer, [200], what, true), what);
+    const uses = rows.filter(({ startTime }) => Date.parse(startTime) >= Date.parse(from) && Date.parse(startTime) < Date.parse(to));
+    const byAddress = Map.groupBy(uses, ({ requester_ip_address }) => requester_ip_address || undefined);
+    return {
+      seen: [...byAddress].map(([by, of]) => ({
+        ...(by === undefined ? {} : { by: by.slice(0, 60) }),
+        at: new Date(Math.max(...of.map(({ startTime }) => Date.parse(startTime)))).toISOString(),
+        count: of.length,
+      })),
+      complete: uses.length > 0,
+    };
+  },
+
   async whoami(context, { secret }) {
     const what = "asking LiteLLM whose key this is";
     const { info } = shaped(z.object({ info: Key }), accept(await ownInfo(context, secret), [200], what, true), what);
@@ -108,6 +132,7 @@ const Key = z.object({
   rpm_limit: z.number().nullish(),
   metadata: z.record(z.string(), z.unknown()).nullish(),
 });
+const Spent = z.object({ startTime: z.string().refine((at) => !Number.isNaN(Date.parse(at))), requester_ip_address: z.string().nullish() });
 const Page = z.object({ keys: z.array(Key.extend({ token: z.string() })), total_pages: z.number() });
 
 function listed(context: DriverContext): Promise<KeyRecord[]> {

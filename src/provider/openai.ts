@@ -1,10 +1,10 @@
 import { z } from "zod";
-import type { Driver, DriverContext, KeyRecord, ProbeResult, Target } from "../driver.ts";
+import type { Driver, DriverContext, KeyRecord, ProbeResult, Target, Usage } from "../driver.ts";
 import { HoldError, UnknownOutcomeError } from "../errors.ts";
 import { accept, type HttpAnswer, json, shaped } from "../http.ts";
 import { Secret } from "../secret.ts";
 import { ownName, probeAnswer } from "./answer.ts";
-import { bearer, gone, isoOf, manifest, matchByHint, segment, send } from "./vendor.ts";
+import { allPages, bearer, gone, isoOf, manifest, matchByHint, segment, send } from "./vendor.ts";
 
 const tells = { organization: "header:openai-organization" };
 
@@ -19,7 +19,7 @@ export const openai: Driver = {
     name: "OpenAI service account key",
     detectors: ["openai-service-account-key"],
     class: "m-delete",
-    verbs: ["list", "issue", "revoke", "probe"],
+    verbs: ["list", "issue", "revoke", "probe", "usage"],
     // Undocumented (November 2026); key checks are cached in front of the models, so half a minute before a refusal counts as the last word.
     propagation: { create: 5_000, revoke: 30_000 },
     probeCall: "GET /v1/models",
@@ -97,7 +97,41 @@ export const openai: Driver = {
   },
 
   probe: (context, target) => probe(context, target.secret),
+  usage: (context, record, window) => usageOf(context, record, window),
 };
+
+/** The kinds of requests that OpenAI counts by key; there are others, so that the absence of a use says nothing. */
+const kinds = ["completions", "embeddings", "images", "moderations", "audio_speeches", "audio_transcriptions"];
+const Buckets = z.object({
+  data: z.array(
+    z.object({
+      start_time: z.number(),
+      results: z.array(z.object({ api_key_id: z.string().nullish(), num_model_requests: z.number().nullish() })),
+    }),
+  ),
+  next_page: z.string().nullish(),
+});
+
+/** Requests by hour (by day for more than a week); OpenAI does not say by whom (https://platform.openai.com/docs/api-reference/usage). */
+async function usageOf(context: DriverContext, { id }: KeyRecord, { from, to }: { from: string; to: string }): Promise<Usage> {
+  const what = "asking OpenAI for the use of a key";
+  const [start, end] = [Date.parse(from), Date.parse(to)].map((at) => Math.floor(at / 1000)) as [number, number];
+  const [width, limit] = end - start > 7 * 86_400 ? ["1d", 31] : ["1h", 168];
+  const seen: { at: string; count: number }[] = [];
+  for (const kind of kinds) {
+    const query = `start_time=${start}&end_time=${end}&bucket_width=${width}&limit=${limit}&group_by=api_key_id&api_key_ids=${segment(id, "the id of an OpenAI key")}`;
+    const first = `/organization/usage/${kind}?${query}`;
+    const buckets = await allPages(first, what, async (path) => {
+      const { data, next_page } = shaped(Buckets, accept(await call(context, "GET", path), [200], what, true), what);
+      return { items: data, next: next_page ? `${first}&page=${encodeURIComponent(next_page)}` : undefined };
+    });
+    for (const { start_time, results } of buckets) {
+      const count = results.filter((one) => one.api_key_id === id).reduce((sum, one) => sum + (one.num_model_requests ?? 0), 0);
+      if (count > 0) seen.push({ at: isoOf(start_time) ?? from, count });
+    }
+  }
+  return { seen, complete: false };
+}
 
 const Account = z.object({ id: z.string(), name: z.string().nullish(), role: z.string().nullish() });
 const Key = z.object({

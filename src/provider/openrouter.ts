@@ -19,7 +19,7 @@ export const openrouter: Driver = {
     name: "OpenRouter API key",
     detectors: ["openrouter-api-key"],
     class: "m-disable",
-    verbs: ["list", "issue", "disable", "enable", "revoke", "probe", "whoami"],
+    verbs: ["list", "issue", "disable", "enable", "revoke", "probe", "whoami", "usage"],
     // The vendor documents no propagation times (November 2026): 10 s is a margin over the seconds that key caches at an edge take.
     propagation: { create: 2_000, revoke: 10_000 },
     matchesByHash: true,
@@ -73,6 +73,20 @@ export const openrouter: Driver = {
 
   probe: (context, target) => probeAnswer(() => current(context, target.secret), judge, { secret: target.secret, paths: tells }),
 
+  /** Requests by day and model, of complete days in UTC only; today's spend says that there was one. The vendor does not say by whom. */
+  async usage(context, record, { from, to }) {
+    const what = "asking OpenRouter for the use of a key";
+    const read = async (path: string) => accept(await call(context, "GET", path), [200], what, true);
+    const { data } = shaped(Activity, await read(`/activity?api_key_hash=${idOf(record)}`), what);
+    const { usage_daily } = shaped(One, await read(`/keys/${idOf(record)}`), what).data;
+    const today = to.slice(0, 10);
+    const days = data.filter(({ date, requests }) => date >= from.slice(0, 10) && date < today && requests > 0);
+    return {
+      seen: [...days.map(({ date, requests }) => ({ at: date, count: requests })), ...((usage_daily ?? 0) > 0 ? [{ at: today }] : [])],
+      complete: false,
+    };
+  },
+
   async whoami(context, target) {
     const what = "asking OpenRouter whose key this is";
     const body = accept(await current(context, target.secret), [200], what, true);
@@ -90,8 +104,10 @@ const Key = z.object({
   include_byok_in_limit: z.boolean().nullish(),
   expires_at: z.string().nullish(),
   workspace_id: z.string().nullish(),
+  usage_daily: z.number().nullish(),
   created_at: z.string().nullish(),
 });
+const Activity = z.object({ data: z.array(z.object({ date: z.string(), requests: z.number() })) });
 const One = z.object({ data: Key });
 const Page = z.object({ data: z.array(Key) });
 const Created = z.object({ data: Key, key: z.string().min(1) });

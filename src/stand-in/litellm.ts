@@ -10,6 +10,8 @@ import { startVendor, type VendorServer } from "./vendor.ts";
 export interface LiteLlm extends VendorServer {
   readonly masterKey: Secret;
   readonly keys: Keys;
+  /** A row of the spend log: key hash, ISO 8601, the address that the proxy saw. */
+  used(id: string, at: string, address?: string): void;
   createKey(name: string, fields?: Record<string, unknown>): { id: string; secret: Secret };
 }
 
@@ -37,12 +39,22 @@ export async function startLiteLlm(): Promise<LiteLlm> {
     const message = `Authentication Error, ${blocked ? "Key is blocked. Update via `/key/unblock` if you are admin." : "Invalid proxy server token passed."}`;
     return { error: { message, type: blocked ? "auth_error" : "token_not_found_in_db", param: "key", code: "401" } };
   };
+  const spent: { api_key: string; startTime: string; requester_ip_address?: string }[] = [];
   const server = await startVendor((app) => {
     app.use("/key/*", async (context, next) => {
       const caller = bearerOf(context.req.header("authorization"));
       if (caller === masterKey) return next();
       if (context.req.path !== "/key/info" || !keys.accepts(caller)) return context.json(refused(caller), 401);
       return next();
+    });
+    app.get("/spend/logs", (context) => {
+      if (bearerOf(context.req.header("authorization")) !== masterKey) return context.json(refused(undefined), 401);
+      const [key, from, to] = ["api_key", "start_date", "end_date"].map((name) => context.req.query(name) ?? "") as [
+        string,
+        string,
+        string,
+      ];
+      return context.json(spent.filter(({ api_key, startTime }) => api_key === key && startTime >= from && startTime < to));
     });
     app.get("/key/info", (context) => {
       const own = keys.live(bearerOf(context.req.header("authorization")));
@@ -87,6 +99,9 @@ export async function startLiteLlm(): Promise<LiteLlm> {
     ...server,
     masterKey: Secret.from(masterKey),
     keys,
+    used(id, at, address) {
+      spent.push({ api_key: id, startTime: at, ...(address === undefined ? {} : { requester_ip_address: address }) });
+    },
     createKey(name, fields = {}) {
       const { id, value } = add(name, `sk-${random(22)}`, fields);
       return { id, secret: Secret.from(value) };

@@ -15,6 +15,8 @@ export interface OpenAi extends VendorServer {
   addKey(project: string, serviceAccount: string): { keyId: string; secret: Secret };
   /** A key of a person, which the console makes. */
   addUserKey(project: string): { keyId: string; secret: Secret };
+  /** What the usage API counts for a key in an hour. */
+  used(keyId: string, at: Date, requests: number): void;
   /** Every service account as `project/name`, in the order of creation. */
   serviceAccounts(): readonly string[];
 }
@@ -46,6 +48,7 @@ interface Project {
 export async function startOpenAi(): Promise<OpenAi> {
   const adminKey = `sk-admin-${randomBytes(60).toString("base64url")}`;
   const projects = new Map<string, Project>();
+  const uses: { keyId: string; at: number; requests: number }[] = [];
   const now = () => Math.floor(Date.now() / 1000);
   const id = (prefix: string) => `${prefix}_${randomBytes(9).toString("hex")}`;
   const middle = "T3Blbk" + "FJ"; // split, so that no scanner takes this file for a key
@@ -96,6 +99,26 @@ export async function startOpenAi(): Promise<OpenAi> {
       if (context.req.header("authorization") !== `Bearer ${adminKey}`)
         return context.json(failure("invalid_api_key", "Incorrect API key provided"), 401);
       return next();
+    });
+    app.get("/v1/organization/usage/:kind", (context) => {
+      const query = (name: string) => context.req.query(name);
+      const [start, end] = [Number(query("start_time")), Number(query("end_time"))];
+      const width = query("bucket_width") === "1d" ? 86_400 : 3600;
+      const [limit, page] = [Number(query("limit") ?? 7), Number(query("page") ?? 0)];
+      const all = Array.from({ length: Math.ceil((end - start) / width) }, (_, index) => start + index * width);
+      const data = all.slice(page * limit, (page + 1) * limit).map((from) => ({
+        object: "bucket",
+        start_time: from,
+        end_time: from + width,
+        results:
+          context.req.param("kind") !== "completions"
+            ? []
+            : uses
+                .filter(({ keyId, at }) => keyId === query("api_key_ids") && at >= from && at < from + width)
+                .map(({ keyId, requests }) => ({ num_model_requests: requests, api_key_id: keyId })),
+      }));
+      const more = (page + 1) * limit < all.length;
+      return context.json({ object: "page", data, has_more: more, next_page: more ? String(page + 1) : null });
     });
     app.use("/v1/organization/projects/:project/*", async (context, next) => {
       if (!projects.has(context.req.param("project"))) return context.json(failure(null, "No such project"), 404);
@@ -168,6 +191,7 @@ export async function startOpenAi(): Promise<OpenAi> {
       const key = addKey(projectOf(project));
       return { keyId: key.id, secret: Secret.from(key.value) };
     },
+    used: (keyId, at, requests) => uses.push({ keyId, at: Math.floor(at.getTime() / 1000), requests }),
     serviceAccounts: () =>
       [...projects.values()].flatMap((project) => [...project.accounts.values()].map((account) => `${project.name}/${account.name}`)),
   };

@@ -13,6 +13,8 @@ export interface OpenRouter extends VendorServer {
   createKey(name: string, fields?: Partial<Pick<StoredKey, "limit" | "limit_reset" | "disabled">>): { hash: string; secret: Secret };
   /** The keys that exist, oldest first, without values. */
   keys(): readonly { hash: string; name: string; disabled: boolean }[];
+  /** What `GET /activity` tells of a complete day. */
+  used(hash: string, date: string, requests: number): void;
   /** How many chat completions each key (by hash) has got. */
   readonly calls: ReadonlyMap<string, number>;
 }
@@ -29,6 +31,7 @@ interface StoredKey {
   readonly created_at: string;
   updated_at: string | null;
   usage: number;
+  usage_daily: number;
 }
 
 export async function startOpenRouter({ propagation = 0, port = 0 }: { propagation?: number; port?: number } = {}): Promise<OpenRouter> {
@@ -37,6 +40,7 @@ export async function startOpenRouter({ propagation = 0, port = 0 }: { propagati
   /** What the data plane believes of a hash, and from when on it believes something else. */
   const live = new Map<string, { now: boolean; changes: { at: number; to: boolean }[] }>();
   const calls = new Map<string, number>();
+  const activity: { hash: string; date: string; model: string; requests: number; usage: number }[] = [];
 
   const setLive = (hash: string, to: boolean) => {
     const state = live.get(hash) ?? { now: false, changes: [] };
@@ -64,6 +68,7 @@ export async function startOpenRouter({ propagation = 0, port = 0 }: { propagati
       created_at: new Date().toISOString(),
       updated_at: null,
       usage: 0,
+      usage_daily: 0,
     };
     stored.set(record.hash, record);
     setLive(record.hash, !record.disabled);
@@ -116,6 +121,12 @@ export async function startOpenRouter({ propagation = 0, port = 0 }: { propagati
       setLive(hash, false);
       return context.json({ deleted: true });
     });
+    app.get("/api/v1/activity", (context) => {
+      if (bearer(context.req.header("authorization")) !== managementKey) return context.json(refused, 401);
+      const hash = context.req.query("api_key_hash");
+      const data = activity.filter((day) => hash === undefined || day.hash === hash).map(({ hash: _, ...day }) => day);
+      return context.json({ data });
+    });
     app.get("/api/v1/key", (context) => {
       const key = bearer(context.req.header("authorization"));
       if (key === managementKey) return context.json({ data: { label: "management", is_management_key: true, limit: null, usage: 0 } });
@@ -128,6 +139,8 @@ export async function startOpenRouter({ propagation = 0, port = 0 }: { propagati
       const hash = hashOf(bearer(context.req.header("authorization")));
       if (!isLive(hash)) return context.json(refused, 401);
       calls.set(hash, (calls.get(hash) ?? 0) + 1);
+      const used = stored.get(hash);
+      if (used !== undefined) used.usage_daily = used.usage += 0.0001;
       const { model = "stand-in/echo" } = await context.req.json<{ model?: string }>().catch(() => ({ model: "stand-in/echo" }));
       return context.json({
         id: `gen-${randomBytes(8).toString("hex")}`,
@@ -149,6 +162,7 @@ export async function startOpenRouter({ propagation = 0, port = 0 }: { propagati
       return { hash: record.hash, secret: Secret.from(key) };
     },
     keys: () => [...stored.values()].map(({ hash, name, disabled }) => ({ hash, name, disabled })),
+    used: (hash, date, requests) => activity.push({ hash, date, model: "stand-in/echo", requests, usage: 0.1 }),
     calls,
   };
 }

@@ -20,6 +20,8 @@ export function describeEvent(event: IncidentEvent): string {
       return `${{ active: "Accepted", inactive: "Refused", unknown: "No clear answer" }[event.validity]} when probed: ${event.code}`;
     case "alert-seen":
       return describeAlert(event);
+    case "unknown-use-seen":
+      return "Used by somebody who is no declared consumer: critical";
     case "acknowledged":
       return `Acknowledged by ${event.by}`;
     case "planned":
