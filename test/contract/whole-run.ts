@@ -48,6 +48,7 @@ function planOf({ driver, attributes = {} }: DriverUnderTest, playbook: Playbook
     connection: "provider",
     ...(record === undefined ? {} : { named: { id: record.id, grade: "confirmed" } }),
     otherSlot: "unused",
+    ...(driver.manifest.grace === undefined ? {} : { grace: driver.manifest.grace.min }),
     timeouts: { consumers: 5000, soak: 10 },
   });
 }
@@ -99,6 +100,7 @@ export async function wholeRun(it: DriverUnderTest, plan: Plan, old: Readonly<Re
     },
     sleep: async (milliseconds) => {
       clock.now += milliseconds;
+      it.elapse?.(milliseconds);
     },
     lease: { ttl: 86_400_000, call: 0 },
   };
