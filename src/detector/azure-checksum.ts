@@ -21,12 +21,21 @@ const seeds: Readonly<Record<string, readonly string[]>> = {
 
 /** Keys with a service marker: the last four bytes are the hash of the bytes before them, little-endian (detection.md §4.3). */
 export function identifiableKey(secret: string): ChecksumResult {
-  const bare = secret.replace(/=+$/, "");
-  const known = seeds[bare.slice(-10, -6)];
-  const bytes = Buffer.from(bare, /[-_]/.test(bare) ? "base64url" : "base64");
-  if (known === undefined || bytes.length < 8) return "not-applicable";
+  if (seeds[markerOf(secret)] === undefined || secret.length < 12) return "not-applicable";
+  return seedOf(secret) === undefined ? "invalid" : "valid";
+}
+
+/** The seed that a key's checksum fits: it names what the key may do. */
+export function seedOf(secret: string): string | undefined {
+  const known = seeds[markerOf(secret)];
+  if (known === undefined || secret.length < 12) return undefined;
+  const bytes = Buffer.from(secret, /[-_]/.test(secret) ? "base64url" : "base64");
   const expected = bytes.readUInt32LE(bytes.length - 4);
-  return known.some((seed) => marvin32(bytes.subarray(0, -4), seed) === expected) ? "valid" : "invalid";
+  return known.find((seed) => marvin32(bytes.subarray(0, -4), seed) === expected);
+}
+
+function markerOf(secret: string): string {
+  return secret.replace(/=+$/, "").slice(-10, -6);
 }
 
 /** The 84-character form: the hash over the first 80 characters, in base62 or base64 (detection.md §4.3). */

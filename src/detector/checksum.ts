@@ -42,6 +42,19 @@ export const checksums: Readonly<Record<string, (secret: string) => ChecksumResu
     const [header, payload, signature] = secret.split(".");
     return verdict(signature !== undefined && isJsonObject(header) && isJsonObject(payload));
   },
+  /** age (age-encryption.org/v1): bech32 over the lower-cased text, without its limit of length. The post-quantum form is left alone. */
+  "age-bech32": (secret) => (secret.startsWith("AGE-SECRET-KEY-PQ-") ? "not-applicable" : verdict(bech32(secret.toLowerCase()) === 1)),
+  /** NATS (nats-io/nkeys): the last two bytes are the CRC-16/XMODEM of those before them, little-endian. */
+  nkey: (secret) => {
+    const bytes = fromBase32(secret);
+    return verdict(bytes.length > 2 && crc16(bytes.subarray(0, -2)) === bytes.readUInt16LE(bytes.length - 2));
+  },
+  /** Behind the prefix stands a JSON object in base64, up to the next `_` or the end: Sentry, Grafana Cloud, 1Password. */
+  "base64-json": (secret) => verdict(isJsonObject(/^[a-z]+_([\w+/=-]+?)(?:_[A-Za-z0-9+/]{43})?$/.exec(secret)?.[1])),
+  /** Bitbucket and Jira Data Center: base64 of a number, a colon and random bytes. */
+  "integer-bytes": (secret) => verdict(/^[1-9]\d{3,}:/.test(Buffer.from(secret.replace(/^BBDC-/, ""), "base64").toString("latin1"))),
+  /** Base64 of a password, all of it printable: what npm keeps behind `_password`. */
+  "base64-text": (secret) => verdict(/^[\x21-\x7e]{4,}$/.test(Buffer.from(secret, "base64").toString("latin1"))),
   /** Base64 of `user:password`, all of it printable. */
   "basic-credentials": (secret) =>
     verdict(/^[^\s:]{0,256}:[\x20-\x7e\u00a0-\uffff]{3,}$/.test(Buffer.from(secret, "base64").toString("utf8"))),
@@ -58,6 +71,35 @@ function inBase(base: 36 | 62, value: number, width: number): string {
   let text = "";
   for (let rest = value; rest > 0; rest = Math.floor(rest / 62)) text = `${digits[rest % 62]}${text}`;
   return text.padStart(width, "0");
+}
+
+/** The checksum of bech32 (BIP-173), which is 1 where the text is right. */
+function bech32(text: string): number {
+  const split = text.lastIndexOf("1");
+  const prefix = [...text.slice(0, split)].map((letter) => letter.charCodeAt(0));
+  const data = [...text.slice(split + 1)].map((letter) => "qpzry9x8gf2tvdw0s3jn54khce6mua7l".indexOf(letter));
+  const generators = [0x3b6a57b2, 0x26508e6d, 0x1ea119fa, 0x3d4233dd, 0x2a1462b3];
+  let sum = 1;
+  for (const value of [...prefix.map((code) => code >> 5), 0, ...prefix.map((code) => code & 31), ...data]) {
+    const top = sum >>> 25;
+    sum = ((sum & 0x1ffffff) << 5) ^ value;
+    for (const [bit, generator] of generators.entries()) if ((top >> bit) & 1) sum ^= generator;
+  }
+  return sum >>> 0;
+}
+
+function fromBase32(text: string): Buffer {
+  const bits = [...text].map((letter) => (classes["B32"] ?? "").indexOf(letter).toString(2).padStart(5, "0")).join("");
+  return Buffer.from((bits.match(/.{8}/g) ?? []).map((byte) => Number.parseInt(byte, 2)));
+}
+
+function crc16(bytes: Uint8Array): number {
+  let sum = 0;
+  for (const byte of bytes) {
+    sum ^= byte << 8;
+    for (let bit = 0; bit < 8; bit++) sum = (sum & 0x8000) === 0 ? (sum << 1) & 0xffff : ((sum << 1) ^ 0x1021) & 0xffff;
+  }
+  return sum;
 }
 
 function hex(value: number): string {

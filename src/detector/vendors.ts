@@ -17,6 +17,8 @@ export interface Vendors {
   readonly openings: ReadonlyMap<string, ReadonlySet<string>>;
   /** Characters of the longest opening. */
   readonly longest: number;
+  /** Openings of three letters or digits as they are written. */
+  readonly cased: ReadonlySet<string>;
   /** Openings by their first two characters (`0ab`) and by the two behind those (`2cd`): one wrong character leaves one pair right. */
   readonly byPair: ReadonlyMap<string, readonly string[]>;
 }
@@ -28,8 +30,10 @@ export function vendors(ruleset: Ruleset): Vendors {
   if (known !== undefined) return known;
   const words = new Map<string, Format[]>();
   const openings = new Map<string, Set<string>>();
+  const cased = new Set<string>();
   for (const rule of ruleset.detectors) {
     if (rule.detector.fallback) continue;
+    for (const text of leadsOf(rule)) if (/^[A-Za-z0-9]{3}$/.test(text)) cased.add(text);
     for (const text of openingsOf(rule)) openings.set(text, new Set([...(openings.get(text) ?? []), rule.provider]));
     const formats = formatsOf(rule);
     const own = wordsOf(rule);
@@ -46,7 +50,7 @@ export function vendors(ruleset: Ruleset): Vendors {
     .filter((text) => !text.includes("*"))
     .flatMap((text) => [text, text].map((_, half) => ({ key: `${2 * half}${text.slice(2 * half, 2 * half + 2)}`, text })));
   const byPair = new Map([...Map.groupBy(pairs, ({ key }) => key)].map(([key, entries]) => [key, entries.map(({ text }) => text)]));
-  const found = { words, openings, longest, byPair };
+  const found = { words, openings, cased, longest, byPair };
   cache.set(ruleset, found);
   return found;
 }
@@ -56,14 +60,15 @@ export function vendors(ruleset: Ruleset): Vendors {
  * characters; undefined where none does.
  */
 export function providersOpening(value: string, ruleset: Ruleset, least = 3): ReadonlySet<string> | undefined {
-  const { openings, longest, byPair } = vendors(ruleset);
+  const { openings, longest, byPair, cased } = vendors(ruleset);
   const begin = normal(value.slice(0, longest));
   const alike = [...(byPair.get(`0${begin.slice(0, 2)}`) ?? []), ...(byPair.get(`2${begin.slice(2, 4)}`) ?? [])];
   if (!alike.some((text) => wrongCharacters(text, begin) <= 1)) return undefined;
   for (let length = begin.length; length >= least; length--) {
     const head = begin.slice(0, length);
     const exact = openings.get(head);
-    if (exact !== undefined) return exact;
+    // three letters are soon alike: there the case must be right
+    if (exact !== undefined && (length > 3 || !/^[a-z0-9]{3}$/.test(head) || cased.has(value.slice(0, 3)))) return exact;
     for (const form of open(head)) {
       const near = openings.get(form);
       if (near !== undefined) return near;
@@ -87,15 +92,19 @@ function wrongCharacters(text: string, other: string): number {
   return wrong;
 }
 
-function openingsOf({ detector }: CompiledDetector): string[] {
-  const sources = detector.parts === undefined ? [detector] : Object.values(detector.parts);
-  return sources
-    .flatMap(({ token, regex }) => [
-      ...(token ?? []).map(leadOf),
-      /^\(\?P<secret>((?:[A-Za-z0-9_-]|\\[.+]){4,})/.exec(regex ?? "")?.[1]?.replaceAll("\\", "") ?? "",
-    ])
+function openingsOf(rule: CompiledDetector): string[] {
+  return leadsOf(rule)
     .map(normal)
     .flatMap((text) => (text.length < 3 ? [] : [text, ...open(text)]));
+}
+
+/** How values begin, as the detector has it. */
+function leadsOf({ detector }: CompiledDetector): string[] {
+  const sources = detector.parts === undefined ? [detector] : Object.values(detector.parts);
+  return sources.flatMap(({ token, regex }) => [
+    ...(token ?? []).map(leadOf),
+    /^\(\?P<secret>((?:[A-Za-z0-9_-]|\\[.+]){4,})/.exec(regex ?? "")?.[1]?.replaceAll("\\", "") ?? "",
+  ]);
 }
 
 function leadOf(template: string): string {

@@ -313,9 +313,11 @@ function complete(
   };
 }
 
+const structural = new Set(["azure-identifiable", "nkey", "base64-json", "integer-bytes"]);
+
 /** A checksum that was recomputed on real tokens is nearly always right; others are known from a vendor's source only (detection.md §4). */
 function demoted({ checksum, confidence }: CompiledDetector["detector"]): Confidence {
-  return checksum === "azure-identifiable" && confidence === "high" ? "medium" : "low";
+  return structural.has(checksum) && confidence === "high" ? "medium" : "low";
 }
 
 /** Each secret part with the nearest of every other part within the detector's lines; incomplete ones are no finding. With those others. */

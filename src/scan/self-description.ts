@@ -1,3 +1,5 @@
+import { seedOf } from "../detector/azure-checksum.ts";
+
 /**
  * Non-secret facts that a credential holds about itself, for `Finding.attributes` (identity.md 3.3). Called while the value is in
  * memory; gives an empty object where there is nothing to read. `id` is the key id beside the value, where the detector has one.
@@ -35,8 +37,88 @@ const forms: readonly [RegExp, (part: string, match: RegExpExecArray) => Facts][
     (_, match) => ({ token_id: match.slice(1).find(Boolean) }),
   ],
   [/^(?:pk_(\d{7,9})_[A-Z0-9]{32}|[12]\/(\d{14,16})[:/])/, (_, match) => ({ user_id: match.slice(1).find(Boolean) })],
-  [/^[A-Za-z0-9]{52}JQQJ9[9DH]([A-Z])([A-L])/, (year, match) => ({ created: created(year, match[2] ?? "A") })],
+  [
+    /^[A-Za-z0-9]{52}JQQJ9[9DH]([A-Z])([A-L]).{12}(?:AAA([A-Za-z])ACOG|.{4}([A-Za-z]{4}))/,
+    (year, [, , month = "A", letter = "", mark = ""]): Facts => ({
+      created: created(year, month),
+      service: letter === "" ? azureServices[mark.toUpperCase()] : cognitiveServices[letter],
+    }),
+  ],
+  [/^([A-Za-z0-9+/_-]{43,86}={0,2})$/, (key) => ({ permission: azurePermissions[seedOf(key) ?? ""] })],
+  [/^[0-9a-f]{32}-(us\d{1,2})$/, (part) => ({ data_center: part })],
+  [/^CCIP(?:AT|RJ)_([1-9A-HJ-NP-Za-km-z]{22})_/, (part) => ({ owner_id: uuidOf(part) })],
+  [/^snyk_[us]at\.[0-9a-f]{8}\.(eyJ[\w-]+)\./, (part) => pick(part, { h: "host", j: "token_id" })],
 ];
+
+/** Provider marks of Azure's annotated keys, and letters of its AI services (detection.md §4.3). */
+const azureServices: Readonly<Record<string, string>> = {
+  AZDO: "DevOps",
+  AZEG: "Event Grid",
+  AZAC: "App Configuration",
+  AZCS: "Communication Services",
+  AZMP: "Maps",
+  AZMR: "Mixed Reality",
+  AZFR: "Fluid Relay",
+};
+const cognitiveServices: Readonly<Record<string, string>> = {
+  A: "AI Services",
+  B: "OpenAI",
+  C: "Anomaly Detector",
+  D: "Anomaly Detector",
+  E: "Cognitive Services",
+  F: "Computer Vision",
+  G: "Content Moderator",
+  H: "Content Safety",
+  I: "Custom Vision",
+  J: "Custom Vision",
+  K: "Face",
+  L: "Form Recognizer",
+  M: "Health",
+  N: "Health",
+  O: "Immersive Reader",
+  P: "all AI services",
+  R: "LUIS",
+  S: "LUIS",
+  T: "Metrics Advisor",
+  U: "Personalizer",
+  V: "QnA Maker",
+  W: "QnA Maker",
+  X: "Speaker Recognition",
+  Y: "Speech",
+  Z: "Speech Translation",
+  a: "Text Analytics",
+  b: "Text Translation",
+  d: "Transcription",
+  e: "Video",
+};
+
+/** What a key may do, by the seed that its checksum fits. */
+const azurePermissions: Readonly<Record<string, string>> = {
+  MastRW00: "read and write",
+  MastRO00: "read only",
+  Send0000: "send",
+  Listen00: "listen",
+  Manage00: "manage",
+  PAdmin00: "admin",
+  Query000: "query",
+  Master00: "all functions and the host",
+  System00: "system",
+  Functi00: "one function",
+  Tenant00: "direct management",
+  Gatewy00: "gateway",
+  GitKey00: "repository",
+  DpsKey00: "provisioning",
+  Device00: "one device",
+};
+
+/** 22 digits of Bitcoin's base58 as 16 bytes in the form of a UUID. */
+function uuidOf(digits: string): string | undefined {
+  const alphabet = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz";
+  let value = 0n;
+  for (const digit of digits) value = value * 58n + BigInt(alphabet.indexOf(digit));
+  const hex = value.toString(16).padStart(32, "0");
+  return hex.length > 32 ? undefined : hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
+}
 
 function base64(part: string): string {
   return Buffer.from(part, "base64").toString("utf8");

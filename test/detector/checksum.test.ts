@@ -108,3 +108,33 @@ describe("Azure's hash", () => {
 test("a key without a marker has no checksum to fail", () => {
   expect(check("azure-identifiable", make("{alnum:86}=="))).toBe("not-applicable");
 });
+
+test("the checksum of bech32 is right on the vectors of BIP-173", () => {
+  for (const text of ["A12UEL5L", "ABCDEF1QPZRY9X8GF2TVDW0S3JN54KHCE6MUA7LMQQQXW"]) {
+    expect(check("age-bech32", text)).toBe("valid");
+    expect(check("age-bech32", broken(text))).toBe("invalid");
+  }
+  expect(check("age-bech32", `AGE-SECRET-KEY-PQ-1${make("{uppernum:58}")}`)).toBe("not-applicable");
+});
+
+test("the checksum of an nkey is the CRC-16/XMODEM, whose check value is 0x31c3", () => {
+  const bits = [...Buffer.from("123456789"), 0xc3, 0x31].map((byte) => byte.toString(2).padStart(8, "0")).join("");
+  const text = (bits.match(/.{1,5}/g) ?? [])
+    .map((five) => "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"[Number.parseInt(five.padEnd(5, "0"), 2)])
+    .join("");
+  expect(check("nkey", text)).toBe("valid");
+  expect(check("nkey", `B${text.slice(1)}`)).toBe("invalid");
+});
+
+test.each<[string, string, string]>([
+  ["base64-json", `glc_${Buffer.from(JSON.stringify({ o: "1", n: "a" })).toString("base64")}`, make("glc_eyJ{alnum:61}")],
+  [
+    "base64-json",
+    `sntrys_${Buffer.from(JSON.stringify({ iat: 1 })).toString("base64")}_${make("{b64:43}")}`,
+    make("sntrys_eyJ{alnum:61}_{b64:43}"),
+  ],
+  ["integer-bytes", `BBDC-${Buffer.from(`912345678901:${make("{alnum:20}")}`).toString("base64")}`, make("BBDC-{alnum:44}")],
+])("what %s says of the structure", (name, right, wrong) => {
+  expect(check(name, right)).toBe("valid");
+  expect(check(name, wrong)).toBe("invalid");
+});
