@@ -129,6 +129,8 @@ export interface Finding {
   readonly fingerprint: string;
   /** The same value under the tenant's older keys, while a key is rotated: what is known under one of them is the same credential. */
   readonly aliases?: readonly string[];
+  /** Of the value's SHA-256, where a gateway names keys so: joins its calls to this credential (`hashFingerprint`). */
+  readonly hashed?: string;
   /** `rs1:…` */
   readonly committed: string;
   /** Estimated entropy of the value, bits. Under 40: identified by place, never joined. Under 64: no committed fingerprint is written. */

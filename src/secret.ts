@@ -132,6 +132,19 @@ export function olderFingerprints(secret: Secret, { tenant }: Keyring): string[]
   return tenant.slice(1).map((key) => `fp1:${key.kid}:${hmac(key, secret)}`);
 }
 
+/**
+ * A gateway names a key by its SHA-256 in hexadecimal (LiteLLM). The same hash made from a value, under the newest tenant key: what is
+ * stored is never the bare hash, by which a guess could be tested.
+ */
+export function hashFingerprint(secret: Secret, keyring: Keyring): string {
+  return fingerprint(Secret.from(createHash("sha256").update(secret.reveal().trim()).digest("hex")), keyring);
+}
+
+/** What `hashFingerprint` may have given for the value of this hash, under every tenant key. */
+export function fingerprintsOfHash(hash: string, keyring: Keyring): string[] {
+  return allFingerprints(Secret.from(hash), { ...keyring, salts: [] });
+}
+
 /** Whether this value is the one with that fingerprint; `false` also where the keyring lacks its key. */
 export function hasFingerprint(secret: Secret, expected: string, keyring: Keyring): boolean {
   return allFingerprints(secret, keyring).some(

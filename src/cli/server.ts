@@ -85,6 +85,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
         report: (report) => saveConsumerReport(database.db, report),
       },
       ...(config.runtime.sources.length === 0 ? {} : { runtime: runtimeGate(rekey, note) }),
+      chainWindow: config.runtime.chain_window,
       governance,
       estate,
       decide: async (decision) => {
@@ -118,7 +119,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     const socket = await ownSocket(
       database,
       options.dataDir,
-      operatorRoutes(rekey).route("/", createWeb({ readers, governance, estate, log, rollout })),
+      operatorRoutes(rekey).route("/", createWeb({ readers, governance, estate, log, rollout, chainWindow: config.runtime.chain_window })),
     );
     const address = server.address();
     return {

@@ -30,6 +30,8 @@ export type IncidentEvent =
     }
   /** A source reported it again, or with other facts. `occurredAt` is the source's clock, ISO 8601 UTC, never later than now. */
   | { readonly type: "reported"; readonly severity: Severity; readonly occurredAt: string; readonly report: RuntimeFacts }
+  /** The call was made with a credential that leaked: a gateway named the hash of its value. */
+  | { readonly type: "credential-linked"; readonly incident: string; readonly method: "key-hash"; readonly evidence: string }
   /** A person ended a runtime event; `contained`: what happened can go no further. */
   | { readonly type: "resolved"; readonly by: string; readonly reason: string; readonly contained: boolean }
   | {

@@ -125,6 +125,8 @@ export interface Incident {
   };
   /** Of a runtime event: what its source reported. */
   readonly report?: RuntimeReport;
+  /** Of a runtime event: the incident of the leaked credential that the call was made with. */
+  readonly usedCredential?: { readonly incident: string; readonly method: string; readonly evidence: string };
   /** Who ended a runtime event, and why. */
   readonly settlement?: { readonly by: string; readonly reason: string; readonly contained: boolean; readonly at: string };
   readonly reopened: readonly { readonly why: string; readonly at: string }[];
@@ -182,6 +184,7 @@ export function isNews(incident: Incident, event: IncidentEvent): boolean {
       event,
     );
   if (event.type === "unknown-use-seen") return incident.unknownUse !== true;
+  if (event.type === "credential-linked") return incident.usedCredential?.incident !== event.incident;
   if (event.type === "planned") return incident.plan?.hash !== event.planHash;
   if (event.type !== "identity-linked") return true;
   const known = incident.identities.find(({ id }) => id === event.identity);
@@ -206,6 +209,10 @@ function apply(incident: Incident, event: IncidentEvent, at: string): Incident {
     case "reported": {
       const worse = compareSeverities(event.severity, incident.severity) < 0;
       return reported(worse ? { ...incident, severity: event.severity } : incident, event.report, event.occurredAt, at);
+    }
+    case "credential-linked": {
+      const { incident: id, method, evidence } = event;
+      return { ...incident, usedCredential: { incident: id, method, evidence } };
     }
     case "resolved": {
       const { by, reason, contained } = event;

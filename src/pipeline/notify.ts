@@ -9,6 +9,7 @@ import { webhookTarget } from "../notify/webhook.ts";
 import { getIncident, readTimeline } from "../store/incidents.ts";
 import { claim, desire, listDue, markApplied, markFailed } from "../store/outbox.ts";
 import { markTold, markToldOverdue, untoldIncidents, waitingIncidents } from "../store/untold.ts";
+import { asOneMatter } from "./chain-owner.ts";
 import type { Rekey } from "./context.ts";
 import { policyFor } from "./rollout.ts";
 
@@ -39,10 +40,11 @@ async function tellEvents(rekey: Rekey): Promise<void> {
           const topic = topicOf(event);
           return seq > untold.toldSeq && seq <= untold.seq && topic !== undefined ? [{ topic, at, seq }] : [];
         });
+    const matter = news.length === 0 ? incident : await asOneMatter(rekey, incident);
     await db.transaction().execute(async (trx) => {
       if (!(await markTold(trx, untold))) return;
       for (const { topic, ...of } of news)
-        for (const { target, message } of routed(rekey, incident, topic, of))
+        for (const { target, message } of routed(rekey, matter, topic, of))
           await desire(trx, { key: `${kind}/${target}/${message.id}`, kind, desired: { target, message } });
     });
   }

@@ -56,7 +56,13 @@ async function open(rekey: Rekey, finding: Finding, source: string, hints: Runti
     if (known === undefined && !(await mayOpen(trx, source, openAtMost(rekey, source)))) return undefined;
     const exposedAt = new Date().toISOString();
     const { incident } = await openOrAddOccurrence(trx, { finding, exposedAt, preExisting: false, tenant, source });
-    await recordEvents(trx, incident.id, links.events);
+    // that it passed through a call does not make it the caller's
+    const weak = links.events.map((link) => ({ ...link, grade: "weak" }));
+    await recordEvents(
+      trx,
+      incident.id,
+      weak.filter((link) => !incident.identities.some(({ id: known }) => known === link.identity)),
+    );
     return incident.id;
   });
   if (id !== undefined) await planFor(rekey, id, undefined);
@@ -77,12 +83,12 @@ export async function takeEvents(rekey: Rekey, events: readonly RuntimeEvent[]) 
   const incidents = new Set<string>();
   for (const given of events) {
     const event = withoutCredentials(rekey, given);
-    const { events: links, repository } = await linksOf(rekey, event.source, event.hints);
+    const { events: identities, repository, credential } = await linksOf(rekey, event.source, event.hints);
     const outcome = await db.transaction().execute((trx) =>
       takeReport(trx, {
         event,
         tenant: githubHost(rekey),
-        links,
+        links: [...identities, ...(credential === undefined ? [] : [credential])],
         ...(repository === undefined ? {} : { repository }),
         openAtMost: openAtMost(rekey, event.source),
       }),

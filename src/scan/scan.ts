@@ -5,7 +5,7 @@ import { utf16Of } from "../decode/utf16.ts";
 import type { Ruleset } from "../detector/compile.ts";
 import type { DecodeStep, Document, Locator } from "../document.ts";
 import { type Evidence, type Finding, findingId, type Slot } from "../finding.ts";
-import { committedFingerprint, fingerprint, hasFingerprint, type Keyring, olderFingerprints, Secret } from "../secret.ts";
+import { committedFingerprint, fingerprint, hasFingerprint, hashFingerprint, type Keyring, olderFingerprints, Secret } from "../secret.ts";
 import { type Leaf, readTranscript } from "../transcript/index.ts";
 import { estimatedBits } from "./entropy.ts";
 import { LineIndex } from "./locate.ts";
@@ -255,6 +255,7 @@ function toFinding({ match, start, end, decode }: Placed, { document, index, key
     confidence: match.confidence,
     fingerprint: fingerprint(secret, keyring),
     ...(keyring.tenant.length < 2 ? {} : { aliases: olderFingerprints(secret, keyring) }),
+    ...(provider === "litellm" ? { hashed: hashFingerprint(secret, keyring) } : {}),
     committed,
     bits: estimatedBits(match.secret),
     ...(match.subject === undefined ? {} : { subject: match.subject }),

@@ -132,6 +132,40 @@ export async function incidentsOfFingerprints(db: Kysely<Schema>, tenant: string
   return rows.map(({ body }) => body);
 }
 
+/** The incident of the credential whose hash has one of these fingerprints (`fingerprintsOfHash`). */
+export async function incidentOfHash(db: Kysely<Schema>, tenant: string, fingerprints: readonly string[]): Promise<Incident | undefined> {
+  if (fingerprints.length === 0) return undefined;
+  const row = await db
+    .selectFrom("occurrence")
+    .innerJoin("incident", "incident.id", "occurrence.incident_id")
+    .select("incident.body")
+    .where("incident.tenant", "=", tenant)
+    .where(sql<boolean>`(occurrence.finding ->> 'hashed') in (${sql.join(fingerprints)})`)
+    .limit(1)
+    .executeTakeFirst();
+  return row?.body;
+}
+
+/** What may be one matter with an incident by confirmed evidence: of the same identity, or of the same credential. At most 200. */
+export async function chainCandidates(db: Kysely<Schema>, incident: Incident): Promise<Incident[]> {
+  const confirmed = incident.identities.filter(({ grade }) => grade === "confirmed").slice(0, 10);
+  const rows = await db
+    .selectFrom("incident")
+    .select("body")
+    .where("id", "!=", incident.id)
+    .where((where) =>
+      where.or([
+        ...confirmed.map(({ id }) => sql<boolean>`body -> 'identities' @> ${json([{ id, grade: "confirmed" }])}::jsonb`),
+        sql<boolean>`body -> 'usedCredential' ->> 'incident' = ${incident.id}`,
+        ...(incident.usedCredential === undefined ? [] : [where("id", "=", incident.usedCredential.incident)]),
+      ]),
+    )
+    .orderBy("detected_at", "desc")
+    .limit(200)
+    .execute();
+  return rows.map(({ body }) => body);
+}
+
 export interface IncidentFilter {
   readonly tenant?: string;
   readonly state?: "open" | "resolved";

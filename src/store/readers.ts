@@ -8,6 +8,7 @@ import { incidentIndex } from "./incident-index.ts";
 import { getIncident, listOccurrences, type Occurrence, readTimeline } from "./incidents.ts";
 import { inventoryWith } from "./inventory.ts";
 import { type HeldBack, heldBack } from "./runtime-events.ts";
+import { type Seen, seenAs } from "./runtime-seen.ts";
 import type { Schema } from "./schema.ts";
 
 /** What pages and API read, over the database: hand it to `createWeb` as `readers`. */
@@ -24,6 +25,7 @@ export interface StoreReaders {
     limit: number;
   }): Promise<readonly (Recorded<IncidentEvent> & { hash: string })[]>;
   identity(id: string): Promise<{ repository: string; graph: Graph } | undefined>;
+  seen(names: readonly string[]): Promise<readonly Seen[]>;
   heldBack(): Promise<readonly HeldBack[]>;
   ready(): Promise<void>;
 }
@@ -50,6 +52,7 @@ export function storeReaders(db: Kysely<Schema>, tenant?: string): StoreReaders 
         ? undefined
         : { repository: found.repository, graph: { ...(found.graph as Graph), declared: undefined, problems: [] } };
     },
+    seen: (names) => seenAs(db, names),
     heldBack: () => heldBack(db, new Date(Date.now() - 7 * 86_400_000)),
     async ready() {
       await sql`select 1`.execute(db);

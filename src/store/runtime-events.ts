@@ -15,7 +15,7 @@ export interface RuntimeReported {
   readonly event: RuntimeEvent;
   readonly tenant: string;
   /** Strongest first. */
-  readonly links: readonly Linked[];
+  readonly links: readonly (Linked | Extract<IncidentEvent, { type: "credential-linked" }>)[];
   /** Of the identity, where one is known: who may see it may see the incident. */
   readonly repository?: string;
   /** Open incidents that one source may have. */

@@ -1,5 +1,6 @@
 import { type Context, Hono } from "hono";
 import { etag } from "hono/etag";
+import { chainOf } from "../incident/chain.ts";
 import { parseIncidentId } from "../incident/id.ts";
 import { type IncidentKind, kindOf, type RuntimeKind } from "../incident/runtime.ts";
 import { type GroupBy, groupBy } from "../metric/groups.ts";
@@ -14,7 +15,18 @@ import { type RolloutView, rolloutFor } from "./rollout.ts";
 import { heldBackFor, sees, viewerOf } from "./viewer.ts";
 
 /** The JSON API under the pages (docs/api.md; described by /api/v1/openapi.json). It shows what the pages show, to the same people. */
-export function apiRoutes({ readers, now, rollout }: { readers: Readers; now: () => string; rollout: () => Promise<RolloutView> }): Hono {
+export function apiRoutes({
+  readers,
+  now,
+  chainWindow,
+  rollout,
+}: {
+  readers: Readers;
+  now: () => string;
+  /** Milliseconds. */
+  chainWindow: number;
+  rollout: () => Promise<RolloutView>;
+}): Hono {
   const app = new Hono();
   const visible = async (context: Context) => (await readers.incidents()).filter((incident) => sees(viewerOf(context), incident));
 
@@ -35,7 +47,8 @@ export function apiRoutes({ readers, now, rollout }: { readers: Readers; now: ()
   });
   app.get("/api/v1/incidents/:id", etag(), async (context) => {
     const id = parseIncidentId(context.req.param("id"));
-    const listed = (await visible(context)).find((one) => one.id === id);
+    const seen = await visible(context);
+    const listed = seen.find((one) => one.id === id);
     const incident = listed === undefined ? undefined : await readers.incident(listed.id);
     if (incident === undefined) return context.json({ error: "there is no incident with this id" }, 404);
     const [timeline, receipts, effects] = await Promise.all([
@@ -43,7 +56,8 @@ export function apiRoutes({ readers, now, rollout }: { readers: Readers; now: ()
       readers.receipts(incident.id),
       incident.run === undefined ? [] : readers.effects(incident.run.id),
     ]);
-    return context.json({ version: 1, incident: withKind(incident), timeline, receipts, effects });
+    const chain = chainOf(incident, seen, chainWindow);
+    return context.json({ version: 1, incident: withKind(incident), chain, timeline, receipts, effects });
   });
   app.get("/api/v1/metrics", etag(), async (context) => {
     const incidents = await visible(context);

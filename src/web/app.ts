@@ -45,6 +45,8 @@ export interface WebOptions {
   readonly runtime?: RuntimeGate;
   /** Takes exceptions that programs ask for. */
   readonly exceptions?: AskException;
+  /** How near in time two incidents of one identity are one chain, milliseconds; 7 days where it is not given. */
+  readonly chainWindow?: number;
   /** Numbers of the server itself, for `/metrics`. */
   readonly numbers?: ServerNumbers;
   /** Log-in of people; then `guard` lets in programs, and who is neither is sent there. */
@@ -103,12 +105,16 @@ export function createWeb(options: WebOptions): Hono {
   if (login !== undefined) app.route("/", actRoutes({ readers, ...login }));
   app.route("/", metricsRoutes({ readers, now, numbers: options.numbers ?? (async () => []) }));
   const rollout = options.rollout ?? (async () => ({ repositories: [] }));
-  app.route("/", apiRoutes({ readers, now, rollout }));
+  const chainWindow = options.chainWindow ?? 7 * 86_400_000;
+  app.route("/", apiRoutes({ readers, now, chainWindow, rollout }));
   const { governance, estate } = options;
   const overview = governance === undefined || estate === undefined ? undefined : { readers, governance, estate, now };
   if (overview !== undefined) app.route("/", overviewRoutes(overview));
   const tiles = overview === undefined ? async () => [] : (context: Context) => tilesOf(overview, context);
-  app.route("/", pageRoutes({ readers, now, catalogue, rollout, tiles, ...(login === undefined ? {} : { sessions: login.sessions }) }));
+  app.route(
+    "/",
+    pageRoutes({ readers, now, catalogue, chainWindow, rollout, tiles, ...(login === undefined ? {} : { sessions: login.sessions }) }),
+  );
   app.route("/", exceptionRoutes({ readers, now, ...(options.exceptions === undefined ? {} : { ask: options.exceptions }) }));
   if (governance !== undefined) {
     const deciding = login === undefined || options.decide === undefined ? undefined : { sessions: login.sessions, decide: options.decide };

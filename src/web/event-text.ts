@@ -10,6 +10,8 @@ export function describeEvent(event: IncidentEvent): string {
       const { source, action } = event.report;
       return `Reported again by ${source}, ${event.severity}${action === undefined ? "" : `, ${action}`}, happened at ${event.occurredAt}`;
     }
+    case "credential-linked":
+      return `Made with the leaked credential of ${event.incident}: ${event.evidence}`;
     case "resolved":
       return `${event.contained ? "Contained" : "Resolved"} by ${event.by}: ${event.reason}`;
     case "occurrence-added":

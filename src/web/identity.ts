@@ -3,10 +3,11 @@ import type { Graph, GraphEdge } from "../identity/graph.ts";
 import { mermaid } from "../identity/mermaid.ts";
 import type { Reached } from "../identity/reach.ts";
 import { explainedPart } from "../identity/text.ts";
-import { type Html, nothing, page } from "./layout.ts";
+import { type Html, nothing, page, time } from "./layout.ts";
+import type { SeenView } from "./readers.ts";
 
 /** One identity of a default branch: who answers for it, what uses it and what it uses, and what it reaches; each with its evidence. */
-export function identityPage(id: string, repository: string, graph: Graph): Html | undefined {
+export function identityPage(id: string, repository: string, graph: Graph, seen: readonly SeenView[] = []): Html | undefined {
   const identity = graph.identities.find((one) => one.id === id);
   const part = explainedPart(id, graph);
   if (identity === undefined || part === undefined) return undefined;
@@ -25,6 +26,7 @@ ${sponsor === undefined ? nothing : html`<div><dt>Sponsor</dt><dd><bdi>${sponsor
 <div><dt>Repository</dt><dd><bdi>${repository}</bdi></dd></div>
 <div><dt>Where</dt><dd>${locations.slice(0, 20).map(({ path, startLine }) => html`<code class="long"><bdi>${path}</bdi>:${startLine}</code> `)}</dd></div>
 </dl></section>
+${seenSection(seen)}
 ${reachSection(part.reach)}
 <section aria-labelledby="ties"><h2 id="ties">What ties it</h2>
 <ul class="plain">${edges.slice(0, mostShown).map((edge) => tie(edge, names))}</ul>
@@ -36,6 +38,24 @@ ${edges.length > mostShown ? html`<p class="note">and ${edges.length - mostShown
 }
 
 const mostShown = 100;
+
+const saidAs: Readonly<Record<SeenView["kind"], string>> = {
+  agent: "gen_ai.agent.name",
+  "agent-id": "gen_ai.agent.id",
+  service: "service.name",
+  key: "the alias of a gateway's key",
+};
+
+/** Edges of the runtime: a name is all that ties them, and anybody with the source's token can say it. */
+function seenSection(seen: readonly SeenView[]): Html {
+  if (seen.length === 0) return nothing;
+  return html`<section aria-labelledby="seen"><h2 id="seen">Last seen at runtime</h2>
+<ul class="plain">${seen.slice(0, mostShown).map(
+    ({ source, kind, name, model, calls, firstAt, lastAt }) =>
+      html`<li>${time(lastAt)} by <bdi>${source}</bdi> <span class="grade">weak</span>
+<ul class="evidence"><li><bdi>${source}</bdi> says ${saidAs[kind]} <code><bdi>${name}</bdi></code>: ${calls} ${calls === 1 ? "time" : "times"} since ${time(firstAt)}${model === undefined ? nothing : html`, model <bdi>${model}</bdi>`}</li></ul></li>`,
+  )}</ul></section>`;
+}
 
 function reachSection(reach: readonly Reached[]): Html {
   return html`<section aria-labelledby="reach"><h2 id="reach">What it reaches</h2>${

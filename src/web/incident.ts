@@ -1,4 +1,5 @@
 import { html } from "hono/html";
+import type { Chain, ChainLink } from "../incident/chain.ts";
 import type { IncidentEvent, Recorded } from "../incident/event.ts";
 import type { Incident } from "../incident/fold.ts";
 import type { RuntimeReport } from "../incident/runtime.ts";
@@ -20,6 +21,8 @@ export interface IncidentView {
   readonly effects: readonly EffectView[];
   /** What the viewer may ask for. */
   readonly forms: Html;
+  /** What else belongs to it. */
+  readonly chain?: Chain;
   readonly now: string;
 }
 
@@ -33,6 +36,7 @@ export function incidentPage(view: IncidentView): Html {
 <p class="state">${statusBadge(incident)}<span class="severity">${incident.severity}</span><span class="age">${elapsed(incident, now)}</span></p>`,
       held(incident),
       view.forms,
+      chainSection(view.chain),
       facts(view),
       steps(incident),
       places(view.occurrences),
@@ -109,6 +113,27 @@ function facts({ incident, occurrences }: IncidentView): Html {
   return html`<section aria-labelledby="facts"><h2 id="facts">What it is</h2><dl class="facts">${rows.map(
     ([term, value]) => html`<div><dt>${term}</dt><dd>${value}</dd></div>`,
   )}</dl></section>`;
+}
+
+/** A leaked key and what happened to its agent: one matter where it is confirmed, otherwise only said to be. */
+function chainSection(chain: Chain | undefined): Html {
+  if (chain === undefined || chain.merged.length + chain.possible.length === 0) return nothing;
+  const row = ({ incident, title, severity, state, at, grade, why }: ChainLink) =>
+    html`<li><a href="/incidents/${incident}"><span class="id">${incident}</span> <bdi>${title}</bdi></a> <span class="severity">${severity}</span> ${state}, ${time(at)} <span class="grade">${grade}</span>
+<ul class="evidence"><li><bdi>${why}</bdi></li></ul></li>`;
+  const { merged, possible, owner, severity } = chain;
+  return html`<section aria-labelledby="chain"><h2 id="chain">What belongs together</h2>
+${
+  merged.length === 0
+    ? nothing
+    : html`<p>One matter with ${merged.length === 1 ? "another incident" : `${merged.length} other incidents`}: severity <strong>${severity}</strong>, ${owner === undefined ? html`<strong class="missing">no owner</strong>` : html`owned by <bdi>${owner}</bdi>`}.</p>
+<ul class="plain">${merged.map(row)}</ul>`
+}${
+  possible.length === 0
+    ? nothing
+    : html`<p class="note">Possibly connected: the same name at about the same time, not proven.</p>
+<ul class="plain">${possible.map(row)}</ul>`
+}</section>`;
 }
 
 /** What the source of a runtime event says. */

@@ -74,9 +74,29 @@ export const IncidentList = z.object({
   next: z.string().optional().describe("give it as `after` for the next page; absent on the last"),
 });
 
+const chainLink = z.object({
+  incident: z.string(),
+  kind: z.enum(incidentKinds),
+  title: z.string(),
+  severity,
+  state: z.enum(["open", "resolved"]),
+  at: moment,
+  why: z.string(),
+  identity: z.object({ id: z.string(), kind: z.string(), name: z.string() }).optional(),
+  grade: z.string(),
+});
+
 export const IncidentDetail = z.object({
   version: z.literal(1),
   incident: Incident,
+  chain: z
+    .object({
+      merged: z.array(chainLink).describe("confirmed: one matter with one owner and one severity"),
+      possible: z.array(chainLink).describe("not confirmed: the same name at about the same time"),
+      owner: z.string().optional(),
+      severity,
+    })
+    .describe("a leaked key and runtime events of one identity, near in time"),
   timeline: z.array(z.object({ stream: z.string(), seq: z.number().int(), at: moment, event: z.looseObject({ type: z.string() }) })),
   receipts: z.array(
     z.object({

@@ -1,5 +1,6 @@
 import { type Context, Hono } from "hono";
 import type { Tile } from "../governance/overview.ts";
+import { chainOf } from "../incident/chain.ts";
 import { parseIncidentId } from "../incident/id.ts";
 import { groupBy } from "../metric/groups.ts";
 import { weekReport } from "../metric/week-report.ts";
@@ -28,6 +29,7 @@ export function pageRoutes({
   readers,
   now,
   catalogue,
+  chainWindow,
   rollout,
   tiles,
   sessions,
@@ -35,6 +37,8 @@ export function pageRoutes({
   readers: Readers;
   now: () => string;
   catalogue: Catalogue;
+  /** Milliseconds. */
+  chainWindow: number;
   rollout: () => Promise<RolloutView>;
   /** The governance row of the first page; empty = none. */
   tiles: (context: Context) => Promise<readonly Tile[]>;
@@ -65,7 +69,8 @@ export function pageRoutes({
   });
   app.get("/incidents/:id", async (context) => {
     const id = parseIncidentId(context.req.param("id"));
-    const listed = (await visible(context)).find((one) => one.id === id);
+    const seen = await visible(context);
+    const listed = seen.find((one) => one.id === id);
     const incident = listed === undefined ? undefined : await readers.incident(listed.id);
     if (incident === undefined) return context.notFound();
     const [timeline, occurrences, receipts, plan, effects] = await Promise.all([
@@ -80,7 +85,19 @@ export function pageRoutes({
       session === undefined || sessions === undefined || !mayCommand(viewerOf(context), session.provider)
         ? nothing
         : actForms(incident, plan, sessions.formToken(session));
-    return context.html(incidentPage({ incident, timeline, occurrences, receipts, plan, effects, forms, now: now() }));
+    return context.html(
+      incidentPage({
+        incident,
+        timeline,
+        occurrences,
+        receipts,
+        plan,
+        effects,
+        forms,
+        chain: chainOf(incident, seen, chainWindow),
+        now: now(),
+      }),
+    );
   });
   for (const [by, { path }] of Object.entries(groupings) as [keyof typeof groupings, { path: string }][])
     app.get(path, async (context) => context.html(groupsPage(by, groupBy(await visible(context), by, now()), now())));
@@ -88,7 +105,9 @@ export function pageRoutes({
     const id = context.req.query("id") ?? "";
     const found = id === "" || id.length > 1000 ? undefined : await readers.identity(id);
     const mine = found !== undefined && sees(viewerOf(context), { repositories: [found.repository] });
-    const shown = mine ? identityPage(id, found.repository, found.graph) : undefined;
+    const name = found?.graph.identities.find((one) => one.id === id)?.name;
+    const seen = mine && name !== undefined ? await readers.seen([name]) : [];
+    const shown = mine ? identityPage(id, found.repository, found.graph, seen) : undefined;
     if (shown !== undefined) return context.html(shown);
     const why = "No default branch that you may see has this identity, as it was last read.";
     return context.html(messagePage("Not in the inventory", why, "/identities"), 404);

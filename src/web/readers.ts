@@ -19,10 +19,25 @@ export interface Readers {
   events(page: { before?: Place | undefined; limit: number }): Promise<readonly LoggedEvent[]>;
   /** The graph of the default branch that has this identity. */
   identity(id: string): Promise<{ repository: string; graph: Graph } | undefined>;
+  /** Who was seen at work under one of these names, the latest first. */
+  seen(names: readonly string[]): Promise<readonly SeenView[]>;
   /** Sources of runtime events that were held back in the last week, because too many of their incidents are open. */
   heldBack(): Promise<readonly HeldBack[]>;
   /** Throws if the database does not answer. */
   ready(): Promise<void>;
+}
+
+/** A name under which a source saw somebody at work. */
+export interface SeenView {
+  readonly source: string;
+  /** Which of its names this is. */
+  readonly kind: "agent" | "agent-id" | "service" | "key";
+  readonly name: string;
+  readonly model?: string;
+  readonly calls: number;
+  /** ISO 8601 UTC. */
+  readonly firstAt: string;
+  readonly lastAt: string;
 }
 
 /** What a source reported that stands in no incident. */

@@ -128,6 +128,7 @@ export function readersOf(incidents: readonly Incident[], change: Partial<Reader
         .toReversed()
         .slice(0, limit)
         .map((event) => ({ ...event, hash: "ab".repeat(32) })),
+    seen: async () => [],
     heldBack: async () => [],
     ready: async () => {},
     ...change,

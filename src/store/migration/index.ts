@@ -12,6 +12,7 @@ import { storeInventory } from "./070-store-inventory.ts";
 import { alerts } from "./080-alerts.ts";
 import { coverage } from "./090-coverage.ts";
 import { runtime } from "./100-runtime.ts";
+import { keyHash } from "./110-key-hash.ts";
 
 /** Every migration, by the name that the database remembers. Add a file and a line; never change one that was released. */
 export const migrations: Readonly<Record<string, Migration>> = {
@@ -28,4 +29,5 @@ export const migrations: Readonly<Record<string, Migration>> = {
   "080-alerts": alerts,
   "090-coverage": coverage,
   "100-runtime": runtime,
+  "110-key-hash": keyHash,
 };
