@@ -63,12 +63,13 @@ export async function scanCommits(options: CommitScan): Promise<Ranked[]> {
       else graph.add(commit, packs.find(commit.tree));
     }
   }
+  const trees = packs?.trees(isArchive); // while others search
   await searched;
   await pool?.close(); // what comes needs their memory
   if (packs !== undefined) {
     if (pool === undefined)
       for (const pack of packs.searched) searchPack(pack, (bytes) => isClean({ bytes, origin: { kind: "file" } }, options.scan));
-    await placePacked({ packs, trees: packs.trees(isArchive), commits, places }, options);
+    await placePacked({ packs, trees, commits, places }, options);
   }
   for (const { blob, path } of options.more ?? []) places.addBlob(blob, path, undefined);
 

@@ -36,7 +36,7 @@ export async function scanHistory(options: HistoryOptions): Promise<Result> {
   const more = await blobsOfRefs(cwd, refs);
   const folders = options.packs === false ? undefined : await foldersOf(cwd);
   const packs = folders === undefined ? undefined : new Packs(folders.objects);
-  const tips = folders?.isPlain === true && !isShallow ? await commitTips(cwd, refs) : undefined;
+  const tips = folders?.hasWorktrees === false && !isShallow ? await commitTips(cwd, refs) : undefined;
   const pool = packs !== undefined && packs.bytes > worthWorkers ? options.workers?.() : undefined;
   let ranked: Ranked[];
   try {
@@ -52,14 +52,14 @@ export async function scanHistory(options: HistoryOptions): Promise<Result> {
 const worthWorkers = 4 << 20;
 
 /**
- * Where the objects are; packs are read directly where ids are SHA-1. `isPlain`: what the refs and HEAD reach is all of the history, in the
- * form in which it is stored. Undefined for other ids.
+ * Where the objects are; packs are read directly where ids are SHA-1. `hasWorktrees`: heads of other work trees belong to the history too.
+ * Undefined for other ids.
  */
-async function foldersOf(cwd: string): Promise<{ objects: string; isPlain: boolean } | undefined> {
+async function foldersOf(cwd: string): Promise<{ objects: string; hasWorktrees: boolean } | undefined> {
   if ((await gitText(["rev-parse", "--show-object-format"], { cwd })).trim() !== "sha1") return undefined;
-  const asked = ["objects", "worktrees", "info/grafts"].flatMap((name) => ["--git-path", name]);
-  const [objects = "", ...others] = (await gitText(["rev-parse", "--path-format=absolute", ...asked], { cwd })).split("\n");
-  return { objects, isPlain: others.every((path) => path === "" || !existsSync(path)) };
+  const asked = ["--path-format=absolute", "--git-path", "objects", "--git-path", "worktrees"];
+  const [objects = "", worktrees = ""] = (await gitText(["rev-parse", ...asked], { cwd })).split("\n");
+  return { objects, hasWorktrees: existsSync(worktrees) };
 }
 
 /** The commits that the refs and HEAD point at; undefined where a tag leads to none in one step that git shows. */

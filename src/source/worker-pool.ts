@@ -1,6 +1,6 @@
+import { getCompileCacheDir } from "node:module";
 import { availableParallelism } from "node:os";
-import { extname } from "node:path";
-import { fileURLToPath } from "node:url";
+import { dirname } from "node:path";
 import { Worker } from "node:worker_threads";
 import type { Ruleset } from "../detector/compile.ts";
 import type { RegexEngine } from "../detector/regex.ts";
@@ -10,6 +10,8 @@ import type { SearchedPack } from "./packs.ts";
 export interface WorkerSetup {
   readonly files: readonly DetectorFile[];
   readonly engine: RegexEngine["name"];
+  /** Where the process keeps compiled modules; undefined where it does not. */
+  readonly compileCache: string | undefined;
 }
 
 export type Task = { readonly number: number } & (
@@ -38,8 +40,9 @@ export class WorkerPool {
 
   constructor({ files, engine }: Ruleset, size = Math.min(availableParallelism(), mostWorkers)) {
     this.size = size;
-    const script = new URL(`./scan-worker${extname(fileURLToPath(import.meta.url))}`, import.meta.url);
-    const setup: WorkerSetup = { files, engine };
+    const script = new URL("./scan-worker-start.js", import.meta.url);
+    const compiled = getCompileCacheDir(); // a folder of this version of Node in the one that was asked for
+    const setup: WorkerSetup = { files, engine, compileCache: compiled === undefined ? undefined : dirname(compiled) };
     this.#workers = Array.from({ length: size }, () => {
       // what a blob needs is garbage at once: with V8's own limit a thread takes 80 MB more, and is slower
       const worker = new Worker(script, { workerData: setup, resourceLimits: { maxYoungGenerationSizeMb: 4 } });

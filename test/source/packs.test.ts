@@ -9,7 +9,7 @@ import { scanHistory } from "../../src/source/history.ts";
 import { KnownRuns, newRunTable } from "../../src/source/known-runs.ts";
 import { openPack, packedBlobs } from "../../src/source/pack/read-pack.ts";
 import { aligned, Unpacker } from "../../src/source/pack/unpack.ts";
-import { unknownParts } from "../../src/source/packs.ts";
+import { Packs, unknownParts } from "../../src/source/packs.ts";
 import { marker, markerScan } from "./marker.ts";
 import { repository, type TestRepository } from "./repository.ts";
 
@@ -135,6 +135,28 @@ function variedRepository(commits: number): TestRepository {
   made.commit("another root", { [place()]: text() });
   return made;
 }
+
+test("commits of packs are in the order of git's log, with their parents, trees and messages", () => {
+  const made = variedRepository(60);
+  made.git("repack", "-adq", "--depth=30", "--window=20");
+  const found = new Packs(join(made.path, ".git/objects"));
+  const sizes = new Map<number, number>();
+  const tips = made.git("for-each-ref", "--format=%(objectname)").trim().split("\n");
+  const commits = found.commits(tips, (message, number) => sizes.set(number, message.length));
+  const log = made.git("log", "--all", "--date-order", "--reverse", "--format=%H %T %P").trim().split("\n");
+  const own = Array.from({ length: commits?.count ?? 0 }, (_, rank) => {
+    const parents = Array.from(commits?.parents(rank) ?? [], (parent) => commits?.id(parent));
+    return { id: commits?.id(rank), tree: commits?.tree(rank), parents };
+  });
+  expect(own).toEqual(
+    log.map((line) => {
+      const [id = "", tree = "", ...parents] = line.split(" ");
+      return { id, tree: found.find(tree), parents: parents.filter((parent) => parent !== "") };
+    }),
+  );
+  expect(sizes.size).toBe(log.length);
+  expect(found.commits(["00".repeat(20)], () => undefined)).toBeUndefined();
+});
 
 test("a varied history gives the same findings, commits and counts, packed, half packed and loose", async () => {
   for (let round = 0; round < 3; round++) {
