@@ -45,6 +45,7 @@ const commands: Record<string, Entry> = {
   restore: { summary: "Put a backup in place of an embedded database", load: () => import("./cli/restore.ts") },
   keys: { summary: "Replace the keys of Rekey itself: fingerprints, webhooks, the App", load: () => import("./cli/keys.ts") },
   audit: { summary: "Prove that the event log was not changed", load: () => import("./cli/audit.ts") },
+  people: { summary: "Erase a person's name", load: () => import("./cli/people.ts") },
   check: { summary: "Prove detectors and playbooks", load: () => import("./cli/check.ts") },
 };
 

@@ -27,7 +27,6 @@ import { startHousekeeping } from "../store/housekeeping.ts";
 import { storeReaders } from "../store/readers.ts";
 import { noteSeen } from "../store/runtime-seen.ts";
 import { serverState } from "../store/server-state.ts";
-import { sourceNotes } from "../store/source-reports.ts";
 import { accessToken } from "../web/access.ts";
 import type { IncidentOrder } from "../web/act.ts";
 import { createWeb } from "../web/app.ts";
@@ -66,7 +65,6 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     const rollout = () => rolloutOverview(rekey);
     const governance = governanceReaders(database.db);
     const estate = estateOf(rekey);
-    const note = sourceNotes(database.db);
     const login = config.login === undefined ? undefined : loginOf(rekey, config.login);
     const web = createWeb({
       readers,
@@ -84,7 +82,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
           config.consumers.some((consumer) => consumer.name === name && same(credential(consumer.token).reveal(), token)),
         report: (report) => saveConsumerReport(database.db, report),
       },
-      ...(config.runtime.sources.length === 0 ? {} : { runtime: runtimeGate(rekey, note) }),
+      ...(config.runtime.sources.length === 0 ? {} : { runtime: runtimeGate(rekey) }),
       chainWindow: config.runtime.chain_window,
       governance,
       estate,
@@ -181,7 +179,7 @@ function loginOf(rekey: Rekey, { url, github, oidc }: NonNullable<ServerConfig["
 }
 
 /** Who may report what agents do, and where it goes. Mappings are read once: a wrong one stops the start with its line. */
-function runtimeGate(rekey: Rekey, note: (source: string, agent?: string) => Promise<void>): RuntimeGate {
+function runtimeGate(rekey: Rekey): RuntimeGate {
   const sources = rekey.config.runtime.sources.map(({ mapping, ...source }) => ({
     ...source,
     source: {
@@ -200,7 +198,6 @@ function runtimeGate(rekey: Rekey, note: (source: string, agent?: string) => Pro
     scan: (text) => scanRuntime(rekey, text),
     take: (events) => takeEvents(rekey, events),
     async see(sightings) {
-      for (const { source, hints } of sightings) await note(source, hints.agent ?? hints.agentId ?? hints.service ?? hints.keyAlias);
       await noteSeen(rekey.database.db, sightings);
     },
   };

@@ -1,11 +1,19 @@
 /** What a source can tell of an identity. */
-export const eventKinds = ["leak-in-code", "leak-in-conversation", "leak-at-runtime", "stored-copy", "use", "end-of-life"] as const;
+export const eventKinds = [
+  "leak-in-code",
+  "leak-in-conversation",
+  "leak-at-runtime",
+  "runtime-event",
+  "stored-copy",
+  "use",
+  "end-of-life",
+] as const;
 export type EventKind = (typeof eventKinds)[number];
 
 /** What an identity needs somebody to watch: the kinds of which one is enough. */
 export const watched = {
   build: ["leak-in-code"],
-  runtime: ["leak-at-runtime", "use"],
+  runtime: ["leak-at-runtime", "runtime-event", "use"],
   "incident-response": ["end-of-life", "stored-copy"],
 } as const satisfies Readonly<Record<string, readonly EventKind[]>>;
 export type Watched = keyof typeof watched;

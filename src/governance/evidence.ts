@@ -39,6 +39,11 @@ const mapping = {
   standing: { detects: ["NHI7", "NHI5", "ASI03"] },
   shared: { detects: ["NHI9", "ASI08"] },
   human: { detects: ["NHI10", "ASI09"] },
+  injected: { detects: ["ASI01", "LLM01", "DE.AE-02"] },
+  misused: { detects: ["ASI02", "LLM06"] },
+  sent: { detects: ["LLM02"] },
+  strayed: { detects: ["ASI10"] },
+  runtime: { "evidence-for": ["RS.MA-02", "MANAGE 4.3"] },
   exceptions: { "evidence-for": ["ID.RA-07", "MANAGE 1.3"] },
   controls: { "evidence-for": ["GV.RR-02", "GOVERN 2.1", "MAP 4.2"] },
   coverage: { "evidence-for": ["DE.CM-09", "MEASURE 2.4", "MANAGE 4.1"] },
@@ -81,12 +86,14 @@ function relationsOf(fact: FactId, entry: string): Relation[] {
   return (["evidence-for", "mitigates", "detects"] as const).filter((relation) => relations[relation]?.includes(entry) === true);
 }
 
-/** The facts, as numbers with their sentence. `events` = how many stand in the hash-chained log. */
-export function factsOf(input: GovernanceInput, { events, cells }: { events: number; cells: number }): Fact[] {
+/** The facts, as numbers with their sentence. `logged` = how many stand in the hash-chained log. */
+export function factsOf(input: GovernanceInput, { logged, cells }: { logged: number; cells: number }): Fact[] {
   const { identities, incidents, items, campaigns, exceptions, gaps, uncovered, now } = input;
   const leaks = incidents.filter(
-    ({ cause, resolution }) => cause === undefined && resolution !== "false_positive" && resolution !== "used_in_tests",
+    ({ cause, kind, resolution }) =>
+      cause === undefined && kind === undefined && resolution !== "false_positive" && resolution !== "used_in_tests",
   );
+  const events = incidents.filter(({ kind, resolution }) => kind !== undefined && resolution !== "false_positive");
   const dead = leaks.filter(({ death }) => death !== undefined).length;
   const words = leaks.flatMap((incident) => acknowledgement(incident, input) ?? []).filter((word) => word !== "not-yet");
   const inTime = words.filter((word) => word === "owner" || word === "somebody").length;
@@ -140,6 +147,16 @@ export function factsOf(input: GovernanceInput, { events, cells }: { events: num
       ...ratio(leaks, ({ identities: own }) => own.length < 2, "leaked credentials were used by one identity only"),
     ),
     fact("human", "/governance/owners", ...ratio(identities, ({ kind }) => kind !== "human-token", "identities use no token of a person")),
+    ...runtimeFacts.map(([id, kind, what]) => {
+      const own = events.filter((incident) => incident.kind === kind);
+      const ended = own.filter(({ state }) => state === "resolved").length;
+      return fact(id, "/incidents", ended, own.length, `${own.length} ${what} were reported at runtime, ${ended} of them are ended`);
+    }),
+    fact(
+      "runtime",
+      "/incidents",
+      ...ratio(events, ({ identities: own }) => own.length > 0, "runtime events are linked to the identity behind them"),
+    ),
     fact(
       "exceptions",
       "/exceptions",
@@ -161,9 +178,16 @@ export function factsOf(input: GovernanceInput, { events, cells }: { events: num
       all,
       `${all - uncovered.length} of ${all} identities are covered in each phase`,
     ),
-    fact("log", "/audit", events, events, `${events} events stand in a hash-chained log (rekey audit verify proves it)`),
+    fact("log", "/audit", logged, logged, `${logged} events stand in a hash-chained log (rekey audit verify proves it)`),
   ];
 }
+
+const runtimeFacts = [
+  ["injected", "prompt-injection", "prompt injections"],
+  ["misused", "unsafe-tool-use", "unsafe uses of tools"],
+  ["sent", "data-leakage", "leaks of data"],
+  ["strayed", "policy-violation", "violations of policy"],
+] as const;
 
 function ratio<T>(all: readonly T[], good: (one: T) => boolean, what: string): [done: number, of: number, sentence: string] {
   const done = all.filter(good).length;

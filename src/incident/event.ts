@@ -108,6 +108,8 @@ export type IncidentEvent =
   | { readonly type: "accepted"; readonly by: string; readonly reason: string; readonly until: string; readonly approver?: string }
   | { readonly type: "used-in-tests"; readonly by: string; readonly reason: string }
   | { readonly type: "acceptance-expired" }
+  /** Somebody ended an acceptance before its date. */
+  | { readonly type: "exception-ended"; readonly by: string; readonly reason: string }
   | { readonly type: "reopened"; readonly why: string }
   | { readonly type: "closed"; readonly resolution: "revoked" | "false_positive" | "wont_fix" | "used_in_tests" };
 

@@ -287,6 +287,8 @@ function apply(incident: Incident, event: IncidentEvent, at: string): Incident {
     }
     case "acceptance-expired":
       return reopened(incident, expired, at);
+    case "exception-ended":
+      return reopened(incident, `the exception was ended: ${event.reason}`, at);
     case "reopened":
       return reopened(incident, event.why, at);
     case "closed":

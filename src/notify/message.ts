@@ -59,6 +59,7 @@ export function topicOf(event: IncidentEvent): Topic | undefined {
     case "dead":
       return "dead";
     case "acceptance-expired":
+    case "exception-ended":
     case "reopened":
       return "reopened";
     case "accepted":

@@ -1,6 +1,6 @@
 import { connectionType, sinkConnection } from "../driver.ts";
 import { type Coverage, type CoveredIdentity, coverageOf, type Source } from "../governance/coverage.ts";
-import { sourceReports } from "../store/source-reports.ts";
+import { toldBy } from "../store/runtime-seen.ts";
 import { storeReading } from "../store/store-inventory.ts";
 import { githubHost, type Rekey } from "./context.ts";
 import { type KnownIdentity, knownIdentities } from "./known-identities.ts";
@@ -91,23 +91,22 @@ async function connectionSources(rekey: Rekey, accessOf: AccessOf): Promise<Sour
   return found;
 }
 
-/** A source tells of an agent that it has named within 30 days. */
+/** A source tells of whoever it has seen at work within 30 days under the identity's name. */
 async function runtimeSources(rekey: Rekey): Promise<Source[]> {
-  const reports = await sourceReports(rekey.database.db, new Date(Date.now() - heard));
+  const told = await toldBy(rekey.database.db, new Date(Date.now() - heard));
   return rekey.config.runtime.sources.map(({ name }): Source => {
-    const own = reports.filter(({ source }) => source === name);
-    const agents = new Set(own.flatMap(({ agent }) => (agent === "" ? [] : [agent.toLowerCase()])));
+    const own = told.get(name);
     const needs =
-      own.length === 0
+      own === undefined
         ? "it reported nothing in 30 days"
-        : agents.size === 0
+        : own.names.size === 0
           ? "it names no agent: set gen_ai.agent.name, or the alias of the gateway's key"
           : undefined;
     return {
       name,
       type: "runtime",
-      kinds: ["leak-at-runtime"],
-      covers: (identity) => agents.has(identity.name.toLowerCase()),
+      kinds: own?.events === true ? ["leak-at-runtime", "runtime-event"] : ["leak-at-runtime"],
+      covers: (identity) => own?.names.has(identity.name.toLowerCase()) === true,
       ...(needs === undefined ? {} : { needs }),
     };
   });

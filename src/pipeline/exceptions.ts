@@ -81,7 +81,7 @@ export async function declineException(rekey: Rekey, id: string, { by, reason }:
       );
     const why = reason.slice(0, 500);
     if (accepted) {
-      await recordEvents(trx, id, [{ type: "reopened", why: `${by} ended the exception: ${why}` }]);
+      await recordEvents(trx, id, [{ type: "exception-ended", by, reason: why }]);
       return `The exception of ${id} has ended, and it is open again`;
     }
     await recordEvents(trx, id, [{ type: "exception-declined", by, reason: why }]);

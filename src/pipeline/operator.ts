@@ -11,6 +11,7 @@ import { holdRollout, releaseRollout } from "../store/rollout.ts";
 import { pauseRotations, resumeRotations } from "../store/rotation-requests.ts";
 import type { Rekey } from "./context.ts";
 import { exceptionOrders } from "./operator-exceptions.ts";
+import { peopleOrders } from "./operator-people.ts";
 import { reviewRoutes } from "./operator-reviews.ts";
 import { operatorTokenRoutes } from "./operator-tokens.ts";
 import { order } from "./order.ts";
@@ -47,6 +48,7 @@ export function operatorRoutes(rekey: Rekey): Hono {
 
   app.route("/", reviewRoutes(rekey));
   app.route("/", exceptionOrders(rekey));
+  app.route("/", peopleOrders(rekey));
   app.post(
     "/operator/backup",
     order(z.strictObject({ target: z.string().max(1000), directory: z.string().max(1000) }), async ({ target, directory }) => ({

@@ -74,3 +74,22 @@ export async function seenAs(db: Kysely<Schema>, names: readonly string[]): Prom
     lastAt: last_at.toISOString(),
   }));
 }
+
+/** What each source told since: the names that it saw at work, and whether it reported a runtime event. */
+export async function toldBy(
+  db: Kysely<Schema>,
+  since: Date,
+): Promise<ReadonlyMap<string, { names: ReadonlySet<string>; events: boolean }>> {
+  const [seen, sources] = await Promise.all([
+    db.selectFrom("runtime_seen").select(["source", "name"]).where("last_at", ">=", since).distinct().execute(),
+    db.selectFrom("runtime_source").select("source").where("last_event_at", ">=", since).execute(),
+  ]);
+  const names = Map.groupBy(seen, ({ source }) => source);
+  const events = new Set(sources.map(({ source }) => source));
+  return new Map(
+    [...new Set([...names.keys(), ...events])].map((source) => [
+      source,
+      { names: new Set((names.get(source) ?? []).map(({ name }) => name.toLowerCase())), events: events.has(source) },
+    ]),
+  );
+}

@@ -62,6 +62,8 @@ export function describeEvent(event: IncidentEvent): string {
       return `${event.by} says no to accepting the risk: ${event.reason}`;
     case "accepted":
       return `Risk accepted, asked by ${event.by}${event.approver === undefined ? "" : `, agreed to by ${event.approver}`}, until ${event.until.slice(0, 10)}: ${event.reason}`;
+    case "exception-ended":
+      return `${event.by} ended the exception: ${event.reason}`;
     case "acceptance-expired":
       return "The acceptance expired";
     case "reopened":

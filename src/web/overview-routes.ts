@@ -33,8 +33,8 @@ export function overviewRoutes(options: OverviewOptions): Hono {
   const evidence = async (context: Context) => {
     const id = frameworkIds.find((one) => one === context.req.param("framework"));
     if (id === undefined) return undefined;
-    const [input, events] = await Promise.all([governanceOf(options, context), estate.events()]);
-    return evidenceReport(id, factsOf(input, { events, cells: controlCells(estate.controls).length }), now());
+    const [input, logged] = await Promise.all([governanceOf(options, context), estate.events()]);
+    return evidenceReport(id, factsOf(input, { logged, cells: controlCells(estate.controls).length }), now());
   };
   app.get("/evidence/:framework", async (context) => {
     const report = await evidence(context);

@@ -103,5 +103,5 @@ test("a program asks and two people must agree; one of them on the dashboard aft
   for (const text of ["1 risk is accepted, 1 for 14 days or less", "token grc", "mara, kim"]) expect(listed.text).toContain(text);
   expect((await browser.get(`${world.server.url}/exceptions.csv`)).text).toContain(`${id},`);
   await say(number, "kim", `/rekey decline ${id} "the contract ended"`, "has ended, and it is open again");
-  expect(await incident(id)).toMatchObject({ state: "open", lapsed: [{ why: "kim ended the exception: the contract ended" }] });
+  expect(await incident(id)).toMatchObject({ state: "open", lapsed: [{ why: "the exception was ended: the contract ended" }] });
 });

@@ -53,7 +53,7 @@ test("an identity is covered while one source each watches its code, its running
   const coverage = coverageOf([agent("a"), agent("b")], [app, gateway, vault]);
   expect(coverage.uncovered).toEqual([{ ...agent("b"), lacks: ["runtime", "incident-response"], by: ["App"] }]);
   expect(coverage.sources.map(({ identities }) => identities)).toEqual([2, 1, 1]);
-  expect(coverage.silent).toEqual(["leak-in-conversation", "use", "end-of-life"]);
+  expect(coverage.silent).toEqual(["leak-in-conversation", "runtime-event", "use", "end-of-life"]);
 });
 
 test("a source that needs something covers nobody, and says what it needs", () => {
@@ -64,7 +64,7 @@ App (github-app): leak-in-code of 1
 gateway (runtime): leak-at-runtime of 1
 vault (secret-manager): nothing yet: it has not been read to the end yet
 not covered: agent a, no owner: incident-response
-no source reports leak-in-conversation, stored-copy, use, end-of-life of anybody
+no source reports leak-in-conversation, runtime-event, stored-copy, use, end-of-life of anybody
 `);
 });
 

@@ -116,7 +116,7 @@ test("the list has what waits first, then what ends soonest", () => {
       listed(incident("RK-0002", ["10:01", opened], ["10:02", near])),
       listed(incident("RK-0003", ["10:01", opened], ["10:02", asks("dev")])),
       listed(incident("RK-0004", ["10:01", opened], ["10:02", { type: "false-positive", by: "dana", reason: "a sample" }])),
-      listed(incident("RK-0005", ["10:01", opened], ["10:02", far], ["10:03", { type: "reopened", why: "kim ended the exception: over" }])),
+      listed(incident("RK-0005", ["10:01", opened], ["10:02", far], ["10:03", { type: "exception-ended", by: "kim", reason: "over" }])),
       listed(
         incident("RK-0006", ["10:01", opened], ["10:02", asks("dev")], ["10:03", { type: "exception-declined", by: "dana", reason: "no" }]),
       ),

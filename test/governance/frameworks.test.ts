@@ -83,7 +83,7 @@ const input: GovernanceInput = {
   peopleOf: () => [],
   now,
 };
-const facts = factsOf(input, { events: 12, cells: 9 });
+const facts = factsOf(input, { logged: 12, cells: 9 });
 
 test("what is counted", () => {
   expect(facts.map(({ id, done, of, sentence }) => `${id} ${done}/${of} ${sentence}`)).toMatchInlineSnapshot(`
@@ -99,6 +99,11 @@ test("what is counted", () => {
       "standing 1/2 1 of 2 identities whose access has a known lifetime have standing access",
       "shared 1/2 1 of 2 leaked credentials were used by one identity only",
       "human 2/3 2 of 3 identities use no token of a person",
+      "injected 0/0 0 prompt injections were reported at runtime, 0 of them are ended",
+      "misused 0/0 0 unsafe uses of tools were reported at runtime, 0 of them are ended",
+      "sent 0/0 0 leaks of data were reported at runtime, 0 of them are ended",
+      "strayed 0/0 0 violations of policy were reported at runtime, 0 of them are ended",
+      "runtime 0/0 0 of 0 runtime events are linked to the identity behind them",
       "exceptions 0/0 0 of 0 accepted risks have an end and a second person",
       "controls 8/9 8 of 9 controls in a phase have an owner, or a reason for none",
       "coverage 3/3 3 of 3 identities are covered in each phase",
@@ -167,7 +172,7 @@ test("the report says what is evidence, for what nothing is known, and never tha
 });
 
 test("where there is nothing to count there is no evidence, rather than 0 of 0", () => {
-  const empty = factsOf({ ...input, identities: [], campaigns: [], items: [], incidents: [] }, { events: 0, cells: 0 });
+  const empty = factsOf({ ...input, identities: [], campaigns: [], items: [], incidents: [] }, { logged: 0, cells: 0 });
   expect(evidenceReport("owasp-nhi", empty, now).with).toBe(0);
   expect(evidenceMarkdown(evidenceReport("owasp-nhi", empty, now))).toContain("Evidence for 0 of 10 entries");
 });

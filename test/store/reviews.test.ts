@@ -1,6 +1,8 @@
+import { sql } from "kysely";
 import { describe, expect, test } from "vitest";
 import type { Snapshot } from "../../src/governance/review.ts";
 import { readEvents, verifyChain } from "../../src/store/events.ts";
+import { forgetPerson } from "../../src/store/people.ts";
 import {
   campaignOfIssue,
   createCampaign,
@@ -84,6 +86,37 @@ describe("access reviews", () => {
       expect(await getItem(db, item.id)).toMatchObject({ state: "open", decisions: [], hash });
       expect(hash).not.toBe(item.hash);
       expect((await listCampaigns(db))[0]?.id).toBe(campaign.id);
+    });
+
+    test("who is erased stands in no item any more, and the log still verifies", async () => {
+      const { db } = open();
+      const made = { ...snapshot("e"), authors: ["Mara", "dev"] };
+      await db
+        .transaction()
+        .execute((trx) =>
+          createCampaign(trx, { name: "Erase", by: "mara", dueAt: "2027-01-01T00:00:00.000Z", snapshots: [made, snapshot("f")] }),
+        );
+      const [, item] = await listItems(db);
+      const mine = (await listItems(db)).find(({ snapshot: { identity } }) => identity.name === "e");
+      if (item === undefined || mine === undefined) throw new Error("there is no item");
+      const decision = { verdict: "keep", by: "MARA", reason: "used", via: "issue", at: "2026-03-01T10:00:00.000Z" } as const;
+      await db.transaction().execute((trx) => recordDecision(trx, mine, decision, "kept"));
+      expect([...(await forgetPerson(db, "mara")).keys()].toSorted()).toEqual(
+        expect.arrayContaining(["actor", "review_campaign", "review_item"]),
+      );
+      const after = await getItem(db, mine.id);
+      expect(after).toMatchObject({
+        hash: mine.hash,
+        decisions: [{ by: "erased", reason: "used" }],
+        snapshot: { identity: { owner: "erased", name: "e" }, authors: ["erased", "dev"] },
+      });
+      for (const table of ["event", "actor", "review_item", "review_campaign"]) {
+        const { rows } = await sql<{
+          text: string;
+        }>`select coalesce(string_agg(t::text, ''), '') as text from ${sql.table(table)} t`.execute(db);
+        expect(rows[0]?.text.toLowerCase(), table).not.toContain("mara");
+      }
+      expect((await verifyChain(db)).problems).toEqual([]);
     });
 
     test("a campaign is found by its issue, and only by the right one", async () => {

@@ -10,7 +10,7 @@ import { access } from "./050-access.ts";
 import { notify } from "./060-notify.ts";
 import { storeInventory } from "./070-store-inventory.ts";
 import { alerts } from "./080-alerts.ts";
-import { coverage } from "./090-coverage.ts";
+import { acceptance } from "./090-acceptance.ts";
 import { runtime } from "./100-runtime.ts";
 import { keyHash } from "./110-key-hash.ts";
 
@@ -27,7 +27,7 @@ export const migrations: Readonly<Record<string, Migration>> = {
   "060-notify": notify,
   "070-store-inventory": storeInventory,
   "080-alerts": alerts,
-  "090-coverage": coverage,
+  "090-acceptance": acceptance,
   "100-runtime": runtime,
   "110-key-hash": keyHash,
 };
