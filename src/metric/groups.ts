@@ -24,48 +24,79 @@ export interface Group {
   readonly dismissed: number;
 }
 
-/** Groups with the most live first, then the most open, then the most leaks. */
-export function groupBy(incidents: readonly IncidentFacts[], by: GroupBy, now: string): Group[] {
-  const groups = new Map<string, { name: string; key?: string; members: IncidentFacts[] }>();
+/**
+ * Groups with the most live first, then the most open, then the most leaks; the first `limit` of them. A median costs most, so it is taken of
+ * those alone that are given.
+ */
+export function groupBy(incidents: readonly IncidentFacts[], by: GroupBy, now: string, limit = Number.POSITIVE_INFINITY): Group[] {
+  const tallies = new Map<string, Tally>();
   for (const incident of incidents) {
-    const { key, name } = keyOf(incident, by);
-    const group = groups.get(key ?? "") ?? { name, ...(key === undefined ? {} : { key }), members: [] };
-    group.members.push(incident);
-    groups.set(key ?? "", group);
+    const key = keyOf(incident, by);
+    let tally = tallies.get(key ?? "");
+    if (tally === undefined) {
+      tally = { ...(key === undefined ? {} : { key }), name: nameOf(incident, by), ...nothing, leaks: [] };
+      tallies.set(key ?? "", tally);
+    }
+    count(tally, incident, now);
   }
-  return [...groups.values()].map((group) => measured(group, now)).toSorted(byWeight);
+  return [...tallies.values()]
+    .toSorted(byWeight)
+    .slice(0, limit)
+    .map((tally) => measured(tally, now));
 }
 
-function keyOf(incident: IncidentFacts, by: GroupBy): { key?: string; name: string } {
-  if (by === "type")
-    return { key: incident.credential.detector, name: incident.kind === undefined ? incident.credential.title : kindNames[incident.kind] };
+interface Tally {
+  readonly key?: string;
+  readonly name: string;
+  incidents: number;
+  open: number;
+  live: number;
+  overdue: number;
+  provenDead: number;
+  dismissed: number;
+  readonly leaks: IncidentFacts[];
+}
+
+const nothing = { incidents: 0, open: 0, live: 0, overdue: 0, provenDead: 0, dismissed: 0 };
+
+function keyOf(incident: IncidentFacts, by: GroupBy): string | undefined {
+  if (by === "type") return incident.credential.detector;
+  if (by === "identity") return incident.identities[0]?.id;
+  return by === "owner" ? incident.owner : incident.repository;
+}
+
+function nameOf(incident: IncidentFacts, by: GroupBy): string {
+  if (by === "type") return incident.kind === undefined ? incident.credential.title : kindNames[incident.kind];
   if (by === "identity") {
     const [identity] = incident.identities;
-    return identity === undefined ? { name: "unknown identity" } : { key: identity.id, name: `${identity.name} (${identity.kind})` };
+    return identity === undefined ? "unknown identity" : `${identity.name} (${identity.kind})`;
   }
-  const key = by === "owner" ? incident.owner : incident.repository;
-  return key === undefined ? { name: by === "owner" ? "no owner" : "no repository" } : { key, name: key };
+  return keyOf(incident, by) ?? (by === "owner" ? "no owner" : "no repository");
 }
 
-function measured({ name, key, members }: { name: string; key?: string; members: readonly IncidentFacts[] }, now: string): Group {
-  const open = members.filter(({ state }) => state === "open");
-  const leaks = members.filter((incident) => !incident.preExisting && isCounted(incident));
+function count(tally: Tally, incident: IncidentFacts, now: string): void {
+  const { state, validity, death, resolution, preExisting } = incident;
+  tally.incidents++;
+  if (state === "open") {
+    tally.open++;
+    if (validity === "active") tally.live++;
+    if (ageOf(incident, now) > slaOf(incident).dead) tally.overdue++;
+  }
+  if (death !== undefined && !death.whenFound) tally.provenDead++;
+  if (resolution === "false_positive" || resolution === "used_in_tests") tally.dismissed++;
+  if (!preExisting && isCounted(incident)) tally.leaks.push(incident);
+}
+
+function measured({ leaks, ...tally }: Tally, now: string): Group {
   const { median } = kaplanMeier(leaks.map((incident) => durationOf(incident, incident.clock.detected, now)));
   return {
-    ...(key === undefined ? {} : { key }),
-    name,
-    incidents: members.length,
-    open: open.length,
-    live: open.filter(({ validity }) => validity === "active").length,
-    overdue: open.filter((incident) => ageOf(incident, now) > slaOf(incident).dead).length,
-    provenDead: members.filter(({ death }) => death !== undefined && !death.whenFound).length,
+    ...tally,
     ...(median === undefined ? {} : { median }),
-    again: key === undefined ? 0 : Math.max(0, leaks.length - 1),
-    dismissed:
-      members.filter(({ resolution }) => resolution === "false_positive" || resolution === "used_in_tests").length / members.length,
+    again: tally.key === undefined ? 0 : Math.max(0, leaks.length - 1),
+    dismissed: tally.dismissed / tally.incidents,
   };
 }
 
-function byWeight(a: Group, b: Group): number {
+function byWeight(a: Tally, b: Tally): number {
   return b.live - a.live || b.open - a.open || b.incidents - a.incidents || (a.name < b.name ? -1 : 1);
 }

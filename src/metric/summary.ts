@@ -192,8 +192,9 @@ function ages(open: readonly IncidentFacts[], now: string): AgeBucket[] {
 /** Moments in ISO 8601 UTC sort as text. */
 function byUrgency(a: IncidentFacts, b: IncidentFacts): number {
   const alive = Number(b.validity === "active") - Number(a.validity === "active");
-  const [first, second] = [a.clock.detected + a.id, b.clock.detected + b.id];
-  return alive || (first < second ? -1 : first > second ? 1 : 0);
+  if (alive !== 0) return alive;
+  const [first, second] = a.clock.detected === b.clock.detected ? [a.id, b.id] : [a.clock.detected, b.clock.detected];
+  return first < second ? -1 : first > second ? 1 : 0;
 }
 
 /** Clocks of two machines may disagree by a little: never less than 0. */

@@ -29,7 +29,8 @@ export interface Week {
 export function weekly(incidents: readonly IncidentFacts[], now: string, count = 13): Week[] {
   const first = mondayOf(millisecondsOf(now)) - (count - 1) * week;
   const weeks = Array.from({ length: count }, () => ({ leaks: [] as Duration[], closed: 0, open: 0, preExistingOpen: 0 }));
-  for (const incident of incidents.filter(isCredential)) {
+  for (const incident of incidents) {
+    if (!isCredential(incident)) continue;
     const { clock, preExisting } = incident;
     const from = Math.floor((millisecondsOf(clock.detected) - first) / week);
     const until = clock.closed === undefined ? count : Math.floor((millisecondsOf(clock.closed) - first) / week);
@@ -37,7 +38,9 @@ export function weekly(incidents: readonly IncidentFacts[], now: string, count =
     if (ended !== undefined) ended.closed++;
     const began = weeks[from];
     if (began !== undefined && !preExisting && isCounted(incident)) began.leaks.push(durationOf(incident, clock.detected, now));
-    for (const one of weeks.slice(Math.max(0, from), Math.max(0, until))) {
+    for (let index = Math.max(0, from); index < until; index++) {
+      const one = weeks[index];
+      if (one === undefined) break;
       one.open++;
       if (preExisting) one.preExistingOpen++;
     }

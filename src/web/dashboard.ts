@@ -203,10 +203,10 @@ function where(steps: readonly FunnelStep[]): Html {
 }
 
 function again(incidents: readonly IncidentFacts[], now: string): Html {
-  const groups = groupBy(incidents, "identity", now);
+  const groups = groupBy(incidents, "identity", now, 8);
   if (groups.length === 0) return nothing;
   return html`<section aria-labelledby="again"><h2 id="again">AI identities, the most pressing first</h2>
-${groupTable("identity", groups, 8)}
+${groupTable("identity", groups)}
 <p class="more"><a href="/identities">All identities</a>, by <a href="/owners">owner</a>, <a href="/repositories">repository</a>, <a href="/types">credential type</a></p></section>`;
 }
 

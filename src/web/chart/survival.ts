@@ -32,16 +32,21 @@ export function survivalChart(survival: Survival, { width, id }: { width: number
   const y = scaleLinear([0, 1], [height - margin.bottom, margin.top]);
   const bottom = height - margin.bottom;
 
-  const points = [{ ms: start, survival: 1, low: 1, high: 1 }, ...steps];
+  const apart = (list: readonly Step[]) => distinct(list, ({ ms, survival }) => [x(ms), y(survival)]);
+  const points = [{ ms: start, survival: 1, low: 1, high: 1 }, ...apart(steps)];
   const path = line<Pick<Step, "ms" | "survival">>(
     ({ ms }) => x(ms),
     (step) => y(step.survival),
-  ).curve(curveStepAfter)(points);
+  )
+    .curve(curveStepAfter)
+    .digits(1)(points);
   const band = area<Pick<Step, "ms" | "survival" | "low" | "high">>(
     ({ ms }) => x(ms),
     (step) => y(step.low ?? step.survival),
     (step) => y(step.high ?? step.survival),
-  ).curve(curveStepAfter)(points);
+  )
+    .curve(curveStepAfter)
+    .digits(1)(points);
   const room = width < 500 ? 42 : 60;
   const marks = spaced(
     ticks.filter(({ ms }) => ms >= start && ms <= end),
@@ -62,10 +67,10 @@ ${marks.map(
 <text class="risk" x="${round(x(ms))}" y="${bottom + 50}" text-anchor="middle">${followed(steps, ms)}</text>`,
 )}
 <text class="risk" x="0" y="${bottom + 34}">Still followed:</text>
-<path class="band" d="${rounded(band)}"/>
+<path class="band" d="${band}"/>
 ${median === undefined ? nothing : html`<path class="median" d="M${margin.left} ${round(y(0.5))}H${round(x(median))}V${bottom}"/>`}
-<path class="curve" d="${rounded(path)}"/>
-${steps.filter(({ censored }) => censored > 0).map((step) => html`<path class="censored" d="M${round(x(step.ms))} ${round(y(step.survival) - 5)}v10"/>`)}
+<path class="curve" d="${path}"/>
+${apart(steps.filter(({ censored }) => censored > 0)).map((step) => html`<path class="censored" d="M${round(x(step.ms))} ${round(y(step.survival) - 5)}v10"/>`)}
 </svg>`;
 }
 
@@ -107,6 +112,13 @@ function round(value: number): number {
   return Math.round(value * 10) / 10;
 }
 
-function rounded(path: string | null): string {
-  return (path ?? "").replaceAll(/\d+\.\d{2,}/g, (number) => String(round(Number(number))));
+/** Leaves out what would be drawn on the same half pixel as the one before it; the last one stays. */
+function distinct<T>(items: readonly T[], at: (item: T) => readonly [x: number, y: number]): T[] {
+  let [left, top] = [Number.NaN, Number.NaN];
+  return items.filter((item, index) => {
+    const [x, y] = at(item);
+    if (index < items.length - 1 && Math.abs(x - left) < 0.5 && Math.abs(y - top) < 0.5) return false;
+    [left, top] = [x, y];
+    return true;
+  });
 }
