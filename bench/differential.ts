@@ -86,7 +86,7 @@ export function bruteForce(ruleset: Ruleset): Ruleset {
     rule.patterns.map((pattern) => ({ rule, pattern: { ...pattern, back: 0, forward: Number.MAX_SAFE_INTEGER } })),
   );
   const hits = Uint32Array.from(everywhere.flatMap((_, user) => [user, 0]));
-  const encoded = { runs: [], percent: false, escapes: false, joined: false };
+  const encoded = { runs: [], percent: false, escapes: false, joints: [] };
   const filter = { search: () => ({ hits, first: 0, count: everywhere.length, encoded }) };
   return { ...ruleset, filter, users: everywhere };
 }

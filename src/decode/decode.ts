@@ -1,6 +1,6 @@
 import { isUtf8 } from "node:buffer";
 import type { DecodeStep } from "../document.ts";
-import { joined, joinedLiterals } from "./joined.ts";
+import { joined, joinedLiterals, jointsOf } from "./joined.ts";
 import { type Encoded, encodedRuns, longRuns, type Stretch } from "./runs.ts";
 
 /** An encoded stretch of a text: 0-based byte offsets, end exclusive, and what it says. */
@@ -29,7 +29,7 @@ const probe = 4096;
 export function* decodings(
   bytes: Uint8Array,
   onLimit?: (reason: string) => void,
-  encoded: Encoded = { runs: encodedRuns(longRuns(bytes), bytes), percent: true, escapes: true, joined: true },
+  encoded: Encoded = { runs: encodedRuns(longRuns(bytes), bytes), percent: true, escapes: true, joints: [...jointsOf(bytes)] },
 ): Generator<Decoded> {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   let [texts, tries] = [0, 0];
@@ -55,7 +55,7 @@ export function* decodings(
       }
     }
   }
-  if (encoded.joined) yield* joinedLiterals(buffer);
+  yield* joinedLiterals(buffer, encoded.joints);
 }
 
 /** False where the first letters of a run rule it out: of names, paths and hashes nearly all, before anything is decoded. */

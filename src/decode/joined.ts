@@ -8,12 +8,12 @@ const shortestToken = 20;
 
 /**
  * String literals that stand side by side and are one text: `"sk-" + "ab"`, or one below the other, as C and Python have it. Only where a
- * token could run across. Linear in the input.
+ * token could run across. Linear in the input. `joints`: closing quotes that may have a plus or a line end behind them.
  */
-export function* joinedLiterals(buffer: Buffer): Generator<Decoded> {
+export function* joinedLiterals(buffer: Buffer, joints: Iterable<number>): Generator<Decoded> {
   let done = 0;
-  for (const end of closings(buffer)) {
-    if (end < done) continue;
+  for (const end of joints) {
+    if (end < done || after(buffer, end) === undefined) continue;
     const start = startOf(buffer, end, done);
     if (start === undefined) continue;
     const pieces = [buffer.toString("latin1", start, end)];
@@ -33,13 +33,13 @@ export function joined(text: string): string {
   return text.replace(/["'`](?:\s{0,160}\+\s{0,160}|[ \t\r]{0,160}\n\s{0,160})[fbruFBRU]{0,2}["'`]/g, "");
 }
 
-/** The closing quotes before a plus or a line end, with another literal behind it. */
-function* closings(buffer: Buffer): Generator<number> {
-  for (let at = 1; at < buffer.length; at++) {
-    if (buffer[at] !== 10 && buffer[at] !== 43) continue;
+/** The quotes before a plus or a line end. */
+export function* jointsOf(bytes: Uint8Array): Generator<number> {
+  for (let at = 1; at < bytes.length; at++) {
+    if (bytes[at] !== 10 && bytes[at] !== 43) continue;
     let end = at - 1;
-    while (end > at - limits.between && isBlank(buffer[end])) end--;
-    if (isQuote(buffer[end]) && after(buffer, end) !== undefined) yield end;
+    while (end > at - limits.between && isBlank(bytes[end])) end--;
+    if (isQuote(bytes[end])) yield end;
   }
 }
 

@@ -18,8 +18,8 @@ export interface Encoded {
   /** Whether something is written as `%41`, and whether as `\u0041` or `\x41`; it may be said of what is not. */
   readonly percent: boolean;
   readonly escapes: boolean;
-  /** Whether string literals with a run in one of them may be one text. */
-  readonly joined: boolean;
+  /** Closing quotes of string literals that may be one text with the next literal: all of them, if a run stands in one. */
+  readonly joints: ArrayLike<number> & Iterable<number>;
 }
 
 /** The letters of base64, base64url and hex, of which nearly every credential has this many in a row. */

@@ -77,7 +77,7 @@ export class Search {
       runs: stretches(words, result(2) >> 2, result(3)),
       percent: result(4) === 1,
       escapes: result(5) === 1,
-      joined: result(6) === 1,
+      joints: result(7) === 0 ? noJoints : words.slice(result(6) >> 2, (result(6) >> 2) + result(7)),
     };
     return { hits: words, first: result(0) >> 2, count: result(1), encoded };
   }
@@ -92,6 +92,7 @@ export class Search {
 }
 
 const none: readonly Stretch[] = [];
+const noJoints = new Uint32Array();
 
 function stretches(words: Uint32Array, first: number, count: number): readonly Stretch[] {
   if (count === 0) return none;

@@ -131,7 +131,7 @@ function inView({ bytes, decode, depth, fixed, lead = 0 }: View, ruleset: Rulese
   const searched = ruleset.filter.search(bytes);
   const { encoded } = searched;
   const matches = matchBytes(bytes, ruleset, limit?.onTooMany, searched);
-  const isPlain = depth === 0 || (encoded.runs.length === 0 && !encoded.percent && !encoded.escapes && !encoded.joined);
+  const isPlain = depth === 0 || (encoded.runs.length === 0 && !encoded.percent && !encoded.escapes && encoded.joints.length === 0);
   if (isPlain && matches.length === 0) return [];
   const found: Placed[] = matches
     .filter((match) => match.start >= lead)

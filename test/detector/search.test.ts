@@ -47,6 +47,9 @@ test("what it takes for encoded is all that decodes", () => {
     fc.string({ unit: "grapheme", maxLength: 40 }).map((plain) => Buffer.from(plain).toString("base64url")),
     fc.string({ maxLength: 40 }).map((plain) => Buffer.from(plain).toString("hex")),
     fc.string({ maxLength: 12 }).map((plain) => `%41${encodeURIComponent(plain)}`),
+    fc
+      .tuple(word, fc.constantFrom('" + "', '"\n"', '" +\n  f"', "' 'x'\n'", '"+', '"\n\n'))
+      .map(([plain, joint]) => `"${plain}${joint}${plain}"`),
     fc.constantFrom("\\u0041bcdefghij", "\\x41bcdefghij", "\\n", "%4", "=", " ", "\n", '"'),
     fc.constantFrom(
       '"aB3aB3aB3aB3aB3aB3" + ',

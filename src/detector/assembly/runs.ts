@@ -17,8 +17,9 @@ export const blockBits: u32 = 7;
 /** Whether there is a `%41`, and whether there is a `\u` or `\x`. */
 export let hasPercent: bool = false;
 export let hasEscape: bool = false;
-/** Whether a run begins or ends a string literal that a program may join with another one, by a plus or a line end. */
-export let hasJoined: bool = false;
+/** Where literals end that a program may join with the next one (u32), if a run begins or ends one of those. */
+export let joints: usize = 0;
+export let jointCount: u32 = 0;
 
 /** Finds them in the text from `text`; what they need is written from `to`. Gives the first free place. */
 export function findRuns(text: usize, size: u32, to: usize): usize {
@@ -32,9 +33,11 @@ export function findRuns(text: usize, size: u32, to: usize): usize {
   runCount = count;
   encoded = runs + (count << 3);
   indexRuns(firstRuns + (blocks << 2));
-  hasJoined = findJoined(text, size);
+  const isJoined = findJoined(text, size);
   encodedCount = collectEncoded(text, size);
-  return encoded + (encodedCount << 3);
+  joints = encoded + (encodedCount << 3);
+  jointCount = isJoined ? collectJoints(text, size) : 0;
+  return (joints + (jointCount << 2) + 7) & ~7;
 }
 
 /** A run of 16 goes over, or up to, the end of a block of 16 bytes: what lies within a block is not looked at. The text is followed by zeros. */
@@ -78,6 +81,27 @@ function findJoined(text: usize, size: u32): bool {
   return false;
 }
 
+/** Of each plus and line end behind a quote the place of that quote, where another literal follows. */
+function collectJoints(text: usize, size: u32): u32 {
+  const end = text + size;
+  ensure(joints + (<usize>size << 1) + 16);
+  let to = joints;
+  for (let block = text; block < end; block += 16) {
+    const bytes = v128.load(block);
+    let found = i8x16.bitmask(v128.or(i8x16.eq(bytes, i8x16.splat(10)), i8x16.eq(bytes, i8x16.splat(43))));
+    for (; found != 0; found &= found - 1) {
+      const joint = block + ctz(found);
+      const least = max(text, joint - min(joint, between));
+      let at = joint - 1;
+      while (at > least && isBlank(load<u8>(at))) at--;
+      if (at < text || !isQuote(load<u8>(at)) || !goesOn(at + 1, end)) continue;
+      store<u32>(to, <u32>(at - text));
+      to += 4;
+    }
+  }
+  return <u32>(to - joints) >>> 2;
+}
+
 function goesOn(at: usize, size: usize): bool {
   const limit = min(size, at + between);
   let joins = false;
@@ -101,11 +125,17 @@ function isQuote(byte: u32): bool {
   return byte == 34 || byte == 39 || byte == 96;
 }
 
+// @ts-ignore: decorator
+@inline
+function isBlank(byte: u32): bool {
+  return byte == 32 || byte == 10 || byte == 9 || byte == 13;
+}
+
 /** White space and plus. */
 // @ts-ignore: decorator
 @inline
 function isBetween(byte: u32): bool {
-  return byte == 32 || byte == 10 || byte == 43 || byte == 9 || byte == 13;
+  return byte == 43 || isBlank(byte);
 }
 
 /** `f"…"`, `rb'…'` */

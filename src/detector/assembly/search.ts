@@ -1,6 +1,6 @@
 import { findAnchors, hitCount, hits } from "./anchors";
 import { ensure } from "./memory";
-import { encoded, encodedCount, findRuns, hasEscape, hasJoined, hasPercent } from "./runs";
+import { encoded, encodedCount, findRuns, hasEscape, hasPercent, jointCount, joints } from "./runs";
 
 export { setTables } from "./anchors";
 
@@ -8,7 +8,7 @@ export { setTables } from "./anchors";
 let text: usize = 0;
 
 /** What the last search gave: places and numbers of hits and of what may be encoded, and whether there are escapes and joined literals. */
-const results: usize = memory.data(7 * 4, 8);
+const results: usize = memory.data(8 * 4, 8);
 
 /** The first place that this code does not use itself. */
 export function firstFree(): usize {
@@ -38,5 +38,6 @@ export function search(size: u32): void {
   store<u32>(results, encodedCount, 12);
   store<u32>(results, <u32>hasPercent, 16);
   store<u32>(results, <u32>hasEscape, 20);
-  store<u32>(results, <u32>hasJoined, 24);
+  store<u32>(results, <u32>joints, 24);
+  store<u32>(results, jointCount, 28);
 }
