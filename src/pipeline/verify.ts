@@ -1,9 +1,10 @@
-import { connectionType, type Driver, type ProbeResult } from "../driver.ts";
+import { connectionType, type Driver, type KeyRecord, type Manifest, type ProbeResult } from "../driver.ts";
 import type { Finding } from "../finding.ts";
 import { baitOf } from "../identity/honeytoken.ts";
 import type { Incident } from "../incident/fold.ts";
+import type { Plan } from "../playbook/plan.ts";
 import { Secret } from "../secret.ts";
-import { listReceipts, saveReceipt } from "../store/evidence.ts";
+import { latestPlan, listReceipts, saveReceipt } from "../store/evidence.ts";
 import { getIncident, listOccurrences, recordEvents } from "../store/incidents.ts";
 import { connectionOf, contextOf, driverOf, type Rekey } from "./context.ts";
 import { recover } from "./recover.ts";
@@ -58,11 +59,8 @@ export async function verifyDead(
       dead: false,
       sentence: `There is no safe probe for this type; say how you revoked it with \`/rekey revoked ${incident} "how"\`.`,
     };
-  if (await isDisabled(rekey, driver, known, occurrence.finding, given))
-    return {
-      dead: false,
-      sentence: `It is disabled, which contains it and can be taken back. Delete it at ${driver.manifest.pages.revoke}, then verify again.`,
-    };
+  const first = await stateOf(rekey, driver, known, occurrence.finding, given);
+  if (first === "disabled") return { dead: false, sentence: disabledSentence(driver) };
   const before = (await listReceipts(rekey.database.db, incident)).some(({ subject, answer }) => subject === "old" && answer === "alive");
   const rounds = 3;
   for (let round = 1; round <= rounds; round++) {
@@ -87,47 +85,87 @@ export async function verifyDead(
       return { dead: false, sentence: `The provider did not say whether it is dead (${result.code}); try again later.` };
     if (round < rounds) await sleep(Math.ceil(driver.manifest.propagation.revoke / (rounds - 1)));
   }
-  if (maybeDisabled(rekey, driver, occurrence.finding))
-    return {
-      dead: false,
-      sentence: `It is refused, but a disabled one would be refused too, and without a connection of type ${connectionType(driver.manifest)} nobody can tell them apart. Delete it at ${driver.manifest.pages.revoke}, then say so with \`/rekey revoked ${incident} "how"\`.`,
-    };
+  // it may have been enabled, disabled or deleted meanwhile: the vendor's record is asked again after the last refusal
+  const state = await stateOf(rekey, driver, known, occurrence.finding, given);
+  if (state === "disabled") return { dead: false, sentence: disabledSentence(driver) };
+  const decides = recordDecides(driver.manifest);
+  if (decides ? state !== "gone" : state === "unknown" && disabledLooksDead(driver.manifest))
+    return { dead: false, sentence: undecided(rekey, driver, incident, occurrence.finding, state) };
   if (!before && !driver.manifest.invalidMeansDead)
     return { dead: false, sentence: "It is refused, but nobody ever saw it accepted, so its death is not proven." };
   await rekey.database.db.transaction().execute((trx) =>
     recordEvents(trx, incident, [
       { type: "validity-observed", validity: "inactive", code: "three refusals", control: before ? "receipt" : "none" },
-      { type: "dead", proof: "probe", receipts: rounds, whenFound: !before },
+      {
+        type: "dead",
+        proof: decides ? "both" : "probe",
+        receipts: rounds,
+        whenFound: !before,
+      },
       { type: "closed", resolution: "revoked" },
     ]),
   );
   return { dead: true, whenFound: !before };
 }
 
-/** The vendor's refusal also stands for what is only disabled, and there is no connection that could be asked. */
-function maybeDisabled(rekey: Rekey, driver: Driver, { attributes }: Finding): boolean {
-  const { reversible, invalidMeansDead } = driver.manifest;
-  const askable = driver.match !== undefined && connectionOf(rekey, driver, attributes) !== undefined;
-  return reversible.disable && !invalidMeansDead && !askable;
+/** What the vendor's own record says of the credential; `unknown` where there is no connection, or it could not say. */
+type RecordState = KeyRecord["state"] | "unknown";
+
+/** A refusal alone says too little of these: a disabled credential, or one of a blocked owner, would be refused too. */
+function recordDecides(manifest: Manifest): boolean {
+  // the id of a slot, a user or a rolled key lives on with another value, and its record says nothing of this one
+  const idEnds = manifest.class === "m-delete" || manifest.class === "m-disable" || manifest.class === "kill-only";
+  return idEnds && (manifest.proof !== "probe" || disabledLooksDead(manifest));
 }
 
-/** A disabled credential is refused like a dead one; where a connection lets us ask, the vendor's own record tells them apart. */
-async function isDisabled(rekey: Rekey, driver: Driver, incident: Incident, finding: Finding, given?: Secret): Promise<boolean> {
+function disabledLooksDead({ reversible, invalidMeansDead }: Manifest): boolean {
+  return reversible.disable && !invalidMeansDead;
+}
+
+function disabledSentence({ manifest }: Driver): string {
+  return `It is disabled, which contains it and can be taken back. Delete it at ${manifest.pages.revoke}, then verify again.`;
+}
+
+function undecided(rekey: Rekey, driver: Driver, incident: string, { attributes }: Finding, state: RecordState): string {
+  const { manifest } = driver;
+  if (state === "active")
+    return `It is refused, but the vendor's list still shows it as active. Delete it at ${manifest.pages.revoke}, then verify again.`;
+  const looks = manifest.reversible.disable ? "a disabled one would be refused too" : "what is only blocked would be refused too";
+  const why =
+    connectionOf(rekey, driver, attributes) === undefined
+      ? `without a connection of type ${connectionType(manifest)} nobody can tell them apart`
+      : "the vendor's own record did not tell them apart";
+  return `It is refused, but ${looks}, and ${why}. Delete it at ${manifest.pages.revoke}, then say so with \`/rekey revoked ${incident} "how"\`.`;
+}
+
+/** By the record that the plan named while the value lived, else by what the vendor says of the value. */
+async function stateOf(rekey: Rekey, driver: Driver, incident: Incident, finding: Finding, given?: Secret): Promise<RecordState> {
   const connection = connectionOf(rekey, driver, finding.attributes);
-  if (connection === undefined || driver.match === undefined || !driver.manifest.reversible.disable) return false;
-  const secret = given === undefined ? await recover(rekey, incident) : Secret.from(Buffer.from(given.reveal(), "utf8"));
-  if (secret === undefined) return false;
+  if (connection === undefined) return "unknown";
+  const context = contextOf(rekey, connection, driver);
   try {
-    const { records } = await driver.match(contextOf(rekey, connection, driver), { attributes: finding.attributes, secret });
-    return records.length > 0 && records.every(({ state }) => state === "disabled");
+    const plan = (await latestPlan(rekey.database.db, incident.id))?.body as Plan | undefined;
+    const id = plan?.driver === driver.manifest.type && plan.facts.connection === connection ? plan.facts.named?.id : undefined;
+    if (id !== undefined && driver.list !== undefined) {
+      const records = await driver.list(context, { attributes: { ...finding.attributes, ...plan?.facts.attributes } });
+      return records.find((record) => record.id === id)?.state ?? "gone";
+    }
+    if (driver.match === undefined) return "unknown";
+    const secret = given === undefined ? await recover(rekey, incident) : Secret.from(Buffer.from(given.reveal(), "utf8"));
+    if (secret === undefined) return "unknown";
+    const { records, grade } = await driver.match(context, { attributes: finding.attributes, secret }).finally(() => secret.wipe());
+    if (records.length === 0) return grade === "confirmed" ? "gone" : "unknown";
+    return records.every(({ state }) => state === "disabled")
+      ? "disabled"
+      : records.some(({ state }) => state === "active")
+        ? "active"
+        : "gone";
   } catch (error) {
     rekey.log.warn(
       { incident: incident.id, error: error instanceof Error ? error.name : "unknown" },
       "the vendor could not say whether this credential is disabled",
     );
-    return false;
-  } finally {
-    secret.wipe();
+    return "unknown";
   }
 }
 

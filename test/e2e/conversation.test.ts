@@ -166,7 +166,7 @@ test("a key that its owner deletes by hand turns green after /rekey verify, prov
     (conclusion) => conclusion === "success",
     90_000,
   );
-  expect((await incidents(w))[0]).toMatchObject({ state: "resolved", resolution: "revoked", death: { whenFound: false, proof: "probe" } });
+  expect((await incidents(w))[0]).toMatchObject({ state: "resolved", resolution: "revoked", death: { whenFound: false, proof: "both" } });
 });
 
 test("the secret manager confirms whose key it is, but not to a pusher without access", { timeout: 120_000 }, async () => {
