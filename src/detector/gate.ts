@@ -1,3 +1,5 @@
+import { runLetters, shortestRun } from "../decode/runs.ts";
+
 /** What must stand around an anchor for a pattern to match there; asked by the search itself. Never refuses what the pattern matches. */
 export interface Gate {
   readonly run?: RunNeed | undefined;
@@ -31,7 +33,7 @@ export interface Step {
 
 /** Gates as numbers, for linear memory. */
 export interface GateTables {
-  /** Ten numbers for each gate, in the order of `numbersOf`; 0 for the fewest, or for the number of steps, asks for nothing. */
+  /** Eleven numbers for each gate, in the order of `numbersOf`; 0 for the fewest, or for the number of steps, asks for nothing. */
   readonly gates: Int32Array;
   /** Number of the set, and how many of its bytes. */
   readonly steps: Int32Array;
@@ -53,11 +55,18 @@ export function gateTables(gates: readonly (Gate | undefined)[]): GateTables {
     return [
       ...(run === undefined ? [0, 0, 0] : [run.least, run.from, run.to]),
       ...(own === undefined ? [0, 0, 0] : [own.from, first, own.steps.length]),
-      ...(stretch === undefined ? [0, 0, 0, 0] : [stretch.least, stretch.from, stretch.to, numberOf(stretch.set)]),
+      ...(stretch === undefined
+        ? [0, 0, 0, 0, 0]
+        : [stretch.least, stretch.from, stretch.to, numberOf(stretch.set), Number(isInRun(stretch))]),
     ];
   };
   const all = Int32Array.from(gates.flatMap((gate) => numbersOf(gate ?? {})));
   const sets = new Uint8Array(256 * numbers.size);
   for (const [set, number] of numbers) sets.set(set, 256 * number);
   return { gates: all, steps: Int32Array.from(steps), sets };
+}
+
+/** Then it is looked for in runs only. */
+function isInRun({ set, least }: Stretch): boolean {
+  return least >= shortestRun && set.every((member, byte) => member === 0 || runLetters[byte] === 1);
 }

@@ -60,7 +60,16 @@ export function buildFilter(
   const firstUsers = new Int32Array(texts.length + 1);
   for (const [anchor, all] of users.entries()) firstUsers[anchor + 1] = (firstUsers[anchor] as number) + all.length;
   const gates = gateTables(users.flat());
-  const own = { pairs: pairTable(windows), bitmap, slots, rows, texts: new Uint8Array(Buffer.concat(texts)), places, exact };
+  const own = {
+    pairs: pairTable(windows),
+    bitmap,
+    slots,
+    rows,
+    texts: new Uint8Array(Buffer.concat(texts)),
+    places,
+    exact,
+    heads: headsOf(texts, exact),
+  };
   let search: Search | undefined;
   return {
     search(bytes) {
@@ -71,7 +80,7 @@ export function buildFilter(
 }
 
 const bitmapBits = 18;
-const slotBits = 13;
+const slotBits = 14;
 const multiplier = 0x9e3779b1;
 /** Sets the bit in which upper and lower case differ; other bytes fall together too, which costs a comparison at most. */
 const caseless = 0x20202020;
@@ -92,6 +101,22 @@ export interface Tables {
   readonly places: Int32Array;
   /** 1 for anchors that stand only as they are written. */
   readonly exact: Uint8Array;
+  /** 32 bytes each: the first eight of an anchor, the bits of letters that make upper case lower, which of the eight count, and its length. */
+  readonly heads: Uint8Array;
+}
+
+function headsOf(texts: readonly Buffer[], exact: Uint8Array): Uint8Array {
+  const heads = Buffer.alloc(32 * texts.length);
+  for (const [anchor, text] of texts.entries()) {
+    const at = 32 * anchor;
+    for (const [index, byte] of text.subarray(0, 8).entries()) {
+      heads[at + index] = byte;
+      heads[at + 8 + index] = exact[anchor] === 0 && byte >= 97 && byte <= 122 ? 32 : 0;
+      heads[at + 16 + index] = 255;
+    }
+    heads.writeUInt32LE(text.length, at + 24);
+  }
+  return heads;
 }
 
 function windowsOf(text: Buffer, anchor: number, exact: boolean): AnchorWindow[] {

@@ -45,10 +45,10 @@ export class Search {
   #words: Uint32Array;
   #bytes: Uint8Array;
 
-  constructor({ pairs, bitmap, slots, rows, texts, places, exact, users, gates, steps, sets }: SearchTables) {
+  constructor({ pairs, bitmap, slots, rows, texts, places, exact, heads, users, gates, steps, sets }: SearchTables) {
     compiled ??= new WebAssembly.Module(Buffer.from(searchCode, "base64"));
     this.#code = new WebAssembly.Instance(compiled).exports as Code;
-    const tables = [pairs, bitmap, slots, rows, texts, places, exact, users, gates, steps, sets];
+    const tables = [pairs, bitmap, slots, rows, texts, places, exact, heads, users, gates, steps, sets];
     let end = this.#code.firstFree();
     const at = tables.map((table) => {
       const start = (end + 15) & ~15;

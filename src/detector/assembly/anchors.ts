@@ -13,6 +13,7 @@ let rows: usize = 0;
 let texts: usize = 0;
 let places: usize = 0;
 let exact: usize = 0;
+let heads: usize = 0;
 let users: usize = 0;
 let gates: usize = 0;
 let steps: usize = 0;
@@ -26,6 +27,7 @@ export function setTables(
   textsAt: usize,
   placesAt: usize,
   exactAt: usize,
+  headsAt: usize,
   usersAt: usize,
   gatesAt: usize,
   stepsAt: usize,
@@ -38,6 +40,7 @@ export function setTables(
   texts = textsAt;
   places = placesAt;
   exact = exactAt;
+  heads = headsAt;
   users = usersAt;
   gates = gatesAt;
   steps = stepsAt;
@@ -54,7 +57,7 @@ let text: usize = 0;
 let size: u32 = 0;
 
 const bitmapBits: u32 = 18;
-const slotBits: u32 = 13;
+const slotBits: u32 = 14;
 const multiplier: u32 = 0x9e3779b1;
 const caseless: u32 = 0x20202020;
 const lowThree: u32 = 0x00ffffff;
@@ -140,6 +143,8 @@ function bit(key: u32): u32 {
   return <u32>load<u8>(bitmap + (number >>> 3)) >>> (number & 7);
 }
 
+// @ts-ignore: decorator
+@inline
 function compare(at: usize, key: u32): void {
   const slot = (key * multiplier) >>> (32 - slotBits);
   for (let row: i32 = load<i16>(slots + (slot << 1)); row != -1; row = load<i32>(rows + (<usize>row << 4), 12)) {
@@ -151,12 +156,23 @@ function compare(at: usize, key: u32): void {
   }
 }
 
+/** The first eight bytes in one comparison, the rest one by one. Behind the text are zeros. */
+// @ts-ignore: decorator
+@inline
 function stands(anchor: u32, start: i32): bool {
+  const head = heads + (<usize>anchor << 5);
+  const length = load<u32>(head, 24);
+  if (start < 0 || <u32>start + length > size) return false;
+  const at = text + start;
+  if (((load<u64>(at) | load<u64>(head, 8)) & load<u64>(head, 16)) != load<u64>(head)) return false;
+  return length <= 8 || restStands(anchor, at);
+}
+
+function restStands(anchor: u32, at: usize): bool {
   let letter = texts + load<u32>(places + (anchor << 2));
   const end = texts + load<u32>(places + (anchor << 2), 4);
-  if (start < 0 || <u32>start + <u32>(end - letter) > size) return false;
   const isExact = load<u8>(exact + anchor) == 1;
-  for (let at = text + start; letter < end; at++, letter++) {
+  for (at += 8, letter += 8; letter < end; at++, letter++) {
     let byte: u32 = load<u8>(at);
     if (!isExact && byte - 65 < 26) byte |= 32;
     if (byte != load<u8>(letter)) return false;
@@ -167,7 +183,7 @@ function stands(anchor: u32, start: i32): bool {
 function note(anchor: u32, position: u32): void {
   const end = load<u32>(users + (anchor << 2), 4);
   for (let user = load<u32>(users + (anchor << 2)); user < end; user++) {
-    if (!isOpen(gates + 40 * user, position)) continue;
+    if (!isOpen(gates + 44 * user, position)) continue;
     if (next + 8 > limit) {
       ensure(limit + (1 << 20));
       limit = <usize>memory.size() << 16;
@@ -201,18 +217,40 @@ function hasSteps(gate: usize, position: i32): bool {
   return true;
 }
 
-/** Whether enough bytes of a set stand near in a row. Looks first at where they would end: most bytes are never looked at. */
+/** Whether enough bytes of a set stand near in a row. */
 function hasStretch(gate: usize, position: i32): bool {
   const least = load<i32>(gate, 24);
+  const first = max(position + load<i32>(gate, 28), 0);
   const last = min(position + load<i32>(gate, 32), <i32>size - least);
   const set = sets + (<usize>load<u32>(gate, 36) << 8);
-  for (let start = max(position + load<i32>(gate, 28), 0); start <= last; ) {
+  if (load<u32>(gate, 40) == 0) return beginsStretch(set, least, first, last);
+  if (last < 0 || first >= <i32>size) return false;
+  const end = runs + (runCount << 3);
+  for (let at = firstRun(first); at < end && load<i32>(at) <= last; at += 8) {
+    const latest = min(last, load<i32>(at, 4) - least);
+    if (beginsStretch(set, least, max(first, load<i32>(at)), latest)) return true;
+  }
+  return false;
+}
+
+/** Whether one begins between `start` and `last`. Looks first at where it would end: most bytes are never looked at. */
+// @ts-ignore: decorator
+@inline
+function beginsStretch(set: usize, least: i32, start: i32, last: i32): bool {
+  while (start <= last) {
     let place = start + least - 1;
     while (place >= start && load<u8>(set + load<u8>(text + place)) == 1) place--;
     if (place < start) return true;
     start = place + 1;
   }
   return false;
+}
+
+/** No run that ends behind a place begins before this one. */
+// @ts-ignore: decorator
+@inline
+function firstRun(place: i32): usize {
+  return runs + (load<u32>(firstRuns + (<usize>(max(place, 0) >>> blockBits) << 2)) << 3);
 }
 
 /** Whether a run is near that is long enough. */
@@ -222,8 +260,6 @@ function hasRun(gate: usize, position: i32): bool {
   const last = min(position + load<i32>(gate, 8), <i32>size);
   if (last < 0 || first >= <i32>size) return false;
   const end = runs + (runCount << 3);
-  // no run that ends behind `first` begins before this one
-  let at = runs + (load<u32>(firstRuns + (<usize>(max(first, 0) >>> blockBits) << 2)) << 3);
-  for (; at < end && load<i32>(at) <= last; at += 8) if (load<i32>(at, 4) - max(load<i32>(at), first) >= least) return true;
+  for (let at = firstRun(first); at < end && load<i32>(at) <= last; at += 8) if (load<i32>(at, 4) - max(load<i32>(at), first) >= least) return true;
   return false;
 }
