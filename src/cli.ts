@@ -30,6 +30,7 @@ const commands: Record<string, Entry> = {
   exception: { summary: "List accepted risks, and ask for one or end one", load: () => import("./cli/exception.ts") },
   verify: { summary: "Look whether a leaked credential is dead", load: () => import("./cli/verify.ts") },
   rollout: { summary: "Show how far Rekey goes in each repository, and take it further or back", load: () => import("./cli/rollout.ts") },
+  backfill: { summary: "Look through the history of all repositories, and show how far it is", load: () => import("./cli/backfill.ts") },
   token: { summary: "Make, list and remove tokens for programs that read the API", load: () => import("./cli/token.ts") },
   pause: { summary: "Stop all rotations before their next change", load: () => import("./cli/pause.ts") },
   resume: { summary: "Let paused rotations go on", load: () => import("./cli/resume.ts") },
@@ -37,6 +38,10 @@ const commands: Record<string, Entry> = {
   connect: { summary: "Print the least policy of a connection and test its credential", load: () => import("./cli/connect.ts") },
   providers: { summary: "List what can be done with each provider and secret manager", load: () => import("./cli/providers.ts") },
   setup: { summary: "Register the GitHub App and write its configuration", load: () => import("./cli/setup.ts") },
+  permissions: {
+    summary: "List what the GitHub Apps may do, why, and each host that is contacted",
+    load: () => import("./cli/permissions.ts"),
+  },
   doctor: { summary: "Look whether everything that the server needs is there", load: () => import("./cli/doctor.ts") },
   serve: { summary: "Run the GitHub App: webhooks, workers and the dashboard", load: () => import("./cli/serve.ts") },
   worker: { summary: "Work beside a server on the same PostgreSQL", load: () => import("./cli/worker.ts") },

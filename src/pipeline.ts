@@ -7,12 +7,13 @@ import { checkSecrets, ingest } from "./github/ingest.ts";
 import { pinnedFetch, pinOf } from "./http.ts";
 import { describeError } from "./log.ts";
 import { type AlertEvent, importAlerts, judgeAlert } from "./pipeline/alerts.ts";
+import { noteHistory, runBackfill, startsByItself } from "./pipeline/backfill.ts";
 import { clientOf } from "./pipeline/code.ts";
 import { carryOut, onComment, onTicked } from "./pipeline/commands.ts";
 import { type Commented, judgeComment } from "./pipeline/comment-leaks.ts";
 import type { Rekey, RekeyApp } from "./pipeline/context.ts";
 import { judgePullRequest, notePullRequest } from "./pipeline/judge.ts";
-import { catchUp, judgeMergeGroup, judgePush, type Pushed, scanWhole } from "./pipeline/push.ts";
+import { catchUp, judgeMergeGroup, judgePush, type Pushed } from "./pipeline/push.ts";
 import { startReconciling } from "./pipeline/reconcile.ts";
 import { abandonRehearsal } from "./pipeline/rehearse.ts";
 import { forget, saveInstallation, saveRepository } from "./pipeline/repositories.ts";
@@ -116,8 +117,8 @@ async function work(rekey: Rekey): Promise<void> {
   await queue.work<Commented>("comment", ({ data }) => judgeComment(rekey, data), { concurrency: 2 });
   await queue.work<AlertEvent>("alert", ({ data }) => judgeAlert(rekey, data), { concurrency: 2 });
   await queue.work<{ repository: EventRepository }>("alerts", ({ data }) => importAlerts(rekey, data.repository));
-  await queue.work<{ repository: ListedRepository }>("catch-up", ({ data }) => introduce(rekey, data.repository));
-  await queue.work<{ repository: EventRepository }>("backfill", ({ data }) => scanWhole(rekey, data.repository, { preExisting: true }));
+  await queue.work<Introduced>("catch-up", ({ data }) => introduce(rekey, data));
+  await queue.work<{ lane?: number }>("backfill", ({ data }) => runBackfill(rekey, data), { concurrency: 2 });
   await queue.work<{ campaign: string }>("review-issue", ({ data }) => drawCampaign(rekey, data.campaign));
   await queue.work<{ incident: string }>("triage", ({ data }) => triage(rekey, data.incident));
   await queue.work<{ run: string }>(
@@ -206,8 +207,9 @@ function handlersOf(rekey: Rekey): Handlers {
     async installed(installation, state, repositories) {
       await saveInstallation(rekey, installation, state);
       if (state !== "active") return;
-      for (const repository of repositories.length > 0 ? repositories : await knownRepositories(rekey, installation.id))
-        await rekey.queue.enqueue("catch-up", { repository }, { singletonKey: String(repository.id) });
+      const all = repositories.length > 0 ? repositories : await knownRepositories(rekey, installation.id);
+      const asks = all.length > startsByItself;
+      for (const repository of all) await rekey.queue.enqueue("catch-up", { repository, asks }, { singletonKey: String(repository.id) });
     },
     repositoriesRemoved: (_installation, ids) => forget(rekey, ids, true),
     comment: (repository, number, event) => onComment(rekey, repository, number, event),
@@ -249,18 +251,30 @@ function handlersOf(rekey: Rekey): Handlers {
   };
 }
 
-const Repository = z.object({ id: z.number(), full_name: z.string(), private: z.boolean(), default_branch: z.string() });
+const Repository = z.object({
+  id: z.number(),
+  full_name: z.string(),
+  private: z.boolean(),
+  default_branch: z.string(),
+  /** Kilobytes. */
+  size: z.number().nonnegative().default(0),
+});
+
+interface Introduced {
+  readonly repository: ListedRepository;
+  /** The installation is large: its history waits for its operator. */
+  readonly asks?: boolean;
+}
 
 /** A repository that an installation brought: what its event does not say is asked; its history is looked through once. */
-async function introduce(rekey: Rekey, listed: ListedRepository): Promise<void> {
+async function introduce(rekey: Rekey, { repository: listed, asks = false }: Introduced): Promise<void> {
   const read = Repository.safeParse(await call(await clientOf(rekey, listed), "GET /repos/{owner}/{repo}"));
   if (!read.success) return; // gone, or not given to the App
-  const { id, full_name, private: isPrivate, default_branch } = read.data;
+  const { id, full_name, private: isPrivate, default_branch, size } = read.data;
   const repository = { installation: listed.installation, id, fullName: full_name, private: isPrivate, defaultBranch: default_branch };
   await saveRepository(rekey, repository);
   await catchUp(rekey, repository);
-  const row = await rekey.database.db.selectFrom("repository").select("backfilled_at").where("id", "=", id).executeTakeFirst();
-  if (row?.backfilled_at == null) await rekey.queue.enqueue("backfill", { repository }, { singletonKey: String(id) });
+  await noteHistory(rekey, repository, size, asks);
 }
 
 async function knownRepositories(rekey: Rekey, installation: number): Promise<ListedRepository[]> {

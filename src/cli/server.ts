@@ -20,6 +20,7 @@ import { drivers } from "../provider/index.ts";
 import type { Secret } from "../secret.ts";
 import { sinks } from "../secret-manager/index.ts";
 import { beginSession, checkedSession, endSession, useApiToken, visitSession } from "../store/access.ts";
+import { backfillStatus } from "../store/backfill.ts";
 import { saveConsumerReport } from "../store/consumers.ts";
 import type { Database } from "../store/database.ts";
 import { governanceReaders } from "../store/governance-readers.ts";
@@ -63,12 +64,14 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   try {
     const readers = storeReaders(database.db);
     const rollout = () => rolloutOverview(rekey);
+    const backfill = () => backfillStatus(database.db);
     const governance = governanceReaders(database.db);
     const estate = estateOf(rekey);
     const login = config.login === undefined ? undefined : loginOf(rekey, config.login);
     const web = createWeb({
       readers,
       rollout,
+      backfill,
       numbers: () => serverNumbers(database.db),
       catalogue: {
         playbooks: rekey.playbooks,
@@ -117,7 +120,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     const socket = await ownSocket(
       database,
       options.dataDir,
-      operatorRoutes(rekey).route("/", createWeb({ readers, governance, estate, log, rollout, chainWindow: config.runtime.chain_window })),
+      operatorRoutes(rekey).route("/", createWeb({ readers, governance, estate, log, rollout, backfill, chainWindow: config.runtime.chain_window })),
     );
     const address = server.address();
     return {

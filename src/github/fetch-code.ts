@@ -71,10 +71,12 @@ export async function fetchTree(gitDir: string, remote: CodeRemote, commit: stri
   await fetchInto(gitDir, remote, ["--depth=1", "--filter=blob:none"], [argument(commit)]);
 }
 
-/** The whole history of every branch and tag, or of one branch as it stood at a commit, with all files but huge ones. */
+/** The whole history of every branch, tag and pull request (a closed one can still be read), or of one branch as it stood at a commit, with all files but huge ones. */
 export async function fetchHistory(gitDir: string, remote: CodeRemote, of?: { commit: string; branch: string }): Promise<void> {
   const wants =
-    of === undefined ? ["+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"] : [`+${argument(of.commit)}:refs/heads/${of.branch}`];
+    of === undefined
+      ? ["+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*", "+refs/pull/*/head:refs/pull/*/head"]
+      : [`+${argument(of.commit)}:refs/heads/${of.branch}`];
   await fetchInto(gitDir, remote, [`--filter=blob:limit=${limits.blob}`], wants);
 }
 

@@ -65,9 +65,10 @@ async function tellOverdue(rekey: Rekey): Promise<void> {
   }
 }
 
-/** What was found in history is nobody's news until somebody works on it, and at `observe` nothing leaves the server. */
+/** What was found in history is nobody's news until somebody has looked at it, and at `observe` nothing leaves the server. */
 async function isQuiet(rekey: Rekey, incident: Incident): Promise<boolean> {
-  return (incident.preExisting && incident.run === undefined) || (await policyFor(rekey, incident)).stage === "observe";
+  const untouched = incident.run === undefined && incident.clock.acknowledged === undefined;
+  return (incident.preExisting && untouched) || (await policyFor(rekey, incident)).stage === "observe";
 }
 
 function routed({ config }: Rekey, incident: Incident, topic: Topic, of: { at: string; seq: number }): Routed[] {

@@ -10,6 +10,7 @@ import { getIncident } from "../store/incidents.ts";
 import { holdRollout, releaseRollout } from "../store/rollout.ts";
 import { pauseRotations, resumeRotations } from "../store/rotation-requests.ts";
 import type { Rekey } from "./context.ts";
+import { operatorBackfillRoutes } from "./operator-backfill.ts";
 import { exceptionOrders } from "./operator-exceptions.ts";
 import { peopleOrders } from "./operator-people.ts";
 import { reviewRoutes } from "./operator-reviews.ts";
@@ -56,6 +57,7 @@ export function operatorRoutes(rekey: Rekey): Hono {
     })),
   );
   app.route("/", operatorTokenRoutes(rekey));
+  app.route("/", operatorBackfillRoutes(rekey));
   app.get("/operator/plan/:id", async (context) => {
     const plan = await keptPlan(rekey, id(context));
     return context.json(plan === undefined ? {} : { body: plan });

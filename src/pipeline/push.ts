@@ -46,8 +46,10 @@ export async function judgePush(rekey: Rekey, { repository, ref, before, after, 
   const isDefault = branch === repository.defaultBranch;
   if (isDefault) await refreshInventory(rekey, repository);
   if (zeros.test(after) || (await hasPullRequest(rekey, repository, branch))) return;
-  if (isDefault && zeros.test(before))
-    return scanWhole(rekey, repository, { preExisting: false, exposedAt: receivedAt, sender, at: { commit: after, branch } });
+  if (isDefault && zeros.test(before)) {
+    await scanWhole(rekey, repository, { preExisting: false, exposedAt: receivedAt, sender, at: { commit: after, branch } });
+    return;
+  }
   const client = await clientOf(rekey, repository);
   // a force-push may have taken `before` away: then it is judged like a new branch
   const known = zeros.test(before) ? undefined : await compare(client, before, after);
@@ -133,18 +135,18 @@ export async function judgeMergeGroup(
 }
 
 /**
- * Everything that any branch or tag reaches. As history it is a cohort of its own, exposed since its commit, and nobody is notified;
+ * Everything that any branch, tag or pull request reaches; gives how many credentials that holds. As history it is a cohort of its own, exposed since its commit, and nobody is notified;
  * as the first push it is as new as any other.
  */
 export async function scanWhole(
   rekey: Rekey,
   repository: EventRepository,
   as: { preExisting: boolean; exposedAt?: string; sender?: string; at?: { commit: string; branch: string } },
-): Promise<void> {
+): Promise<number> {
   // an open pull request's own keys are new; only when they are known is the rest history
   if (as.preExisting && (await isJudging(rekey, repository))) throw new RetryError("pull requests are judged first", { afterMs: 3000 });
   const scope = scopeOf(rekey, repository.fullName);
-  await withBareRepository(async (gitDir) => {
+  const found = await withBareRepository(async (gitDir) => {
     const remote = await remoteOf(rekey, repository);
     await fetchHistory(gitDir, remote, as.at);
     const files = await defaultBranchFiles(rekey, repository, remote);
@@ -160,14 +162,16 @@ export async function scanWhole(
     });
     const graph = buildGraph({ scope, files, findings: kept, storeMatches: [] });
     for (const finding of kept.map((one) => identified(one, graph))) await keepHistoric(rekey, repository, finding, as);
+    return kept.length;
   });
-  if (!as.preExisting) return; // one branch is not the history
+  if (!as.preExisting) return found; // one branch is not the history
   await rekey.database.db
     .updateTable("repository")
     .set({ backfilled_at: new Date() })
     .where("host", "=", githubHost(rekey))
     .where("id", "=", repository.id)
     .execute();
+  return found;
 }
 
 async function isJudging(rekey: Rekey, repository: EventRepository): Promise<boolean> {
@@ -195,7 +199,9 @@ async function keepHistoric(
     exposedAt: exposedAt ?? finding.location.date ?? new Date().toISOString(),
     ...(sender === undefined ? {} : { pushedBy: sender }),
   });
-  if (rekey.config.policy.probe === "on") await observeValidity(rekey, incident, finding);
+  const seen = rekey.config.policy.probe === "on" ? await observeValidity(rekey, incident, finding) : undefined;
+  // what is refused may be dead already: three spaced refusals close it as dead when found, where the vendor's code means nothing else
+  if (preExisting && seen?.answer === "invalid") await rekey.queue.enqueue("verify", { incident }, { singletonKey: incident });
 }
 
 const Pulls = z.array(z.object({ number: z.number(), head: z.object({ sha: z.string() }) }));

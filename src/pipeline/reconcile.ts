@@ -2,6 +2,7 @@ import { z } from "zod";
 import { describeError } from "../log.ts";
 import { listOccurrences } from "../store/incidents.ts";
 import { forgottenPullRequests, overduePullRequests, type PullRequestRow, savePullRequest } from "../store/pull-requests.ts";
+import { wakeBackfill } from "./backfill.ts";
 import { followAlerts } from "./close-alerts.ts";
 import { githubHost, type Rekey } from "./context.ts";
 import { askForJudgement } from "./judge.ts";
@@ -24,6 +25,7 @@ export function startReconciling(rekey: Rekey): { stop(): Promise<void> } {
     every(rekey, 5 * second, tellOutside),
     every(rekey, 15 * second, followAlerts),
     every(rekey, minute, alertsDue),
+    every(rekey, 15 * second, wakeBackfill),
     every(rekey, 10 * minute, (of) => reportWeek(of)),
     every(rekey, 5 * minute, missedDeliveries),
     every(rekey, 10 * minute, probeAgain),

@@ -7,6 +7,7 @@ import { type GroupBy, groupBy } from "../metric/groups.ts";
 import { summarize } from "../metric/summary.ts";
 import { weekly } from "../metric/weeks.ts";
 import { metricsJson } from "../report/metrics-json.ts";
+import { type BackfillView, backfillFor } from "./backfill.ts";
 import { address, parseFilter, select } from "./filter.ts";
 import { groupings } from "./groups.ts";
 import { openApi } from "./openapi.ts";
@@ -20,12 +21,14 @@ export function apiRoutes({
   now,
   chainWindow,
   rollout,
+  backfill,
 }: {
   readers: Readers;
   now: () => string;
   /** Milliseconds. */
   chainWindow: number;
   rollout: () => Promise<RolloutView>;
+  backfill: () => Promise<BackfillView>;
 }): Hono {
   const app = new Hono();
   const visible = async (context: Context) => (await readers.incidents()).filter((incident) => sees(viewerOf(context), incident));
@@ -64,6 +67,7 @@ export function apiRoutes({
     return context.json({ ...metricsJson(summarize(incidents, now())), weeks: weekly(incidents, now()) });
   });
   app.get("/api/v1/rollout", etag(), async (context) => context.json({ version: 1, ...rolloutFor(viewerOf(context), await rollout()) }));
+  app.get("/api/v1/backfill", etag(), async (context) => context.json({ version: 1, ...backfillFor(viewerOf(context), await backfill()) }));
   app.get("/api/v1/groups/:by", etag(), async (context) => {
     const by = context.req.param("by");
     if (!Object.hasOwn(groupings, by)) return context.json({ error: `group by one of ${Object.keys(groupings).join(", ")}` }, 404);

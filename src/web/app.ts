@@ -5,6 +5,7 @@ import { etag } from "hono/etag";
 import { describeError, type Log, silentLog } from "../log.ts";
 import { type Act, actRoutes } from "./act.ts";
 import { apiRoutes } from "./api.ts";
+import type { BackfillView } from "./backfill.ts";
 import { type ConsumerGate, consumerRoutes } from "./consumers.ts";
 import type { Estate } from "./estate.ts";
 import { type AskException, exceptionRoutes } from "./exception-routes.ts";
@@ -53,6 +54,8 @@ export interface WebOptions {
   readonly login?: { readonly providers: readonly IdentityProvider[]; readonly sessions: Sessions; readonly url: URL; readonly act: Act };
   /** How far Rekey goes in each repository; absent: this server has no GitHub App. */
   readonly rollout?: () => Promise<RolloutView>;
+  /** How far the history of each repository is looked through; absent: this server has no GitHub App. */
+  readonly backfill?: () => Promise<BackfillView>;
   /** Host names that requests may name, without port: against DNS rebinding. Absent = any. */
   readonly hosts?: readonly string[];
   /** ISO 8601 UTC. */
@@ -106,14 +109,15 @@ export function createWeb(options: WebOptions): Hono {
   app.route("/", metricsRoutes({ readers, now, numbers: options.numbers ?? (async () => []) }));
   const rollout = options.rollout ?? (async () => ({ repositories: [] }));
   const chainWindow = options.chainWindow ?? 7 * 86_400_000;
-  app.route("/", apiRoutes({ readers, now, chainWindow, rollout }));
+  const backfill = options.backfill ?? (async () => ({ repositories: [] }));
+  app.route("/", apiRoutes({ readers, now, chainWindow, rollout, backfill }));
   const { governance, estate } = options;
   const overview = governance === undefined || estate === undefined ? undefined : { readers, governance, estate, now };
   if (overview !== undefined) app.route("/", overviewRoutes(overview));
   const tiles = overview === undefined ? async () => [] : (context: Context) => tilesOf(overview, context);
   app.route(
     "/",
-    pageRoutes({ readers, now, catalogue, chainWindow, rollout, tiles, ...(login === undefined ? {} : { sessions: login.sessions }) }),
+    pageRoutes({ readers, now, catalogue, chainWindow, rollout, backfill, tiles, ...(login === undefined ? {} : { sessions: login.sessions }) }),
   );
   app.route("/", exceptionRoutes({ readers, now, ...(options.exceptions === undefined ? {} : { ask: options.exceptions }) }));
   if (governance !== undefined) {

@@ -291,6 +291,25 @@ export const Controls = z.object({
   gaps: z.array(z.object({ ...cell, gap: z.enum(["no-owner", "no-backup"]), sentence: z.string() })),
 });
 
+export const Backfill = z.object({
+  version: z.literal(1),
+  paused: z.object({ by: z.string(), at: moment }).optional(),
+  repositories: z
+    .array(
+      z.object({
+        repository: z.string(),
+        private: z.boolean(),
+        state: z.enum(["asked", "waiting", "running", "done", "failed"]).describe("asked = waits for rekey backfill start"),
+        kilobytes: z.number().nonnegative(),
+        seconds: z.number().optional(),
+        found: z.number().int().optional().describe("places with a credential in its history"),
+        problem: z.string().optional(),
+        notBefore: moment.optional(),
+      }),
+    )
+    .describe("in the order in which they are looked through"),
+});
+
 const schemaOf = (schema: z.ZodType) => {
   const { $schema: _, ...rest } = z.toJSONSchema(schema, { io: "output", unrepresentable: "any" });
   return rest;
@@ -395,6 +414,9 @@ export const openApi = {
     },
     "/api/v1/controls": {
       get: { summary: "Who owns which control in which phase", responses: answer(Controls, "the controls and their gaps") },
+    },
+    "/api/v1/backfill": {
+      get: { summary: "How far the history of each repository is looked through", responses: answer(Backfill, "the repositories") },
     },
     "/api/v1/groups/{by}": {
       get: {

@@ -8,6 +8,7 @@ import { incidentsCsv } from "../report/incidents-csv.ts";
 import { accountPage } from "./account.ts";
 import { actForms, mayCommand } from "./act.ts";
 import { auditPage, parsePlace } from "./audit.ts";
+import { type BackfillView, backfillFor, backfillPage } from "./backfill.ts";
 import { dashboardPage } from "./dashboard.ts";
 import { parseFilter, select } from "./filter.ts";
 import { groupings, groupsPage } from "./groups.ts";
@@ -31,6 +32,7 @@ export function pageRoutes({
   catalogue,
   chainWindow,
   rollout,
+  backfill,
   tiles,
   sessions,
 }: {
@@ -40,6 +42,7 @@ export function pageRoutes({
   /** Milliseconds. */
   chainWindow: number;
   rollout: () => Promise<RolloutView>;
+  backfill: () => Promise<BackfillView>;
   /** The governance row of the first page; empty = none. */
   tiles: (context: Context) => Promise<readonly Tile[]>;
   sessions?: Sessions;
@@ -119,6 +122,7 @@ export function pageRoutes({
     return context.html(accountPage(viewerOf(context), session, token));
   });
   app.get("/rollout", async (context) => context.html(rolloutPage(rolloutFor(viewerOf(context), await rollout()))));
+  app.get("/backfill", async (context) => context.html(backfillPage(backfillFor(viewerOf(context), await backfill()))));
   app.get("/playbooks", (context) => context.html(playbooksPage(catalogue)));
   app.get("/audit", async (context) => {
     const { before } = context.req.query();

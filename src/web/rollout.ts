@@ -44,7 +44,7 @@ export function rolloutPage({ hold, repositories }: RolloutView): Html {
       hold === undefined
         ? nothing
         : html`<p class="lead"><strong>Everything is held at observe</strong> since ${time(hold.at)} by <bdi>${hold.by}</bdi>: <bdi>${hold.reason}</bdi> <code>rekey rollout resume</code> ends that.</p>`,
-      html`<p class="note">Rules in <code>.github/rekey.yml</code> take repositories further; <code>rekey rollout plan</code> shows what they would write, <code>rekey rollout observe "reason"</code> returns everything at once.</p>`,
+      html`<p class="note">Rules in <code>.github/rekey.yml</code> take repositories further; <code>rekey rollout plan</code> shows what they would write, <code>rekey rollout observe "reason"</code> returns everything at once. <a href="/backfill">How far their history is looked through</a>.</p>`,
       repositories.length === 0
         ? html`<p>No repository is known yet: install the App on some.</p>`
         : html`<div class="scroll" role="region" aria-label="Table of repositories and their stage" tabindex="0"><table>

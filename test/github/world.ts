@@ -61,6 +61,8 @@ export async function startApp(
     env?: Record<string, string>;
     /** People log in through GitHub, and through this OpenID provider where it is given as YAML. */
     login?: { oidc?: string };
+    /** Further connections. */
+    connections?: string;
     /** Further lines of the configuration. */
     more?: string;
   } = {},
@@ -87,7 +89,7 @@ export async function startApp(
     `github: { api: "${github.url}", web: "${github.url}", app_id: ${app.id}, private_key: "env:APP_KEY", webhook_secret: "env:WEBHOOK_SECRET" }
 fingerprint: { key: "env:FINGERPRINT_KEY" }
 listen: { port: ${port} }
-connections: { router: { type: openrouter, host: "${provider.url}", credential: "env:PROVIDER_KEY" } }
+connections: { router: { type: openrouter, host: "${provider.url}", credential: "env:PROVIDER_KEY" }${options.connections === undefined ? "" : `, ${options.connections}`} }
 security_team: [${options.security ?? "mara"}]
 policy: { ${options.policy ?? "rollout: block"} }
 ${options.login === undefined ? "" : loginText(github, port, options.login.oidc)}${options.more ?? ""}`,

@@ -9,6 +9,7 @@ import { createWeb } from "../../src/web/app.ts";
 import type { ConsumerGate } from "../../src/web/consumers.ts";
 import { loopbackHosts } from "../../src/web/headers.ts";
 import {
+  Backfill,
   Controls,
   CoverageAnswer,
   Evidence,
@@ -377,12 +378,20 @@ test("who may see one repository sees its incidents and nothing of the others, a
         policy: { stage: "check", because: "the rules", disclosure: "full", onUnavailable: "neutral", automatic: false },
       })),
     }),
+    backfill: async () => ({
+      repositories: ["acme/secret-plans", "github.com/acme/agents"].map((repository) => ({
+        ...{ repository, private: true, state: "done" as const, kilobytes: 2048, found: 3, seconds: 2 },
+      })),
+    }),
     guard,
     now: () => now,
     governance: governanceOf([reviewItem("RI-7F300", {}, "acme/secret-plans")]),
     estate: estateOf([identity("Hidden key agent", { repository: "acme/secret-plans" })]),
   });
   expect(await (await app.request("/rollout")).text()).toContain("github.com/acme/agents");
+  expect(await (await app.request("/backfill")).text()).toContain(
+    "The history of 1 of 1 repository is looked through (2 of 2 MB, 3 places",
+  );
   const paths = app.routes.filter(({ method }) => method === "GET").map(({ path }) => path.replace(":by", "repository"));
   for (const path of ["/governance", "/exceptions", "/reviews/:id", "/api/v1/coverage"]) expect(paths).toContain(path);
   const tiles = [...tileIds.map((id) => `/governance/${id}`), ...frameworkIds.map((id) => `/evidence/${id}`)];
@@ -410,6 +419,7 @@ test("every answer of the API has the shape that its description gives", async (
     metrics: Metrics,
     "groups/owner": Groups,
     rollout: Rollout,
+    backfill: Backfill,
     exceptions: Exceptions,
     reviews: Reviews,
     "reviews/RV-2B0X1": ReviewDetail,

@@ -362,7 +362,10 @@ export async function startGitHub(options: { folder: string; port?: number }): P
       const repository = state.repository(context.req.param("owner") ?? "", context.req.param("repo") ?? "");
       if (repository === undefined || !can(who, repository, "read")) return refuse(context, 404, "Not Found");
       if (!can(who, repository, role)) return refuse(context, 403, "Resource not accessible");
-      context.header("x-ratelimit-remaining", "4999");
+      const spent = state.spend(tokenOf(context));
+      context.header("x-ratelimit-limit", "5000");
+      context.header("x-ratelimit-remaining", String(Math.max(0, 5000 - spent)));
+      context.header("x-ratelimit-reset", String(Math.floor(state.hourEnds / 1000)));
       return handler(context, repository, who);
     };
   }

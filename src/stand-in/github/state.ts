@@ -154,6 +154,20 @@ export class State {
   /** Every comment body as it was written, for the tests that search them. */
   readonly written: string[] = [];
 
+  /** Requests of installation tokens in this hour, and when it ends (milliseconds). */
+  spent = 0;
+  hourEnds = Date.now() + 3_600_000;
+
+  /** One request more; gives how many there were in this hour. */
+  spend(token: string): number {
+    if (Date.now() >= this.hourEnds) {
+      this.spent = 0;
+      this.hourEnds = Date.now() + 3_600_000;
+    }
+    if (this.installationTokens.has(token)) this.spent += 1;
+    return this.spent;
+  }
+
   id(): number {
     this.#last += 1;
     return this.#last;

@@ -13,6 +13,7 @@ import { alerts } from "./080-alerts.ts";
 import { acceptance } from "./090-acceptance.ts";
 import { runtime } from "./100-runtime.ts";
 import { keyHash } from "./110-key-hash.ts";
+import { backfill } from "./120-backfill.ts";
 
 /** Every migration, by the name that the database remembers. Add a file and a line; never change one that was released. */
 export const migrations: Readonly<Record<string, Migration>> = {
@@ -30,4 +31,5 @@ export const migrations: Readonly<Record<string, Migration>> = {
   "090-acceptance": acceptance,
   "100-runtime": runtime,
   "110-key-hash": keyHash,
+  "120-backfill": backfill,
 };
