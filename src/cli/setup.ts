@@ -10,6 +10,7 @@ import { parseServerConfig, readReference } from "../config/server.ts";
 import { connectVault } from "../connection/vault.ts";
 import { ConfigError, UsageError } from "../errors.ts";
 import { AppManifest, convertManifest, manifestAddress, manifestFor, type RegisteredApp } from "../github/manifest.ts";
+import { optionalEvents, permissionNamed } from "../github/permissions.ts";
 import { createSetup } from "../web/setup.ts";
 
 interface Options {
@@ -23,6 +24,7 @@ interface Options {
   readonly vault?: string;
   readonly vaultHost?: string;
   readonly vaultToken?: string;
+  readonly secretScanning?: true;
 }
 
 /** What the App brings that nobody else may read, by the name of its file or field. */
@@ -45,6 +47,7 @@ export function command(): Command {
     .option("--web <address>", "of GitHub", "https://github.com")
     .option("--api <address>", "of GitHub's API (default: https://api.github.com, or WEB/api/v3)")
     .option("--port <port>", "of the page on this machine; 0 takes a free one", "0")
+    .option("--secret-scanning", "ask for secret_scanning_alerts: write as well, to follow GitHub's own alerts (docs/history.md)")
     .option("--vault <path>", "write the secrets to this path of a KV v2, such as secret/rekey, instead of files")
     .option("--vault-host <address>", "of that Vault or OpenBao")
     .option("--vault-token <reference>", "env:NAME or file:PATH of a token that may write there; the server reads with it, too")
@@ -59,7 +62,8 @@ async function run(options: Options): Promise<void> {
   const keep = options.vault === undefined ? fileKeeper(dir) : await vaultKeeper(options);
   if (existsSync(join(dir, "rekey.yml")))
     throw new UsageError(`${join(dir, "rekey.yml")} is there already; give another --dir, or remove it`);
-  const manifest = AppManifest.parse(parse(readFileSync(fileURLToPath(new URL("../../app.yml", import.meta.url)), "utf8")));
+  const core = AppManifest.parse(parse(readFileSync(fileURLToPath(new URL("../../app.yml", import.meta.url)), "utf8")));
+  const manifest = options.secretScanning === true ? withOptional(core, "secret_scanning_alerts") : core;
   const state = randomBytes(24).toString("base64url");
   const { promise, resolve: done, reject } = Promise.withResolvers<RegisteredApp>();
   const server = createServer();
@@ -101,6 +105,14 @@ async function run(options: Options): Promise<void> {
       server.closeAllConnections();
     }, 500);
   }
+}
+
+function withOptional(manifest: AppManifest, name: string): AppManifest {
+  return {
+    ...manifest,
+    default_permissions: { ...manifest.default_permissions, [name]: permissionNamed(name)?.level ?? "read" },
+    default_events: [...manifest.default_events, ...(optionalEvents[name] ?? [])],
+  };
 }
 
 function originOf(text: string): string {

@@ -3,6 +3,7 @@ import type { ServerConfig } from "../config/server.ts";
 import { RetryError } from "../errors.ts";
 import type { GitHubClient } from "../github/client.ts";
 import type { AppManifest } from "../github/manifest.ts";
+import { optionalEvents, permissionNamed, permissions } from "../github/permissions.ts";
 
 /** One thing that was looked at. `hint` says what to do next. */
 export interface Check {
@@ -43,7 +44,7 @@ export async function checkApp(client: GitHubClient, manifest: AppManifest, conf
   return [
     ok("App", app.data.slug),
     clock(answer.headers?.["date"]),
-    ...permissions(app.data, manifest),
+    ...granted(app.data, manifest),
     ...(await installations(client)),
     ...(await webhooks(client, config)),
   ];
@@ -59,16 +60,7 @@ function clock(date: unknown): Check {
 }
 
 /** A permission that is missing turns a feature off, which is said by name. */
-function permissions(app: z.output<typeof App>, { default_permissions, default_events }: AppManifest): Check[] {
-  const uses: Readonly<Record<string, string>> = {
-    contents: "nothing can be scanned",
-    checks: "no check is written",
-    pull_requests: "no inline notes",
-    issues: "no comments and commands",
-    members: "teams as owners and security team count as nobody",
-    merge_queues: "the merge queue waits for ever",
-    metadata: "nothing works",
-  };
+function granted(app: z.output<typeof App>, { default_permissions, default_events }: AppManifest): Check[] {
   const short = Object.entries(default_permissions).filter(([name, level]) => !enough(app.permissions[name], level));
   const missing = default_events.filter((event) => !app.events.includes(event));
   return [
@@ -76,17 +68,37 @@ function permissions(app: z.output<typeof App>, { default_permissions, default_e
       failed(
         "permission",
         `needs ${name}: ${level}`,
-        `without it ${uses[name] ?? "a part is off"}; grant it in the App's settings, then accept it in each installation`,
+        `without it ${permissionNamed(name)?.without ?? "a part is off"}; grant it in the App's settings, then accept it in each installation`,
       ),
     ),
     ...(short.length === 0 ? [ok("permissions", "as app.yml asks")] : []),
     ...(missing.length === 0
       ? [ok("events", "as app.yml asks")]
       : [failed("events", `not subscribed: ${missing.join(", ")}`, "subscribe to them in the App's settings")]),
+    ...optional(app),
     ...Object.entries(app.permissions)
-      .filter(([name, level]) => default_permissions[name] === undefined || (level === "write" && default_permissions[name] === "read"))
+      .filter(([name, level]) => !isUsed(name, level, default_permissions[name]))
       .map(([name, level]) => warning("permission", `has ${name}: ${level}, which nothing uses`, "take it away in the App's settings")),
   ];
+}
+
+/** Nothing has failed without them: a feature is off. */
+function optional(app: z.output<typeof App>): Check[] {
+  return permissions
+    .filter(({ app: of, tier }) => of === "Rekey" && tier === "optional")
+    .map(({ name, level, without }) => {
+      const missing = (optionalEvents[name] ?? []).filter((event) => !app.events.includes(event));
+      const has = app.permissions[name];
+      if (has === undefined) return { ...ok("optional", `${without}: that needs ${name}: ${level}`) };
+      if (missing.length > 0)
+        return warning("optional", `${name}: ${has}, but not subscribed: ${missing.join(", ")}`, "subscribe in the App's settings");
+      return ok("optional", enough(has, level) ? `${name}: ${has}` : `${name}: ${has} reads; to write needs ${name}: ${level}`);
+    });
+}
+
+function isUsed(name: string, level: string, asked: string | undefined): boolean {
+  const most = asked ?? permissionNamed(name)?.level;
+  return most !== undefined && (most === "write" || level === "read");
 }
 
 function enough(has: string | undefined, needed: string): boolean {
