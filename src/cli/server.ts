@@ -120,7 +120,10 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     const socket = await ownSocket(
       database,
       options.dataDir,
-      operatorRoutes(rekey).route("/", createWeb({ readers, governance, estate, log, rollout, backfill, chainWindow: config.runtime.chain_window })),
+      operatorRoutes(rekey).route(
+        "/",
+        createWeb({ readers, governance, estate, log, rollout, backfill, chainWindow: config.runtime.chain_window }),
+      ),
     );
     const address = server.address();
     return {

@@ -57,7 +57,7 @@ export const permissions: readonly Permission[] = [
     tier: "check",
     why: "the event of a merge queue's head, which waits for a check of its own",
     reads: "head and base of the group, from the event",
-    stores: "the same, for three days",
+    stores: "the same, for 30 days",
     without: "the merge queue waits for ever",
   },
   {

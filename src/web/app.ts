@@ -117,7 +117,16 @@ export function createWeb(options: WebOptions): Hono {
   const tiles = overview === undefined ? async () => [] : (context: Context) => tilesOf(overview, context);
   app.route(
     "/",
-    pageRoutes({ readers, now, catalogue, chainWindow, rollout, backfill, tiles, ...(login === undefined ? {} : { sessions: login.sessions }) }),
+    pageRoutes({
+      readers,
+      now,
+      catalogue,
+      chainWindow,
+      rollout,
+      backfill,
+      tiles,
+      ...(login === undefined ? {} : { sessions: login.sessions }),
+    }),
   );
   app.route("/", exceptionRoutes({ readers, now, ...(options.exceptions === undefined ? {} : { ask: options.exceptions }) }));
   if (governance !== undefined) {
