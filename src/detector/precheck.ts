@@ -43,20 +43,27 @@ export function runOfShape(shape: Shape, from: number, to: number): RunNeed | un
 }
 
 function longestRun(shape: Shape): number {
-  if (isOfRun(bytesOf(shape))) return lengthsOf(shape).min;
+  if (consistsOfRun(shape)) return lengthsOf(shape).min;
   if (shape.kind === "set") return 0;
   if (shape.kind === "choice") return Math.min(...shape.options.map(longestRun));
   if (shape.kind === "repeat") return shape.min === 0 ? 0 : longestRun(shape.item);
   let [least, now] = [0, 0];
   for (const item of shape.items) {
-    now = isOfRun(bytesOf(item)) ? now + lengthsOf(item).min : 0;
+    now = consistsOfRun(item) ? now + lengthsOf(item).min : 0;
     least = Math.max(least, now, longestRun(item));
   }
   return least;
 }
 
+function consistsOfRun(shape: Shape): boolean {
+  if (shape.kind === "set") return isOfRun(shape.bytes);
+  if (shape.kind === "repeat") return consistsOfRun(shape.item);
+  return (shape.kind === "sequence" ? shape.items : shape.options).every(consistsOfRun);
+}
+
 function isOfRun(set: Uint8Array): boolean {
-  return set.every((member, byte) => member === 0 || runLetters[byte] === 1);
+  for (let byte = 0; byte < 256; byte++) if (set[byte] === 1 && runLetters[byte] !== 1) return false;
+  return true;
 }
 
 /** The template's characters stand around its own literal, up to the first part whose length varies. `lead`: bytes before the anchor; undefined where that varies. */
@@ -127,7 +134,10 @@ function charactersOf(parts: readonly TemplatePart[]): string {
 
 /** One set for all that have the same members. */
 function setOfAll(characters: string): Uint8Array {
-  return setOf([...new Set(characters)].sort().join(""));
+  const members = setOf(characters);
+  let sorted = "";
+  for (let byte = 0; byte < 256; byte++) if (members[byte] === 1) sorted += String.fromCharCode(byte);
+  return setOf(sorted);
 }
 
 /**
@@ -267,7 +277,9 @@ function spelled(shapes: readonly Shape[], letters: string): (readonly Shape[])[
 /** A set of one byte, or of a letter in both cases. */
 function isLetter(shape: Shape, code: number): boolean {
   if (shape.kind !== "set" || (shape.bytes[code] !== 1 && shape.bytes[upperCased(code)] !== 1)) return false;
-  return shape.bytes.reduce((sum, member) => sum + member, 0) <= 2;
+  let members = 0;
+  for (let byte = 0; byte < 256 && members <= 2; byte++) members += shape.bytes[byte] as number;
+  return members <= 2;
 }
 
 function upperCased(code: number): number {

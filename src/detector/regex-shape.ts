@@ -62,6 +62,8 @@ export function firstOf(shape: Shape): { first: Uint8Array; canBeEmpty: boolean 
 }
 
 export function union(parts: readonly Uint8Array[]): Uint8Array {
+  const [only] = parts;
+  if (only !== undefined && parts.length === 1) return only;
   const whole = new Uint8Array(256);
   for (const part of parts) for (let byte = 0; byte < 256; byte++) whole[byte] = (whole[byte] as number) | (part[byte] as number);
   return whole;
@@ -248,9 +250,16 @@ function complement(set: Uint8Array): Uint8Array {
 
 function cased(set: Uint8Array, { caseless }: Reader): Uint8Array {
   if (!caseless) return set;
-  return set.map((member, byte) => {
+  const known = folded.get(set);
+  if (known !== undefined) return known;
+  const both = set.map((member, byte) => {
     const letter = (byte >= 65 && byte <= 90) || (byte >= 97 && byte <= 122);
     // outside ASCII RE2 folds by Unicode: rare enough to let all of it pass
     return member === 1 || (letter && set[byte ^ 32] === 1) || (byte >= 0xc0 && set.subarray(0xc0).includes(1)) ? 1 : 0;
   });
+  folded.set(set, both);
+  return both;
 }
+
+/** From a set to the one of both cases. */
+const folded = new WeakMap<Uint8Array, Uint8Array>();

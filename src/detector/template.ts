@@ -38,7 +38,20 @@ const uuid: readonly TemplatePart[] = [8, 4, 4, 4, 12].flatMap((length, index) =
   { alphabet: "0123456789abcdef", min: length, max: length },
 ]);
 
+/** The last ones: a template is looked at from many sides. */
+const parsed = new Map<string, readonly TemplatePart[]>();
+const mostParsed = 2000;
+
 export function parseTemplate(template: string): readonly TemplatePart[] {
+  const known = parsed.get(template);
+  if (known !== undefined) return known;
+  if (parsed.size >= mostParsed) parsed.clear();
+  const parts = partsOf(template);
+  parsed.set(template, parts);
+  return parts;
+}
+
+function partsOf(template: string): readonly TemplatePart[] {
   const parts: TemplatePart[] = [];
   let rest = template;
   while (rest.length > 0) {
