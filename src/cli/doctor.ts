@@ -1,18 +1,16 @@
-import { readFileSync, statfsSync } from "node:fs";
-import { fileURLToPath } from "node:url";
+import { statfsSync } from "node:fs";
 import { Command, Option } from "commander";
-import { parse } from "yaml";
 import { createApp } from "../app.ts";
 import { loadServerConfig, readReference, type ServerConfig } from "../config/server.ts";
 import { ConfigError, UsageError } from "../errors.ts";
 import { git } from "../git.ts";
-import { AppManifest } from "../github/manifest.ts";
 import { pinnedFetch, pinOf } from "../http.ts";
 import { type Check, checkApp, failed, ok, warning } from "../pipeline/doctor.ts";
 import { storedReferences } from "../pipeline/stored-references.ts";
 import { renderPolicy } from "../playbook/rights.ts";
 import type { Secret } from "../secret.ts";
 import { sinkFor } from "../secret-manager/index.ts";
+import { readAppManifest } from "./app-manifest.ts";
 import { databaseLocation, openState } from "./state.ts";
 
 export function command(): Command {
@@ -118,7 +116,7 @@ function referencesIn(value: unknown): string[] {
 async function github(config: ServerConfig, credential: (reference: string) => Secret): Promise<Check[]> {
   if (config.github === undefined) return [warning("github", "is not set", "rekey setup registers the App")];
   const { api, app_id: appId, private_key, webhook_secret } = config.github;
-  const manifest = AppManifest.parse(parse(readFileSync(fileURLToPath(new URL("../../app.yml", import.meta.url)), "utf8")));
+  const manifest = readAppManifest();
   try {
     const unused = async () => undefined;
     const app = createApp({

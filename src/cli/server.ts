@@ -15,6 +15,7 @@ import { operatorRoutes } from "../pipeline/operator.ts";
 import { actFromDashboard, githubUsers } from "../pipeline/people.ts";
 import { rolloutOverview } from "../pipeline/rollout.ts";
 import { scanRuntime, takeEvents } from "../pipeline/runtime.ts";
+import { settingsOf } from "../pipeline/settings.ts";
 import { redrawIncident } from "../pipeline/surfaces.ts";
 import { drivers } from "../provider/index.ts";
 import type { Secret } from "../secret.ts";
@@ -38,6 +39,7 @@ import type { IdentityProvider } from "../web/login/person.ts";
 import { Sessions } from "../web/login/session.ts";
 import type { RuntimeGate } from "../web/runtime/gate.ts";
 import { apiTokens } from "../web/tokens.ts";
+import { readAppManifest } from "./app-manifest.ts";
 import { type EngineOptions, openEngine } from "./engine.ts";
 
 export interface RunningServer {
@@ -67,6 +69,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     const backfill = () => backfillStatus(database.db);
     const governance = governanceReaders(database.db);
     const estate = estateOf(rekey);
+    const settings = settingsOf(rekey, readAppManifest());
     const login = config.login === undefined ? undefined : loginOf(rekey, config.login);
     const web = createWeb({
       readers,
@@ -89,6 +92,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       chainWindow: config.runtime.chain_window,
       governance,
       estate,
+      settings,
       decide: async (decision) => {
         const [said] = await decideAll(rekey, [decision], "dashboard");
         return { ok: said?.ok === true, text: said?.text ?? "Nothing was decided." };
@@ -122,7 +126,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       options.dataDir,
       operatorRoutes(rekey).route(
         "/",
-        createWeb({ readers, governance, estate, log, rollout, backfill, chainWindow: config.runtime.chain_window }),
+        createWeb({ readers, governance, estate, settings, log, rollout, backfill, chainWindow: config.runtime.chain_window }),
       ),
     );
     const address = server.address();

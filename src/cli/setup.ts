@@ -1,17 +1,16 @@
 import { randomBytes } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { join, resolve } from "node:path";
-import { fileURLToPath } from "node:url";
 import { getRequestListener } from "@hono/node-server";
 import { Command } from "commander";
-import { parse } from "yaml";
 import { parseServerConfig, readReference } from "../config/server.ts";
 import { connectVault } from "../connection/vault.ts";
 import { ConfigError, UsageError } from "../errors.ts";
-import { AppManifest, convertManifest, manifestAddress, manifestFor, type RegisteredApp } from "../github/manifest.ts";
+import { type AppManifest, convertManifest, manifestAddress, manifestFor, type RegisteredApp } from "../github/manifest.ts";
 import { optionalEvents, permissionNamed } from "../github/permissions.ts";
 import { createSetup } from "../web/setup.ts";
+import { readAppManifest } from "./app-manifest.ts";
 
 interface Options {
   readonly url: string;
@@ -62,7 +61,7 @@ async function run(options: Options): Promise<void> {
   const keep = options.vault === undefined ? fileKeeper(dir) : await vaultKeeper(options);
   if (existsSync(join(dir, "rekey.yml")))
     throw new UsageError(`${join(dir, "rekey.yml")} is there already; give another --dir, or remove it`);
-  const core = AppManifest.parse(parse(readFileSync(fileURLToPath(new URL("../../app.yml", import.meta.url)), "utf8")));
+  const core = readAppManifest();
   const manifest = options.secretScanning === true ? withOptional(core, "secret_scanning_alerts") : core;
   const state = randomBytes(24).toString("base64url");
   const { promise, resolve: done, reject } = Promise.withResolvers<RegisteredApp>();

@@ -25,6 +25,7 @@ import type { Readers } from "./readers.ts";
 import type { RolloutView } from "./rollout.ts";
 import type { RuntimeGate } from "./runtime/gate.ts";
 import { runtimeRoutes } from "./runtime/routes.ts";
+import { type SettingsPart, settingsRoutes } from "./settings.ts";
 import { everything, setViewer, viewerOf } from "./viewer.ts";
 
 export interface WebOptions {
@@ -36,6 +37,8 @@ export interface WebOptions {
   readonly governance?: GovernanceReaders;
   /** What is governed as a whole; needs `governance`. */
   readonly estate?: Estate;
+  /** What is configured; absent: the page does not exist. */
+  readonly settings?: () => Promise<readonly SettingsPart[]>;
   /** Carries out what people decide in access reviews on the dashboard; needs `login`. */
   readonly decide?: Decide;
   /** Who may bring decisions of another system, and where they go. */
@@ -133,6 +136,8 @@ export function createWeb(options: WebOptions): Hono {
     const deciding = login === undefined || options.decide === undefined ? undefined : { sessions: login.sessions, decide: options.decide };
     app.route("/", governanceRoutes({ governance, now, ...(deciding === undefined ? {} : { deciding }) }));
   }
+
+  if (options.settings !== undefined) app.route("/", settingsRoutes({ settings: options.settings, now }));
 
   app.notFound((context) => {
     if (context.req.path.startsWith("/api/")) return context.json({ error: "there is nothing at this address" }, 404);

@@ -14,6 +14,7 @@ const sections: readonly (readonly [path: string, title: string])[] = [
   ["/playbooks", "Playbooks"],
   ["/rollout", "Rollout"],
   ["/audit", "Audit"],
+  ["/settings", "Settings"],
   ["/account", "Account"],
 ];
 

@@ -255,6 +255,18 @@ export const Evidence = z.object({
   with: z.number().int().describe("entries about which something is known"),
 });
 
+export const Settings = z.object({
+  version: z.literal(1),
+  parts: z.array(
+    z.object({
+      title: z.string(),
+      checks: z.array(
+        z.object({ what: z.string(), state: z.enum(["ok", "warning", "failed"]), says: z.string(), hint: z.string().optional() }),
+      ),
+    }),
+  ),
+});
+
 const kinds = z.array(z.enum(eventKinds));
 
 export const CoverageAnswer = z.object({
@@ -404,6 +416,12 @@ export const openApi = {
         summary: "What is evidence for the entries of a framework",
         parameters: [{ name: "framework", in: "path", required: true, schema: { enum: frameworkIds } }],
         responses: answer(Evidence, "the entries with their evidence"),
+      },
+    },
+    "/api/v1/settings": {
+      get: {
+        summary: "What is configured and what needs something; for the security team",
+        responses: { ...answer(Settings, "the parts"), "403": { description: "for the security team and owners of the organisation" } },
       },
     },
     "/api/v1/coverage": {

@@ -22,6 +22,7 @@ import {
   ReviewDetail,
   Reviews,
   Rollout,
+  Settings,
 } from "../../src/web/openapi.ts";
 import { setViewer } from "../../src/web/viewer.ts";
 import { incident, opened, recorded } from "../incident/build.ts";
@@ -387,6 +388,7 @@ test("who may see one repository sees its incidents and nothing of the others, a
     now: () => now,
     governance: governanceOf([reviewItem("RI-7F300", {}, "acme/secret-plans")]),
     estate: estateOf([identity("Hidden key agent", { repository: "acme/secret-plans" })]),
+    settings: async () => [{ title: "Hidden key", checks: [] }],
   });
   expect(await (await app.request("/rollout")).text()).toContain("github.com/acme/agents");
   expect(await (await app.request("/backfill")).text()).toContain(
@@ -412,6 +414,7 @@ test("every answer of the API has the shape that its description gives", async (
     now: () => now,
     governance: governanceOf(),
     estate: estateOf([identity("a"), identity("b")]),
+    settings: async () => [{ title: "App", checks: [{ what: "App", state: "warning", says: "is off", hint: "needs github" }] }],
   });
   const shapes = {
     incidents: IncidentList,
@@ -425,6 +428,7 @@ test("every answer of the API has the shape that its description gives", async (
     "reviews/RV-2B0X1": ReviewDetail,
     governance: Governance,
     "evidence/nist-csf": Evidence,
+    settings: Settings,
     coverage: CoverageAnswer,
     controls: Controls,
   };

@@ -57,6 +57,8 @@ const asked = incident(
   ["10:01", opened],
   ["10:02", { type: "exception-asked", by: "dev", reason: long, until: "2026-03-09T23:59:59.000Z", vouched: true }],
 );
+const settings = async () =>
+  (["ok", "warning", "failed"] as const).map((state) => ({ title: state, checks: [{ what: long, state, says: long, hint: long }] }));
 const estate = estateOf([
   identity("triage-agent"),
   identity(long, { ownerBy: "codeowners", owner: `@${long}` }),
@@ -90,6 +92,7 @@ test.each([
   ["an incident whose risk is accepted", "/incidents/RK-ACC0", mixed(3)],
   ...tileIds.map((id): [string, string, Incident[]] => [`governance: ${id}`, `/governance/${id}`, [...mixed(3), awkward]]),
   ["evidence", "/evidence/owasp-nhi", mixed(3)],
+  ["settings", "/settings", []],
   ["access reviews", "/reviews", []],
   ["an access review", "/reviews/RV-2B0X1", []],
   ["address that is not there", "/x", []],
@@ -102,6 +105,7 @@ test.each([
       login: asMara(),
       governance,
       estate,
+      settings,
       decide: async () => ({ ok: true, text: "" }),
     }),
   );
