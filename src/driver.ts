@@ -68,6 +68,11 @@ export interface Manifest {
   readonly matchesByHash?: true;
   /** Servers of other people issue the same kind of value: a refusal by `hosts` says nothing of one that is not known to be theirs. */
   readonly issuedElsewhere?: true;
+  /**
+   * Other things are of the same type too: it serves a credential where a connection of it names the record, and is asked before those
+   * that serve the type otherwise. Never the default of its type.
+   */
+  readonly onlyIfNamed?: true;
   /** Manual steps: the exact page for what the API cannot do. */
   readonly pages: { readonly revoke: string; readonly issue?: string };
   /** What would end this kind of leak for good, for people: a sentence with the page. */

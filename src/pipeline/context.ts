@@ -46,7 +46,7 @@ export function githubHost({ config }: Rekey): string {
 
 /** The driver that serves a detector's credentials; without one, what a person does and what the detector's own check can see. */
 export function driverOf(rekey: Rekey, detector: string): Driver | undefined {
-  const driver = rekey.drivers.find(({ manifest }) => manifest.detectors.includes(detector));
+  const driver = rekey.drivers.find(({ manifest }) => manifest.onlyIfNamed !== true && manifest.detectors.includes(detector));
   if (driver !== undefined) return driver;
   const declared = rekey.ruleset.detectors.find((compiled) => compiled.detector.id === detector);
   return declared === undefined ? undefined : guidedDriver(declared.detector);

@@ -4,7 +4,16 @@ import type { Finding } from "../finding.ts";
 import { type DeclaredConsumer, type DeclaredIdentities, type DeclaredPlace, declarationOf } from "../identity/declared.ts";
 import type { Incident } from "../incident/fold.ts";
 import { guidedPlaybook } from "../playbook/guided.ts";
-import { choosePlaybook, makePlan, modeOf, type Plan, type PlanFacts, type PlannedConsumer, type PlannedSink } from "../playbook/plan.ts";
+import {
+  choosePlaybook,
+  makePlan,
+  modeOf,
+  type Plan,
+  type PlanFacts,
+  type PlannedConsumer,
+  type PlannedSink,
+  worksWith,
+} from "../playbook/plan.ts";
 import { judgeUsage, type UsageVerdict } from "../playbook/usage.ts";
 import { latestPlan, savePlan } from "../store/evidence.ts";
 import { getIncident, listOccurrences, recordEvents } from "../store/incidents.ts";
@@ -17,12 +26,12 @@ export async function planFor(rekey: Rekey, id: string, declared: DeclaredIdenti
   const incident = await getIncident(rekey.database.db, id);
   if (incident === undefined || incident.state === "resolved") return undefined;
   const { detector } = incident.credential;
-  const driver = driverOf(rekey, detector);
-  if (driver === undefined) return undefined;
   const [occurrence] = await listOccurrences(rekey.database.db, id);
   if (occurrence === undefined) return undefined;
+  const serving = await servingDriver(rekey, incident, occurrence.finding);
+  if (serving === undefined) return undefined;
+  const { driver, connection, named, principal } = serving;
 
-  const connection = connectionOf(rekey, driver, occurrence.finding.attributes);
   const identity = identityFacts(
     incident,
     occurrence.finding,
@@ -32,12 +41,12 @@ export async function planFor(rekey: Rekey, id: string, declared: DeclaredIdenti
   );
   const environment = identity.identity?.environment ?? "production";
   const playbook =
-    choosePlaybook(rekey.playbooks, { detector, environment, kind: identity.identity?.kind }) ?? guidedPlaybook(driver.manifest);
+    choosePlaybook(rekey.playbooks, { manifest: driver.manifest, detector, environment, kind: identity.identity?.kind }) ??
+    guidedPlaybook(driver.manifest);
   const { consumers } = rekey.config.policy;
   const { grace } = driver.manifest;
   const places = await Promise.all(identity.sinks.map((sink) => inspected(rekey, sink)));
   const sinks = [...places, ...stagingFor(rekey, driver, places)];
-  const { named, principal } = await nameRecord(rekey, driver, connection, incident, occurrence.finding);
   const at = { ...(connection === undefined ? {} : { connection }), ...(named === undefined ? {} : { named }) };
   const known = {
     ...identity,
@@ -69,7 +78,9 @@ export async function replan(rekey: Rekey, id: string, name: string): Promise<Pl
   const driver = rekey.drivers.find(({ manifest }) => manifest.type === kept?.driver);
   if (kept === undefined || driver === undefined)
     throw new RefusedError(`${id} has no plan: it is not known, or no playbook serves its type`);
-  const serving = rekey.playbooks.filter(({ match }) => match.credential.includes(kept.facts.credential.detector));
+  const serving = rekey.playbooks.filter(
+    ({ match, steps }) => match.credential.includes(kept.facts.credential.detector) && worksWith(steps, driver.manifest),
+  );
   const playbook = serving.find((candidate) => candidate.name === name);
   if (playbook === undefined) {
     throw new RefusedError(
@@ -200,6 +211,24 @@ function stagingFor(rekey: Rekey, { manifest }: Driver, places: readonly Planned
 
 interface Named extends Pick<PlanFacts, "named"> {
   readonly principal?: string;
+}
+
+interface Serving extends Pick<PlanFacts, "named"> {
+  readonly driver: Driver;
+  readonly connection: string | undefined;
+  readonly principal?: string;
+}
+
+/** Of the drivers that serve a type: the first that is asked first and knows the credential, else the type's own. */
+async function servingDriver(rekey: Rekey, incident: Incident, finding: Finding): Promise<Serving | undefined> {
+  const asked = rekey.drivers.filter(({ manifest }) => manifest.onlyIfNamed === true && manifest.detectors.includes(finding.detector));
+  const own = driverOf(rekey, finding.detector);
+  for (const driver of own === undefined ? asked : [...asked, own]) {
+    const connection = connectionOf(rekey, driver, finding.attributes);
+    const record = await nameRecord(rekey, driver, connection, incident, finding);
+    if (driver === own || record.named !== undefined) return { driver, connection, ...record };
+  }
+  return undefined;
 }
 
 /** contracts.md §8: confirmed, or strong with exactly one candidate; anything less is nobody's name. */

@@ -151,16 +151,23 @@ export function modeOf(playbook: Playbook, wanted: Mode, facts: Pick<PlanFacts, 
 /** The playbook that serves this credential: the one that asks for most, in the order of the list. */
 export function choosePlaybook(
   playbooks: readonly Playbook[],
-  { detector, environment, kind }: { detector: string; environment: string; kind: string | undefined },
+  { manifest, detector, environment, kind }: { manifest: Manifest; detector: string; environment: string; kind: string | undefined },
 ): Playbook | undefined {
   const fits = playbooks.filter(
-    ({ match }) =>
+    ({ match, steps }) =>
       match.credential.includes(detector) &&
+      worksWith(steps, manifest) &&
       (match.environment === undefined || match.environment.includes(environment)) &&
       (match.kind === undefined || (kind !== undefined && match.kind.includes(kind))),
   );
   const demands = ({ match }: Playbook) => Number(match.environment !== undefined) + Number(match.kind !== undefined);
   return fits.toSorted((a, b) => demands(b) - demands(a))[0];
+}
+
+/** Whether the steps are of this driver: several may serve one type. */
+export function worksWith(steps: Playbook["steps"], { type }: Manifest): boolean {
+  const families = steps.flatMap(({ uses }) => /^([a-z][a-z0-9-]*)\/(?:issue|roll|disable|revoke)@1$/.exec(uses)?.[1] ?? []);
+  return families.length === 0 || families.includes(type.split("/")[0] ?? type);
 }
 
 function incidentScope(facts: Pick<PlanFacts, "public" | "alive" | "usage" | "identity">) {

@@ -8,6 +8,7 @@ import { databricks } from "./databricks.ts";
 import { elevenlabs } from "./elevenlabs.ts";
 import { entra } from "./entra.ts";
 import { github } from "./github.ts";
+import { githubDeployKey } from "./github-deploy-key.ts";
 import { gitlab } from "./gitlab.ts";
 import { googleApiKey } from "./google-api-key.ts";
 import { googleServiceAccount } from "./google-service-account.ts";
@@ -25,6 +26,7 @@ import { portkey } from "./portkey.ts";
 import { postgresql } from "./postgresql.ts";
 import { redis } from "./redis.ts";
 import { slack } from "./slack.ts";
+import { sshKey } from "./ssh-key.ts";
 import { vaultToken } from "./vault-token.ts";
 
 /** Every provider; a new one is one file and one line here. */
@@ -38,6 +40,7 @@ export const drivers: readonly Driver[] = [
   elevenlabs,
   entra,
   github,
+  githubDeployKey,
   gitlab,
   googleApiKey,
   googleServiceAccount,
@@ -55,10 +58,11 @@ export const drivers: readonly Driver[] = [
   postgresql,
   redis,
   slack,
+  sshKey,
   vaultToken,
 ];
 
 /** The driver that serves a detector's credentials; undefined = no API, a manual step. */
 export function driverFor(detector: string): Driver | undefined {
-  return drivers.find(({ manifest }) => manifest.detectors.includes(detector));
+  return drivers.find(({ manifest }) => manifest.onlyIfNamed !== true && manifest.detectors.includes(detector));
 }
