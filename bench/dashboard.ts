@@ -1,11 +1,13 @@
 /**
- * `node bench/dashboard.ts [incidents]`: how long each page takes with that many incidents (50,000 unless given), on the embedded
- * database. The first request fills the index; the others are what a person waits for, one incident changing before each of them.
+ * `node bench/dashboard.ts [incidents] [--postgres] [--places 20]`: how long each page takes with that many incidents (50,000 unless given) and
+ * so many places of each, on the embedded database or on a real PostgreSQL. The first request fills the index; the others are what a person
+ * waits for, one incident changing before each of them.
  */
 import { randomBytes } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { parseArgs } from "node:util";
 import { sql } from "kysely";
 import type { IncidentEvent } from "../src/incident/event.ts";
 import { fold, type Incident } from "../src/incident/fold.ts";
@@ -13,18 +15,28 @@ import { type Database, openDatabase } from "../src/store/database.ts";
 import { appendEvents } from "../src/store/events.ts";
 import { storeReaders } from "../src/store/readers.ts";
 import { createWeb } from "../src/web/app.ts";
+import { startPostgres } from "../test/servers/postgres.ts";
 
-const count = Number(process.argv[2] ?? 50_000);
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { postgres: { type: "boolean" }, places: { type: "string" } },
+});
+const count = Number(positionals[0] ?? 50_000);
+const places = Number(values.places ?? 1);
 const pages = ["/", "/incidents", "/incidents?state=open&sort=oldest", "/incidents.csv", "/identities", "/repositories", "/audit"];
 const rounds = 20;
+const repositories = 2000;
 
 const folder = mkdtempSync(join(tmpdir(), "rekey-bench-"));
-const database = await openDatabase({ dataDir: folder });
+const server = values.postgres === true ? await startPostgres() : undefined;
+const database = await openDatabase(server === undefined ? { dataDir: folder } : { url: server.url });
 try {
   await fill(database);
   const app = createWeb({ readers: storeReaders(database.db) });
   const first = await timed(async () => void (await app.request("/")).status);
-  console.log(`${count} incidents, embedded database; the first page after a start: ${first.toFixed(0)} ms`);
+  console.log(
+    `${count} incidents at ${count * places} places, ${server === undefined ? "embedded database" : "PostgreSQL"}; the first page after a start: ${first.toFixed(0)} ms`,
+  );
   for (const page of pages) {
     const times: number[] = [];
     const processor: number[] = [];
@@ -39,9 +51,10 @@ try {
       (list.toSorted((a, b) => a - b)[Math.ceil(share * rounds) - 1] ?? 0).toFixed(0).padStart(5);
     console.log(`${page.padEnd(36)} p50 ${at(times, 0.5)} ms, p95 ${at(times, 0.95)} ms; of processor time p50 ${at(processor, 0.5)} ms`);
   }
-  console.log(`peak memory ${(process.resourceUsage().maxRSS / 1024).toFixed(0)} MB, the database in it`);
+  console.log(`peak memory ${(process.resourceUsage().maxRSS / 1024).toFixed(0)} MB${server === undefined ? ", the database in it" : ""}`);
 } finally {
   await database.close();
+  await server?.stop();
   rmSync(folder, { recursive: true, force: true });
 }
 
@@ -56,10 +69,14 @@ async function fill({ db }: Database): Promise<void> {
     const incidents = Array.from({ length: Math.min(500, count - at) }, (_, index) => made(at + index));
     await db.insertInto("incident").values(incidents.map(row)).execute();
   }
+  await sql`insert into occurrence (incident_id, place, finding_id, repository, path, authors, location, locator, finding, exposed_at)
+    select id, 'place-' || number, 'F-' || number, 'acme/repository-' || ((abs(hashtext(id)) + number * 97) % ${sql.lit(repositories)}), 'src/file-' || number || '.env',
+      '[]', '{"kind":"file","startLine":1}', '{}', '{}', now() from incident, generate_series(1, ${sql.lit(places)}) number`.execute(db);
   await sql`vacuum analyze incident`.execute(db);
+  await sql`vacuum analyze occurrence`.execute(db);
 }
 
-/** Every fifth is open; over a year, 300 repositories and 800 identities; most of the rest died within days. */
+/** Every fifth is open; over a year, 2,000 repositories and 800 identities; most of the rest died within days. */
 function made(number: number): Incident {
   const id = `RK-${number.toString().padStart(5, "0")}`;
   const detected = Date.now() - ((number * 7919) % 365) * 86_400_000 - (number % 1000) * 60_000;
@@ -77,7 +94,7 @@ function made(number: number): Incident {
         severity: (["critical", "high", "medium", "low"] as const)[number % 4] ?? "low",
         exposedAt: iso(detected - 5000),
         preExisting: number % 3 === 0,
-        repository: `acme/repository-${number % 300}`,
+        repository: `acme/repository-${number % repositories}`,
       },
     ],
     [

@@ -14,6 +14,7 @@ import { acceptance } from "./090-acceptance.ts";
 import { runtime } from "./100-runtime.ts";
 import { keyHash } from "./110-key-hash.ts";
 import { backfill } from "./120-backfill.ts";
+import { chain } from "./130-chain.ts";
 
 /** Every migration, by the name that the database remembers. Add a file and a line; never change one that was released. */
 export const migrations: Readonly<Record<string, Migration>> = {
@@ -32,4 +33,5 @@ export const migrations: Readonly<Record<string, Migration>> = {
   "100-runtime": runtime,
   "110-key-hash": keyHash,
   "120-backfill": backfill,
+  "130-chain": chain,
 };
