@@ -5,6 +5,7 @@ import { weekBody } from "../github/week-issue.ts";
 import type { EvidenceReport } from "../governance/evidence.ts";
 import { type FrameworkId, frameworkIds } from "../governance/frameworks.ts";
 import type { ListedIncident } from "../incident/fold.ts";
+import type { IncidentKind } from "../incident/runtime.ts";
 import { summarize } from "../metric/summary.ts";
 import { weekReport } from "../metric/week-report.ts";
 import { evidenceMarkdown } from "../report/evidence-markdown.ts";
@@ -89,10 +90,11 @@ async function pages(socket: string): Promise<ListedIncident[]> {
   for (let after: string | undefined = ""; after !== undefined; ) {
     const query: string = after === "" ? "" : `&after=${after}`;
     const answer = (await askOwner(socket, `/api/v1/incidents?sort=oldest&limit=1000${query}`)) as {
-      incidents: readonly ListedIncident[];
+      incidents: readonly (Omit<ListedIncident, "kind"> & { kind: IncidentKind })[];
       next?: string;
     };
-    incidents.push(...answer.incidents);
+    // the API says the kind of every incident; inside, a leaked credential has none
+    incidents.push(...answer.incidents.map(({ kind, ...rest }) => (kind === "leaked-credential" ? rest : { ...rest, kind })));
     after = answer.next;
   }
   return incidents;
