@@ -196,5 +196,5 @@ function severityOfRisk(level: string | undefined, score: unknown): Severity {
 
 function listIn(of: unknown, field: string): readonly unknown[] {
   const list = typeof of === "object" && of !== null ? (of as Readonly<Record<string, unknown>>)[field] : undefined;
-  return Array.isArray(list) ? list.slice(0, 1000) : [];
+  return Array.isArray(list) ? list.slice(0, 1000).filter((one) => typeof one === "object" && one !== null) : [];
 }
