@@ -13,14 +13,23 @@ export interface Automation {
 }
 
 export function automation(incidents: readonly IncidentFacts[]): Automation {
-  const dead = incidents.filter(({ death }) => death !== undefined && !death.whenFound);
-  const byPlaybook = dead.filter(({ run }) => run?.state === "done").length;
-  const held = incidents.filter(({ state, run }) => state === "open" && run?.state === "held");
-  const codes = Map.groupBy(held, ({ run }) => run?.code ?? "unknown");
+  let [dead, byPlaybook, held] = [0, 0, 0];
+  const codes = new Map<string, number>();
+  for (const { death, state, run } of incidents) {
+    if (death !== undefined && !death.whenFound) {
+      dead++;
+      if (run?.state === "done") byPlaybook++;
+    }
+    if (state === "open" && run?.state === "held") {
+      held++;
+      const code = run.code ?? "unknown";
+      codes.set(code, (codes.get(code) ?? 0) + 1);
+    }
+  }
   return {
     byPlaybook,
-    byHand: dead.length - byPlaybook,
-    held: held.length,
-    heldBy: [...codes].map(([code, list]) => ({ code, count: list.length })).toSorted((a, b) => b.count - a.count),
+    byHand: dead - byPlaybook,
+    held,
+    heldBy: [...codes].map(([code, count]) => ({ code, count })).toSorted((a, b) => b.count - a.count),
   };
 }

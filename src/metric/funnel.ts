@@ -19,22 +19,20 @@ export interface FunnelStep {
  * A stage that an incident skipped (no new credential was needed) is not held against it: only what is stamped is counted.
  */
 export function funnel(incidents: readonly IncidentFacts[]): FunnelStep[] {
-  const leaks = incidents.filter((incident) => !incident.preExisting && isCounted(incident));
-  return stages.map(({ stage, at, since }) => {
-    const times = leaks.flatMap((incident) => {
-      const [from, to] = [since?.(incident.clock), at?.(incident.clock)];
-      return from === undefined || to === undefined ? [] : [Math.max(0, millisecondsOf(to) - millisecondsOf(from))];
-    });
+  const tallies = stages.map(() => ({ reached: 0, times: [] as number[] }));
+  for (const incident of incidents) {
+    if (incident.preExisting || !isCounted(incident)) continue;
+    for (const [index, tally] of tallies.entries()) {
+      const { at, since } = stages[index] ?? {};
+      const to = at?.(incident.clock);
+      if (at === undefined ? incident.owner !== undefined : to !== undefined) tally.reached++;
+      const from = to === undefined ? undefined : since?.(incident.clock);
+      if (from !== undefined && to !== undefined) tally.times.push(Math.max(0, millisecondsOf(to) - millisecondsOf(from)));
+    }
+  }
+  return tallies.map(({ reached, times }, index) => {
     const middle = median(times);
-    return {
-      stage,
-      reached:
-        stage === "owned"
-          ? leaks.filter(({ owner }) => owner !== undefined).length
-          : leaks.filter(({ clock }) => at?.(clock) !== undefined).length,
-      ...(middle === undefined ? {} : { median: middle }),
-      n: times.length,
-    };
+    return { stage: stages[index]?.stage ?? "detected", reached, ...(middle === undefined ? {} : { median: middle }), n: times.length };
   });
 }
 

@@ -119,11 +119,31 @@ async function readRows(db: Kysely<Schema>, ids: readonly string[]): Promise<Lis
     .execute();
   const repositories = new Map<string, string[]>();
   for (const { incident_id, repository } of places)
-    if (repository !== null) repositories.set(incident_id, [...(repositories.get(incident_id) ?? []), repository]);
+    if (repository !== null) repositories.set(incident_id, [...(repositories.get(incident_id) ?? []), one(repository)]);
   return found.map(({ id, facts }) => ({
-    ...facts,
+    ...shared(facts),
     repositories: [...new Set([...(facts.repository === undefined ? [] : [facts.repository]), ...(repositories.get(id) ?? [])])].toSorted(),
   }));
+}
+
+/** One string for all that are the same: the names of a few thousand identities, owners and repositories stand in each incident of theirs. */
+const names = new Map<string, string>();
+
+function one(name: string): string {
+  const known = names.get(name);
+  if (known === undefined) names.set(name, name);
+  return known ?? name;
+}
+
+function shared(facts: IncidentFacts): IncidentFacts {
+  const { credential, owner, repository, identities } = facts;
+  return {
+    ...facts,
+    credential: { ...credential, detector: one(credential.detector), title: one(credential.title) },
+    ...(owner === undefined ? {} : { owner: one(owner) }),
+    ...(repository === undefined ? {} : { repository: one(repository) }),
+    identities: identities.map((identity) => ({ ...identity, id: one(identity.id), name: one(identity.name) })),
+  };
 }
 
 function byDetection(a: ListedIncident, b: ListedIncident): number {
