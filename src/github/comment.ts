@@ -1,5 +1,6 @@
 import { verbs } from "./command.ts";
 import { codeSpan, escapeMarkdown } from "./escape.ts";
+import { orderLines } from "./order.ts";
 import type { IncidentState, IncidentView, PullRequestView } from "./view.ts";
 
 export const marker = (number: number) => `<!-- rekey:v1 pr=${number} -->`;
@@ -49,6 +50,7 @@ export function renderComment(view: PullRequestView): string | undefined {
           "Deleting the line or force-pushing does not end the exposure. The check turns green when the old credential is verified dead.",
           "",
         ]),
+    ...(view.disclosure === "full" ? orderLines(view.incidents) : []),
     ...(view.complete ? [] : [`**Not fully scanned:** ${escapeMarkdown(view.reason ?? "unknown reason")}`, ""]),
     ...(view.note === undefined ? [] : [view.note, ""]),
     ...(view.disclosure === "full" ? view.incidents.flatMap(details) : []),
@@ -162,6 +164,7 @@ function planLines(incident: IncidentView): string[] {
     "",
     `Stored in: ${plan.facts.sinks.map((sink) => codeSpan(`${sink.connection}:${sink.path}`)).join(", ") || "nobody said"}. Consumers: ${typeof plan.facts.consumers === "string" ? plan.facts.consumers : plan.facts.consumers.map(({ name }) => escapeMarkdown(name)).join(", ")}.`,
     `Approval: ${plan.approvals.map(({ from }) => from.replaceAll("-", " ")).join(" and ")}${incident.approvals.length === 0 ? "" : ` (given by ${incident.approvals.map(codeSpan).join(", ")})`}.`,
+    ...(plan.facts.usage?.answer === "unknown-use" ? [`**Use:** ${escapeMarkdown(plan.facts.usage.sentence)}`] : []),
     ...(runnable
       ? ["", `- [ ] <!-- rekey:rotate ${id} ${plan.hash} --> Rotate now, or comment \`/rekey rotate ${id}\``]
       : ["", `This plan cannot run by itself: ${plan.blockers.map(escapeMarkdown).join("; ")}.`]),
