@@ -42,7 +42,7 @@ export async function planFor(rekey: Rekey, id: string, declared: DeclaredIdenti
   const environment = identity.identity?.environment ?? "production";
   const playbook =
     choosePlaybook(rekey.playbooks, { manifest: driver.manifest, detector, environment, kind: identity.identity?.kind }) ??
-    guidedPlaybook(driver.manifest);
+    guidedPlaybook(driver.manifest, identity.sinks);
   const { consumers } = rekey.config.policy;
   const { grace } = driver.manifest;
   const places = await Promise.all(identity.sinks.map((sink) => inspected(rekey, sink)));

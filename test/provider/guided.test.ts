@@ -54,8 +54,52 @@ test("every detector without a driver has a guided plan that names its page and 
       mode: "revoke-first",
       timeouts: { consumers: 1, soak: 1 },
     });
-    expect(plan.steps[0]?.manual?.page).toBe(one.revoke.replace(/^none: /, ""));
+    const page = one.revoke.replace(/^none: /, "");
+    expect(plan.steps.slice(0, 2).map(({ id, manual }) => [id, manual?.page])).toEqual([
+      ["make", page],
+      ["end", page],
+    ]);
     expect(plan.blockers.join()).toContain("by hand");
     expect(plan.steps.some(({ uses }) => uses === "proof/dead@1")).toBe(one.check !== undefined && "method" in one.check);
   }
+});
+
+test("a guided plan says what to put where, and what a declaration says is text", () => {
+  const { manifest } = guidedDriver(detector("stripe-restricted-key"));
+  const places = [
+    { connection: "store", sink: "vault", path: `secret/agents/${"${{"} public }}`, field: "STRIPE_KEY" },
+    { connection: "cluster", sink: "external-secrets", path: "payments/stripe", refresh: true as const },
+  ];
+  const plan = makePlan(guidedPlaybook(manifest, places), manifest, {
+    incident: "RK-1",
+    credential: { fingerprint: "fp1:x:y", detector: "stripe-restricted-key", title: "Stripe restricted key" },
+    attributes: {},
+    sinks: places,
+    consumers: "none",
+    mode: "revoke-first",
+    timeouts: { consumers: 1, soak: 1 },
+  });
+  expect(plan.steps.map(({ title }) => title)).toEqual([
+    "Make a new Stripe restricted key and put it into store:secret/agents/ public }}, field STRIPE_KEY",
+    "Once its consumers run on the new one, end the leaked Stripe restricted key",
+    "Prove it dead: /rekey verify asks the vendor three times",
+  ]);
+});
+
+/** rotation.md 3.2 and 3.3: whatever has no driver of its own. */
+test.each([
+  ..."exa xai perplexity wandb fireworks mistral groq cohere together voyage jina helicone sendgrid auth0"
+    .split(" ")
+    .map((name) => new RegExp(`^${name}-`)),
+  ..."replicate deepseek pypi stripe twilio datadog sentry grafana vercel netlify heroku digitalocean"
+    .split(" ")
+    .map((name) => new RegExp(`^${name}-`)),
+  ..."doppler buildkite cargo twitch terraform fastly okta jfrog docker discord telegram atlassian"
+    .split(" ")
+    .map((name) => new RegExp(`^${name}-`)),
+  ..."linear notion mongodb amqp".split(" ").map((name) => new RegExp(`^${name}-`)),
+])("%s has a page, or says where", (id) => {
+  const served = detectors.filter((one) => id.test(one.id));
+  expect(served.length).toBeGreaterThan(0);
+  for (const { id: type, revoke } of served) expect(`${type}: ${revoke}`).toMatch(/^\S+: (https:\/\/\S+|none: .{20,})$/);
 });
