@@ -1,4 +1,5 @@
 import type { Finding } from "../../finding.ts";
+import type { Judged } from "./report.ts";
 
 export type Client = "claude-code" | "cursor" | "codex";
 
@@ -10,9 +11,15 @@ export type ScanText = (text: string) => readonly Finding[];
 
 /**
  * The answer to one hook call. Credentials of high confidence block it, or are redacted where the client lets a hook replace a tool's
- * output; the rest warns. A prompt may carry `rekey:allow <reason>` on the line; a tool call may not, since a model writes it.
+ * output; the rest warns. `onJudged` hears of the former. A prompt may carry `rekey:allow <reason>` on the line; a tool call may not, since a model writes it.
  */
-export function answer(client: Client, event: Readonly<Record<string, unknown>>, scan: ScanText, allow: string | undefined): Reply {
+export function answer(
+  client: Client,
+  event: Readonly<Record<string, unknown>>,
+  scan: ScanText,
+  allow: string | undefined,
+  onJudged: (judged: Judged) => void = () => undefined,
+): Reply {
   const name = String(event["hook_event_name"] ?? "");
   const input = subject(client, name, event);
   if (input === undefined) return undefined;
@@ -22,8 +29,21 @@ export function answer(client: Client, event: Readonly<Record<string, unknown>>,
   const sure = counted.filter(({ confidence }) => confidence === "high");
   if (found.length === 0) return undefined;
   if (sure.length === 0) return warning(client, `Rekey: perhaps a credential in this ${noun(name)}: ${titles(found)}`);
+  const masked = name === "PostToolUse" && client === "claude-code";
+  onJudged({
+    client,
+    where: noun(name),
+    action: allow !== undefined ? "allowed" : masked ? "masked" : "blocked",
+    findings: sure,
+    ...named("session", event["session_id"] ?? event["conversation_id"]),
+    ...named("tool", event["tool_name"]),
+  });
   if (allow !== undefined) return warning(client, `Rekey: let through (REKEY_ALLOW: ${allow}): ${titles(sure)}`);
   return client === "cursor" ? cursor(name, sure) : claude(client, name, sure, () => redacted(input, scan));
+}
+
+function named<N extends "session" | "tool">(name: N, value: unknown): { readonly [key in N]?: string } {
+  return (typeof value === "string" && value !== "" ? { [name]: value } : {}) as { readonly [key in N]?: string };
 }
 
 /** The part of the event that is about to leave, or that the model is about to read. */

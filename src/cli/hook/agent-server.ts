@@ -5,12 +5,13 @@ import { loadRuleset } from "../../config/detectors.ts";
 import { scan } from "../../scan/scan.ts";
 import { scopeSalt } from "../../secret.ts";
 import { answer, type Client } from "./agent-protocol.ts";
+import { type Judged, reporter } from "./report.ts";
 
 const idle = 15 * 60_000;
 const maxBytes = 32 << 20;
 
 /** Answers hook calls on a unix socket of this user until nobody has asked for a while. Keeps and logs nothing. */
-export async function serve(path: string, idleMs = idle): Promise<() => void> {
+export async function serve(path: string, idleMs = idle, report = reporter()): Promise<() => void> {
   const ruleset = await loadRuleset();
   const keyring = { tenant: [], salts: [scopeSalt(".")] };
   const scanText = (text: string) => scan({ bytes: Buffer.from(text), origin: { kind: "stdin" } }, ruleset, keyring);
@@ -26,7 +27,12 @@ export async function serve(path: string, idleMs = idle): Promise<() => void> {
     });
     socket.on("error", () => socket.destroy());
     socket.on("end", () => {
-      if (size <= maxBytes) socket.end(reply(Buffer.concat(chunks).toString("utf8"), scanText));
+      if (size > maxBytes) return;
+      const judged: Judged[] = [];
+      // the answer goes first: what the server is told never keeps a client waiting
+      socket.end(reply(Buffer.concat(chunks).toString("utf8"), scanText, judged), () => {
+        for (const one of judged) void report(one);
+      });
     });
   });
   const stop = () => {
@@ -42,12 +48,12 @@ export async function serve(path: string, idleMs = idle): Promise<() => void> {
   return stop;
 }
 
-function reply(request: string, scanText: Parameters<typeof answer>[2]): string {
+function reply(request: string, scanText: Parameters<typeof answer>[2], judged: Judged[]): string {
   try {
     const { client, event, allow } = JSON.parse(request) as { client: Client; event: string; allow?: string };
     if (!["claude-code", "cursor", "codex"].includes(client)) return JSON.stringify({ problem: "expected claude-code, cursor or codex" });
     const reason = allow !== undefined && allow.trim().length >= 3 ? allow.trim().slice(0, 200) : undefined;
-    const said = answer(client, JSON.parse(event) as Record<string, unknown>, scanText, reason);
+    const said = answer(client, JSON.parse(event) as Record<string, unknown>, scanText, reason, (one) => judged.push(one));
     return JSON.stringify(said === undefined ? {} : { stdout: `${JSON.stringify(said)}\n` });
   } catch {
     return JSON.stringify({ problem: "the event is not the JSON of a hook" }); // the error's own text could hold a value
