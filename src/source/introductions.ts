@@ -126,16 +126,15 @@ export class Introductions {
   /** By the first bits of an id, whether the object may matter: most entries do not, and are not looked up. */
   #filter(): (bytes: Buffer, id: number) => boolean {
     const bitmap = new Uint8Array(1 << 19);
-    const bits = (bytes: Buffer, id: number) => bytes.readUInt32BE(id) >>> 10;
-    const enter = (hex: string) => {
-      const at = bits(Buffer.from(hex, "hex"), 0);
+    const enter = (prefix: number) => {
+      const at = prefix >>> 10;
       bitmap[at >>> 3] = (bitmap[at >>> 3] as number) | (1 << (at & 7));
     };
     const marked = this.#marked;
-    for (let number = marked.indexOf(1); number !== -1; number = marked.indexOf(1, number + 1)) enter(this.#index.numbers.id(number));
-    for (const hex of this.#elsewhere) enter(hex);
+    for (let number = marked.indexOf(1); number !== -1; number = marked.indexOf(1, number + 1)) enter(this.#index.numbers.prefix(number));
+    for (const hex of this.#elsewhere) enter(Number.parseInt(hex.slice(0, 8), 16));
     return (bytes, id) => {
-      const at = bits(bytes, id);
+      const at = ((bytes[id] as number) << 14) | ((bytes[id + 1] as number) << 6) | ((bytes[id + 2] as number) >>> 2);
       return ((bitmap[at >>> 3] as number) & (1 << (at & 7))) !== 0;
     };
   }

@@ -43,6 +43,12 @@ export class Numbers {
     return { pack, position: number - (this.starts[pack] as number) };
   }
 
+  /** The first 32 bits of its id. */
+  prefix(number: number): number {
+    const { pack, position } = this.of(number);
+    return this.#packs[pack]?.index.prefix(position) ?? 0;
+  }
+
   id(number: number): string {
     const { pack, position } = this.of(number);
     return this.#packs[pack]?.index.id(position) ?? "";

@@ -7,6 +7,8 @@ export interface PackIndex {
   readonly offsets: Float64Array;
   /** Hexadecimal id of the n-th object. */
   id(position: number): string;
+  /** The first 32 bits of the n-th object's id. */
+  prefix(position: number): number;
   /** The object that begins at this offset, or -1. */
   at(offset: number): number;
   /** The object whose binary id stands at `at`, or -1. */
@@ -49,6 +51,8 @@ export function openPackIndex(file: string, packSize: number): PackIndex | undef
     numbers[position] = index;
   }
   const starts = startsOf(bytes, ids, count);
+  const words = new Uint32Array(count);
+  for (let index = 0; index < count; index++) words[index] = bytes.readUInt32BE(ids + index * idLength + 2);
 
   return {
     count,
@@ -58,16 +62,23 @@ export function openPackIndex(file: string, packSize: number): PackIndex | undef
       const start = ids + (numbers[position] ?? 0) * idLength;
       return bytes.toString("hex", start, start + idLength);
     },
+    prefix: (position) => bytes.readUInt32BE(ids + (numbers[position] ?? 0) * idLength),
     find: (id, from = 0) => {
       const bucket = ((id[from] as number) << 8) | (id[from + 1] as number);
+      const word =
+        (((id[from + 2] as number) << 24) |
+          ((id[from + 3] as number) << 16) |
+          ((id[from + 4] as number) << 8) |
+          (id[from + 5] as number)) >>>
+        0;
       let low = starts[bucket] as number;
-      for (let high = starts[bucket + 1] as number; low < high; ) {
+      const end = starts[bucket + 1] as number;
+      for (let high = end; low < high; ) {
         const middle = (low + high) >>> 1;
-        const order = compared(id, from, bytes, ids + middle * idLength);
-        if (order === 0) return positions[middle] as number;
-        if (order < 0) high = middle;
-        else low = middle + 1;
+        if ((words[middle] as number) < word) low = middle + 1;
+        else high = middle;
       }
+      for (; low < end && words[low] === word; low++) if (isSame(id, from, bytes, ids + low * idLength)) return positions[low] as number;
       return -1;
     },
   };
@@ -81,12 +92,10 @@ function startsOf(bytes: Buffer, ids: number, count: number): Int32Array {
   return starts;
 }
 
-function compared(a: Uint8Array, from: number, b: Uint8Array, at: number): number {
-  for (let offset = 2; offset < idLength; offset++) {
-    const difference = (a[from + offset] as number) - (b[at + offset] as number);
-    if (difference !== 0) return difference;
-  }
-  return 0;
+/** Behind the first six bytes of two ids. */
+function isSame(a: Uint8Array, from: number, b: Uint8Array, at: number): boolean {
+  for (let offset = 6; offset < idLength; offset++) if (a[from + offset] !== b[at + offset]) return false;
+  return true;
 }
 
 function search(offsets: Float64Array, count: number, offset: number): number {
