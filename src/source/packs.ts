@@ -154,9 +154,13 @@ const longestKey = 16 << 10;
 /** Parts that begin in the middle of a private key begin with its first line: what is new in it is searched as a whole. */
 function withKeys(unknown: readonly number[], place: Place, unpacker: Unpacker): [number, number][] {
   const parts: [number, number][] = [];
+  let asked = 0;
+  let key: number | undefined;
   for (let at = 0; at < unknown.length; at += 2) {
     let [start, end] = [unknown[at] as number, unknown[at + 1] as number];
-    const key = unpacker.keyBefore(place, start + 1, longestKey);
+    key = unpacker.keyBefore(place, start + 1, Math.min(longestKey, start + 1 - asked)) ?? key;
+    asked = start + 1;
+    if (key !== undefined && start + 1 - key > longestKey) key = undefined;
     if (key !== undefined) {
       const block = unpacker.bytes(place).subarray(key, key + longestKey);
       const last = block.indexOf("-----END");
