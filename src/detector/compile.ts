@@ -325,7 +325,7 @@ function vendorPattern(vendor: readonly string[], template: string, part: string
   const reversed = `(?i:key|token|secret|password)\\s(?:for|to|of|from)\\s(?:(?:the|our|my)\\s)?(?i:${words.join("|")})(?i:\\s?(?:api|ai))?`;
   const made = `(?:new\\s{1,3}[A-Za-z0-9_.]{0,24}?(?i:${words.join("|")})[A-Za-z0-9_]{0,24}|(?i:${words.join("|")})[A-Za-z0-9_.:]{0,16}?${clientLike})`;
   const named = `(?:(?:${plain}|${camel})${keyLike}${use}|${reversed})${operator}|${made}${call}`;
-  const direct = isMixed(template) ? `|${start}(?i:${words.join("|")})(?i:\\s?(?:api|ai))?${told}` : "";
+  const direct = `|${start}(?i:${words.join("|")})(?i:\\s?(?:api|ai))?${isMixed(template) ? told : nextCell}`;
   return behindName(`(?:${named}${direct})`, vendor, template, part, engine, vendorLinks());
 }
 
@@ -336,6 +336,9 @@ const clientLike = "(?:Client|Api|API|SDK|Sdk|Translator)[A-Za-z0-9_]{0,8}(?:::n
 const call = "\\(\\s{0,4}[\"'`]";
 /** `Mistral: value`, `| Mistral | value |`, in notes and prompts: only for values that are no hash and no id. */
 const told = "[\"'`*]{0,3}(?:\\s{0,2}[:=]|\\s{1,12}\\||\\saccess:\\suse)\\s{1,2}[\"'`*]{0,3}";
+
+/** `| Mistral | value |`, for all values: whether the column holds keys is asked of a match. */
+const nextCell = "[\"'`*]{0,3}\\s{1,12}\\|\\s{1,2}[\"'`*]{0,3}";
 
 function isMixed(template: string): boolean {
   return parseTemplate(template).some(

@@ -226,6 +226,7 @@ function plausible(match: RawMatch, buffer: Buffer): boolean {
   if (part?.secret === false) return true;
   if (match.pattern.bare && publicName.test(match.lead)) return false;
   if (detector.fallback && exampleName.test(match.lead)) return false;
+  if (match.pattern.bare && /[^|=:]\|\s{1,2}["'`*]{0,3}$/.test(match.lead) && !isColumnOfKeys(match, buffer)) return false;
   const chosen = detector.memorable && /\d/.test(match.secret);
   if ((match.pattern.bare || detector.fallback) && ((isIdentifier(match.secret) && !chosen) || buffer[match.end] === 0x28)) return false;
   if (detector.memorable && !/\d|[A-Za-z][!@#$%^&*=+~][A-Za-z]/.test(match.secret)) return false;
@@ -242,6 +243,18 @@ function plausible(match: RawMatch, buffer: Buffer): boolean {
   // where no vendor's format is at stake, a wrong form is no credential
   if (detector.fallback && checksums[detector.checksum]?.(match.secret) === "invalid") return false;
   return entropy(match.secret) >= detector.entropy && !isPlaceholder(match.secret);
+}
+
+/**
+ * Whether a cell of a table holds a key: a random text of mixed letters does; a hash or an id only in a column that is called so.
+ */
+function isColumnOfKeys({ start, secret }: RawMatch, buffer: Buffer): boolean {
+  if (/[g-z]/.test(secret) && /[G-Z]/.test(secret)) return true;
+  const lines = buffer.toString("latin1", Math.max(0, start - 2000), start).split("\n");
+  const row = lines.at(-1) ?? "";
+  const rule = lines.findLastIndex((line) => /^[ \t|:-]*-{3,}[ \t|:-]*$/.test(line) && line.includes("|"));
+  const heading = lines[rule - 1]?.split("|")[row.split("|").length - 1] ?? "";
+  return /key|token|secret|password|credential/i.test(heading);
 }
 
 /** The name before the value says that everybody may have it. */

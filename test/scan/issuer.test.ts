@@ -28,6 +28,14 @@ test.each([
   `GET https://api.exampla.io/v1\nApi-Key: ${right}`,
 ])("a value of the named vendor's format goes to it: %s", (text) => expect(claims(text)).toEqual(["exampla-key"]));
 
+test("a hash beside the vendor in a table is its key only in a column of keys", async () => {
+  const hashes = await rules([detectorFile("assign: { vendor: [exampla], value: '{hex:40}' }", { id: "exampla-key" })]);
+  const hash = expandTemplate("{hex:40}", random);
+  const table = (heading: string) => `| service | ${heading} | note |\n|---|---|---|\n| Other | x | y |\n| Exampla | ${hash} | z |\n`;
+  const found = (text: string) => matchBytes(Buffer.from(text), hashes).length;
+  expect([found(table("API key")), found(table("commit")), found(`| Exampla | ${hash} |\n`)]).toEqual([1, 0, 0]);
+});
+
 test("a client of an imported SDK is the vendor's, for a value of its format only", () => {
   const client = (value: string) => `from exampla import Client\n\nclient = Client(\n    api_key="${value}",\n)\n`;
   expect(claims(client(right))).toEqual(["exampla-key"]);

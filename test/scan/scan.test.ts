@@ -142,6 +142,13 @@ describe("hostile input", () => {
     expect(findings(text)).toEqual([]);
   });
 
+  test("a key between bytes that are no text is found, at its bytes", () => {
+    const [before, after] = [Buffer.from([0x80, 0, 0xc3, 0x28, 0, 10]), Buffer.from([0, 0xff, 0])];
+    const bytes = Buffer.concat([before, Buffer.from(`K=${key}`), after]);
+    const found = scan({ bytes, origin: { kind: "file" } }, ruleset, keyring);
+    expect(found).toMatchObject([{ location: { startLine: 2, startColumn: 3 }, locator: { byteStart: before.length + 2 } }]);
+  });
+
   test("a key at the end of much noise is found", () => {
     expect(findings(`${"password = loadFromVault();\n".repeat(20_000)}K=${key}`)).toMatchObject([{ location: { startLine: 20_001 } }]);
   });
