@@ -170,6 +170,7 @@ function planLines(incident: IncidentView): string[] {
       : ["", `This plan cannot run by itself: ${plan.blockers.map(escapeMarkdown).join("; ")}.`]),
     "",
     `${byHand}.`,
+    ...(plan.advice === undefined ? [] : ["", `For good: ${escapeMarkdown(plan.advice)}.`]),
     "",
     "</details>",
     "",

@@ -115,6 +115,8 @@ export interface Plan {
   readonly pointOfNoReturn?: string;
   /** Why this plan cannot run by itself; empty = it can. */
   readonly blockers: readonly string[];
+  /** What would end this kind of leak for good: a sentence with the page. */
+  readonly advice?: string;
   /** How this playbook did before; added when the plan is shown. */
   readonly record?: TrackRecord;
 }
@@ -134,6 +136,7 @@ export function makePlan(playbook: Playbook, manifest: Manifest, facts: PlanFact
     steps,
     approvals: approvals(steps, manifest, facts),
     ...(destroy === undefined ? {} : { pointOfNoReturn: destroy.id }),
+    ...(manifest.advice === undefined ? {} : { advice: manifest.advice }),
     blockers: [...missingInputs(playbook, facts), ...blockers(steps, manifest, facts)],
   };
 }

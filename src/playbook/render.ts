@@ -20,6 +20,7 @@ export function renderPlan(plan: Plan): string {
       ? []
       : trackRecordLines(plan.record).map((line, index) => `  ${index === 0 ? "record" : "      "}     ${line}`)),
     ...(plan.facts.usage === undefined ? [] : [`  used by    ${printable(plan.facts.usage.sentence)}`]),
+    ...(plan.advice === undefined ? [] : [`  for good   ${plan.advice}`]),
     ...(plan.blockers.length === 0 ? [] : [`  blocked by ${plan.blockers.join("\n             ")}`]),
   ];
   return `${lines.join("\n")}\n`;
