@@ -24,8 +24,8 @@ function event(finding: Finding, version: string, time: number): object {
     activity_name: "Create",
     type_uid: 200_401,
     time,
-    severity_id: severities[finding.severity][0],
-    severity: severities[finding.severity][1],
+    severity_id: ocsfSeverities[finding.severity][0],
+    severity: ocsfSeverities[finding.severity][1],
     confidence_id: confidences[finding.confidence][0],
     confidence: confidences[finding.confidence][1],
     status_id: 1,
@@ -63,7 +63,7 @@ function unmapped({ location, validity, verification }: Finding): object {
 }
 
 /** Ids and captions of OCSF's own enumerations. */
-const severities: Readonly<Record<Severity, readonly [number, string]>> = {
+export const ocsfSeverities: Readonly<Record<Severity, readonly [number, string]>> = {
   info: [1, "Informational"],
   low: [2, "Low"],
   medium: [3, "Medium"],

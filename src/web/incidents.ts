@@ -22,7 +22,7 @@ export function incidentsPage({ rows, total, next }: Page, filter: Filter, now: 
       next === undefined
         ? nothing
         : html`<p class="more"><a href="${address("/incidents", filter, { after: next })}" rel="next">Next page</a></p>`,
-      html`<footer>As of ${time(now)}. The same list as <a href="${address("/incidents.csv", filter)}">CSV</a> or <a href="${address("/api/v1/incidents", filter)}">JSON</a>.</footer>`,
+      html`<footer>As of ${time(now)}. The same list as <a href="${address("/incidents.csv", filter)}">CSV</a>, <a href="${address("/incidents.ocsf", filter)}">OCSF</a> or <a href="${address("/api/v1/incidents", filter)}">JSON</a>.</footer>`,
     ]),
     { here: "/incidents" },
   );

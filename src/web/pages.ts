@@ -1,10 +1,12 @@
 import { type Context, Hono } from "hono";
+import manifest from "../../package.json" with { type: "json" };
 import type { Tile } from "../governance/overview.ts";
 import { chainOf } from "../incident/chain.ts";
 import { parseIncidentId } from "../incident/id.ts";
 import { groupBy } from "../metric/groups.ts";
 import { weekReport } from "../metric/week-report.ts";
 import { incidentsCsv } from "../report/incidents-csv.ts";
+import { incidentsOcsf } from "../report/incidents-ocsf.ts";
 import { accountPage } from "./account.ts";
 import { actForms, mayCommand } from "./act.ts";
 import { auditPage, parsePlace } from "./audit.ts";
@@ -69,6 +71,12 @@ export function pageRoutes({
       "content-type": "text/csv; charset=utf-8",
       "content-disposition": 'attachment; filename="rekey-incidents.csv"',
     });
+  });
+  app.get("/incidents.ocsf", async (context) => {
+    const filter = parseFilter(context.req.query());
+    if (typeof filter === "string") return context.text(`${filter}\n`, 400);
+    const { rows } = select(await visible(context), { ...filter, limit: Number.MAX_SAFE_INTEGER }, now());
+    return context.body(incidentsOcsf(rows, manifest.version), 200, { "content-type": "application/x-ndjson" });
   });
   app.get("/incidents/:id", async (context) => {
     const id = parseIncidentId(context.req.param("id"));

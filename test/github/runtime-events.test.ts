@@ -151,6 +151,10 @@ test("an alert of a firewall is an incident of the agent, in the same queue as a
   };
   expect(listed.incidents).toMatchObject([{ id, kind: "prompt-injection", report: { source: "firewall" } }]);
   expect(await page("/incidents.csv?kind=prompt-injection&state=open")).toContain(",prompt-injection,firewall,allowed,1");
+  expect(JSON.parse(await page("/incidents.ocsf?kind=prompt-injection&state=open"))).toMatchObject({
+    class_uid: 2004,
+    finding_info: { uid: id },
+  });
   const metrics = (await (await fetch(`${world.server.url}/api/v1/metrics`)).json()) as { open: object; runtime: object };
   expect(metrics).toMatchObject({
     open: { total: 0 },

@@ -9,6 +9,7 @@ import { Ajv2020 } from "ajv/dist/2020.js";
 import { describe, expect, test } from "vitest";
 import type { Finding } from "../../src/finding.ts";
 import { gitlabReport } from "../../src/report/gitlab.ts";
+import { incidentsOcsf } from "../../src/report/incidents-ocsf.ts";
 import { junitReport } from "../../src/report/junit.ts";
 import { ocsfReport } from "../../src/report/ocsf.ts";
 import { sarifReport } from "../../src/report/sarif.ts";
@@ -107,6 +108,34 @@ describe.runIf(ocsf !== undefined)("OCSF 1.4's schema of a Detection Finding", (
       isEvent(JSON.parse(line));
       expect(isEvent.errors).toBeNull();
     }
+  });
+  test("accepts incidents: a leaked key, and a runtime event that a person ended", () => {
+    const at = "2026-03-01T10:00:00.000Z";
+    const base = { id: "RK-7F3K", severity: "high", validity: "unknown", preExisting: false, reopened: [], seq: 1 } as const;
+    const identities = [{ id: "agent:x", kind: "agent", name: "bot", grade: "weak", owner: "@mara" }];
+    const leaked = { ...base, state: "open", identities, clock: { exposed: at, detected: at } } as const;
+    const credential = { fingerprint: "f", detector: "openrouter-api-key", title: "OpenRouter API key" };
+    const report = { source: "firewall", action: "blocked", link: "https://firewall.example/1", count: 2, lastAt: at } as const;
+    const ended = { ...leaked, kind: "prompt-injection", state: "resolved", resolution: "contained", report } as const;
+    const lines = incidentsOcsf(
+      [
+        { ...leaked, credential },
+        { ...ended, credential: { ...credential, title: "Prompt injection" } },
+      ],
+      "1.2.3",
+    );
+    const events = lines
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line));
+    for (const event of events) {
+      isEvent(event);
+      expect(isEvent.errors).toBeNull();
+    }
+    expect(events).toMatchObject([
+      { status_id: 1, type_uid: 200_401, finding_info: { types: ["Leaked credential"] } },
+      { status_id: 4, type_uid: 200_403, finding_info: { types: ["Prompt injection"], src_url: "https://firewall.example/1" } },
+    ]);
   });
   test("refuses an attribute that it does not have", () => {
     const [first = "{}"] = ocsfReport(findings, tool).split("\n");
