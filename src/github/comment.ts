@@ -170,7 +170,7 @@ function planLines(incident: IncidentView): string[] {
       : ["", `This plan cannot run by itself: ${plan.blockers.map(escapeMarkdown).join("; ")}.`]),
     "",
     `${byHand}.`,
-    ...(plan.advice === undefined ? [] : ["", `For good: ${escapeMarkdown(plan.advice)}.`]),
+    ...(plan.advice === undefined ? [] : ["", `For good: ${plan.advice}`]),
     "",
     "</details>",
     "",

@@ -2,6 +2,8 @@ import { expect, test } from "vitest";
 import { checkOf } from "../../src/github/check-run.ts";
 import { renderComment } from "../../src/github/comment.ts";
 import type { IncidentState, IncidentView, PullRequestView } from "../../src/github/view.ts";
+import { anthropic } from "../../src/provider/anthropic.ts";
+import { planOf } from "../rotation/rig.ts";
 
 const incident: IncidentView = {
   id: "RK-7F3K",
@@ -130,4 +132,10 @@ test("after a rotation the comment says where the new value is and how it is rea
   );
   expect(renderComment(view([dead], { disclosure: "private" }))).not.toContain("vault kv get");
   expect(renderComment(view([{ ...dead, state: "rotating" }]))).not.toContain("vault kv get");
+});
+
+test("what would end the leak for good stands with its page as it is, so that it stays a link", () => {
+  const page = "https://platform.claude.com/docs/en/api/workload-identity-federation";
+  const plan = { ...planOf("apikey_1", { mode: "contain-first" }, "anthropic-key", anthropic), blockers: ["by hand"] };
+  expect(renderComment(view([{ ...incident, plan }]))).toMatch(new RegExp(`^For good: replace the key by .*: ${page}$`, "m"));
 });
