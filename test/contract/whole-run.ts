@@ -17,6 +17,8 @@ export interface WholeRun {
   readonly ended: Run | undefined;
   readonly receipts: readonly Receipt[];
   readonly events: readonly string[];
+  /** When each event first came, milliseconds from the start: the waits of the engine, and what the work itself took. */
+  readonly after: Readonly<Record<string, number>>;
   /** Answers of a consumer that called with what the secret manager held, wherever it was not let in. */
   readonly refused: readonly string[];
   /** What the secret manager holds at the end. */
@@ -57,6 +59,8 @@ function planOf({ driver, attributes = {} }: DriverUnderTest, playbook: Playbook
 export async function wholeRun(it: DriverUnderTest, plan: Plan, old: Readonly<Record<string, string>>): Promise<WholeRun> {
   const { driver, context, attributes = {}, leaked } = it;
   const clock = { now: Date.now() };
+  const [began, since]: [number, number] = [clock.now, performance.now()];
+  const after: Record<string, number> = {};
   const sink = createMemorySink();
   const [place] = plan.facts.sinks;
   if (place === undefined) throw new Error("expected a place");
@@ -93,6 +97,7 @@ export async function wholeRun(it: DriverUnderTest, plan: Plan, old: Readonly<Re
     reports: async (_consumer, of) => [{ version: (await sink.read(context, of))?.version ?? "", at: clock.now }],
     emit: async (_incident, emitted) => {
       events.push(...emitted.map(({ type }) => type));
+      for (const { type } of emitted) after[type] ??= clock.now - began + (performance.now() - since);
       revoked ||= emitted.some(({ type }) => type === "revoked" || type === "contained");
     },
     receipt: async (_incident, _run, receipt) => {
@@ -105,5 +110,5 @@ export async function wholeRun(it: DriverUnderTest, plan: Plan, old: Readonly<Re
     lease: { ttl: 86_400_000, call: 0 },
   };
   const ended = await executeRun(deps, await startRun(deps, plan));
-  return { ended, receipts, events, refused, stored: (await stored())?.secret.reveal() };
+  return { ended, receipts, events, after, refused, stored: (await stored())?.secret.reveal() };
 }

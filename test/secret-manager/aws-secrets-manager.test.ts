@@ -1,4 +1,4 @@
-import { randomBytes } from "node:crypto";
+import { randomBytes, randomUUID } from "node:crypto";
 import {
   CreateSecretCommand,
   DescribeSecretCommand,
@@ -100,6 +100,56 @@ describe.runIf(moto !== undefined)("AWS Secrets Manager", () => {
         .flat()
         .sort(),
     ).toEqual(["AWSCURRENT", "AWSPREVIOUS"]);
+  });
+
+  /**
+   * createSecret and finishSecret as AWS publishes them for rotation functions
+   * (https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotate-secrets_lambda-functions.html).
+   */
+  async function rotatedByAwsSteps(path: string, token: string, SecretString: string): Promise<void> {
+    await client.send(
+      new PutSecretValueCommand({ SecretId: path, ClientRequestToken: token, SecretString, VersionStages: ["AWSPENDING"] }),
+    );
+    const { VersionIdsToStages: stages = {} } = await client.send(new DescribeSecretCommand({ SecretId: path }));
+    const current = Object.entries(stages).find(([, of]) => of.includes("AWSCURRENT"))?.[0];
+    if (current === token) return;
+    await client.send(
+      new UpdateSecretVersionStageCommand({
+        SecretId: path,
+        VersionStage: "AWSCURRENT",
+        MoveToVersionId: token,
+        RemoveFromVersionId: current,
+      }),
+    );
+  }
+
+  test("after each of two rotations AWS's own labels stand where AWS's published steps put them", async () => {
+    const [ours, theirs] = [{ path: path(), field: "KEY" }, path()];
+    const labels = async (id: string, names: ReadonlyMap<string, string>) => {
+      const { VersionIdsToStages: stages = {} } = await client.send(new DescribeSecretCommand({ SecretId: id }));
+      return Object.entries(stages)
+        .flatMap(([version, of]) =>
+          of.filter((label) => /^AWS(CURRENT|PREVIOUS)$/.test(label)).map((label) => `${label} ${names.get(version)}`),
+        )
+        .sort();
+    };
+    const [ourNames, theirNames] = [new Map<string, string>(), new Map<string, string>()];
+    let from = await write(ours.path, { KEY: "v1" });
+    ourNames.set(from, "v1");
+    theirNames.set(await write(theirs, { KEY: "v1" }), "v1");
+    for (const version of ["v2", "v3"]) {
+      await sink.pend(context, ours, `run-${version}`, { KEY: Secret.from(version) });
+      const promoted = await sink.promote(context, ours, `run-${version}`, from);
+      await sink.drop(context, ours, `run-${version}`);
+      from = promoted.version;
+      ourNames.set(from, version);
+      const token = randomUUID();
+      theirNames.set(token, version);
+      await rotatedByAwsSteps(theirs, token, JSON.stringify({ KEY: version }));
+      const expected = await labels(theirs, theirNames);
+      expect(expected).toEqual([`AWSCURRENT ${version}`, `AWSPREVIOUS ${version === "v2" ? "v1" : "v2"}`]);
+      expect(await labels(ours.path, ourNames)).toEqual(expected);
+    }
   });
 
   test("a pending version made from an older one is not promoted over what came between", async () => {
