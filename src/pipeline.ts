@@ -19,6 +19,7 @@ import { abandonRehearsal } from "./pipeline/rehearse.ts";
 import { forget, saveInstallation, saveRepository } from "./pipeline/repositories.ts";
 import { drawCampaign } from "./pipeline/review-issue.ts";
 import { rotationDeps } from "./pipeline/rotation.ts";
+import { applySilence } from "./pipeline/silence.ts";
 import { startDue } from "./pipeline/start-rotation.ts";
 import { readDueStores, readStoreEntry } from "./pipeline/store-inventory.ts";
 import { draw, redraw, redrawIncident } from "./pipeline/surfaces.ts";
@@ -119,6 +120,7 @@ async function work(rekey: Rekey): Promise<void> {
   await queue.work<{ repository: EventRepository }>("alerts", ({ data }) => importAlerts(rekey, data.repository));
   await queue.work<Introduced>("catch-up", ({ data }) => introduce(rekey, data));
   await queue.work<{ lane?: number }>("backfill", ({ data }) => runBackfill(rekey, data), { concurrency: 2 });
+  await queue.work<{ detector: string }>("silence", ({ data }) => applySilence(rekey, data.detector));
   await queue.work<{ campaign: string }>("review-issue", ({ data }) => drawCampaign(rekey, data.campaign));
   await queue.work<{ incident: string }>("triage", ({ data }) => triage(rekey, data.incident));
   await queue.work<{ run: string }>(

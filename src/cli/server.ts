@@ -6,7 +6,7 @@ import { getRequestListener } from "@hono/node-server";
 import type { Hono, MiddlewareHandler } from "hono";
 import { loadMapping } from "../config/mapping.ts";
 import type { ServerConfig } from "../config/server.ts";
-import { UsageError } from "../errors.ts";
+import { RefusedError, UsageError } from "../errors.ts";
 import type { Rekey } from "../pipeline/context.ts";
 import { decideAll } from "../pipeline/decide-all.ts";
 import { estateOf } from "../pipeline/estate.ts";
@@ -16,6 +16,7 @@ import { actFromDashboard, githubUsers } from "../pipeline/people.ts";
 import { rolloutOverview } from "../pipeline/rollout.ts";
 import { scanRuntime, takeEvents } from "../pipeline/runtime.ts";
 import { settingsOf } from "../pipeline/settings.ts";
+import { orderSilence, type SilenceOrder } from "../pipeline/silence.ts";
 import { redrawIncident } from "../pipeline/surfaces.ts";
 import { drivers } from "../provider/index.ts";
 import type { Secret } from "../secret.ts";
@@ -29,6 +30,7 @@ import { startHousekeeping } from "../store/housekeeping.ts";
 import { storeReaders } from "../store/readers.ts";
 import { noteSeen } from "../store/runtime-seen.ts";
 import { serverState } from "../store/server-state.ts";
+import { listSilenced } from "../store/silenced.ts";
 import { accessToken } from "../web/access.ts";
 import type { IncidentOrder } from "../web/act.ts";
 import { createWeb } from "../web/app.ts";
@@ -93,6 +95,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       governance,
       estate,
       settings,
+      silencing: { list: () => listSilenced(database.db), order: (wanted) => silenceOrder(rekey, wanted) },
       decide: async (decision) => {
         const [said] = await decideAll(rekey, [decision], "dashboard");
         return { ok: said?.ok === true, text: said?.text ?? "Nothing was decided." };
@@ -211,6 +214,15 @@ function runtimeGate(rekey: Rekey): RuntimeGate {
       await noteSeen(rekey.database.db, sightings);
     },
   };
+}
+
+async function silenceOrder(rekey: Rekey, wanted: SilenceOrder): Promise<{ ok: boolean; text: string }> {
+  try {
+    return { ok: true, text: await orderSilence(rekey, wanted) };
+  } catch (error) {
+    if (error instanceof RefusedError) return { ok: false, text: error.message };
+    throw error;
+  }
 }
 
 const noProgram: MiddlewareHandler = async (context) => context.json({ error: "expected an API token: rekey token create" }, 401);

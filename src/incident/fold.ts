@@ -357,6 +357,7 @@ function observed(incident: Incident, validity: Validity, code: string, at: stri
   const seen: Incident = { ...incident, validity: validity === "unknown" ? incident.validity : validity, validityCode: code };
   if (validity !== "active" || seen.state !== "resolved") return seen;
   if (seen.resolution === "revoked") return reopened(seen, "the credential was accepted again", at);
+  if (seen.resolution === "false_positive") return reopened(seen, "its vendor accepts it, so it is a credential", at);
   // one person may accept what is refused; what lives needs two
   if (seen.resolution === "wont_fix" && (seen.acceptance?.people ?? 2) < 2)
     return reopened(seen, "the credential is alive, and one person alone accepted its risk", at);

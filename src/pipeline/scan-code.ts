@@ -21,6 +21,7 @@ import { githubHost, type Rekey } from "./context.ts";
 import { changedPaths, defaultBranchFiles, filesAt } from "./inventory.ts";
 import { rulesetOf } from "./own-detectors.ts";
 import { policyProblem } from "./rollout.ts";
+import { silenceIfWanted } from "./silence.ts";
 import { storeMatches } from "./store-match.ts";
 
 /** What is judged: everything that `head` has and `base` has not. */
@@ -136,7 +137,7 @@ export async function openIncident(
 ): Promise<string> {
   const { finding, environment, preExisting = false, ...rest } = sighted;
   return rekey.database.db.transaction().execute(async (trx) => {
-    const { incident } = await openOrAddOccurrence(trx, {
+    const { incident, opened } = await openOrAddOccurrence(trx, {
       ...rest,
       finding,
       preExisting,
@@ -158,6 +159,7 @@ export async function openIncident(
         }),
       );
     if (links.length > 0) await recordEvents(trx, incident.id, links);
+    if (opened) await silenceIfWanted(trx, incident);
     return incident.id;
   });
 }

@@ -1,5 +1,6 @@
 import { connectionType, type Driver, type KeyRecord, type Manifest, type ProbeResult } from "../driver.ts";
 import type { Finding } from "../finding.ts";
+import { isSilenced } from "../governance/silence.ts";
 import { baitOf } from "../identity/honeytoken.ts";
 import type { Incident } from "../incident/fold.ts";
 import type { Plan } from "../playbook/plan.ts";
@@ -13,8 +14,9 @@ import { recover } from "./recover.ts";
 export async function observeValidity(rekey: Rekey, incident: string, finding: Finding): Promise<ProbeResult | undefined> {
   const driver = driverOf(rekey, finding.detector);
   const known = await getIncident(rekey.database.db, incident);
-  if (driver?.manifest.verbs.probe === undefined || known === undefined || known.state === "resolved" || baitOf(finding) !== undefined)
-    return undefined;
+  if (driver?.manifest.verbs.probe === undefined || known === undefined || baitOf(finding) !== undefined) return undefined;
+  // what the policy dismissed for its type is asked about all the same: nothing that lives is silenced
+  if (known.state === "resolved" && !isSilenced(known)) return undefined;
   const result = await probeOnce(rekey, driver, known, finding);
   if (result === undefined) return undefined;
   await saveReceipt(rekey.database.db, {

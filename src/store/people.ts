@@ -16,6 +16,7 @@ const columns: readonly (readonly [table: keyof Schema | (string & {}), column: 
   ["review_campaign", "created_by", erased],
   ["rollout_confirmation", "by", erased],
   ["rollout_hold", "by", erased],
+  ["silenced_detector", "by", erased],
 ];
 
 /**

@@ -26,6 +26,7 @@ import type { RolloutView } from "./rollout.ts";
 import type { RuntimeGate } from "./runtime/gate.ts";
 import { runtimeRoutes } from "./runtime/routes.ts";
 import { type SettingsPart, settingsRoutes } from "./settings.ts";
+import { type Silencing, silenceRoutes } from "./silence.ts";
 import { everything, setViewer, viewerOf } from "./viewer.ts";
 
 export interface WebOptions {
@@ -37,6 +38,8 @@ export interface WebOptions {
   readonly governance?: GovernanceReaders;
   /** What is governed as a whole; needs `governance`. */
   readonly estate?: Estate;
+  /** Silence of credential types for the whole organisation; absent: a type has no page of its own. */
+  readonly silencing?: Silencing;
   /** What is configured; absent: the page does not exist. */
   readonly settings?: () => Promise<readonly SettingsPart[]>;
   /** Carries out what people decide in access reviews on the dashboard; needs `login`. */
@@ -137,6 +140,11 @@ export function createWeb(options: WebOptions): Hono {
     app.route("/", governanceRoutes({ governance, now, ...(deciding === undefined ? {} : { deciding }) }));
   }
 
+  if (options.silencing !== undefined)
+    app.route(
+      "/",
+      silenceRoutes({ readers, now, silencing: options.silencing, ...(login === undefined ? {} : { sessions: login.sessions }) }),
+    );
   if (options.settings !== undefined) app.route("/", settingsRoutes({ settings: options.settings, now }));
 
   app.notFound((context) => {

@@ -55,7 +55,7 @@ export function groupTable(by: GroupBy, groups: readonly Group[], most = 200): H
             : html`<a href="${address("/incidents", {}, { [filter]: group.key })}"><bdi>${group.name}</bdi></a>`
         }</th><td>${group.live}</td><td>${group.open}</td><td>${group.overdue}</td><td>${group.provenDead}</td><td>${
           group.median === undefined ? "–" : formatDuration(group.median)
-        }</td><td>${group.again === 0 ? "–" : `${group.again} times`}</td>${by === "type" ? html`<td>${formatShare(group.dismissed)}</td>` : nothing}</tr>`,
+        }</td><td>${group.again === 0 ? "–" : `${group.again} times`}</td>${by === "type" ? html`<td>${group.key === undefined ? formatShare(group.dismissed) : html`<a href="/types/${encodeURIComponent(group.key)}">${formatShare(group.dismissed)}</a>`}</td>` : nothing}</tr>`,
     )}</tbody></table></div>
 ${groups.length > most ? html`<p class="note">and ${groups.length - most} more</p>` : nothing}`;
 }

@@ -57,6 +57,7 @@ const asked = incident(
   ["10:01", opened],
   ["10:02", { type: "exception-asked", by: "dev", reason: long, until: "2026-03-09T23:59:59.000Z", vouched: true }],
 );
+const silencing = { list: async () => [], order: async () => ({ ok: true, text: "" }) };
 const settings = async () =>
   (["ok", "warning", "failed"] as const).map((state) => ({ title: state, checks: [{ what: long, state, says: long, hint: long }] }));
 const estate = estateOf([
@@ -93,6 +94,7 @@ test.each([
   ...tileIds.map((id): [string, string, Incident[]] => [`governance: ${id}`, `/governance/${id}`, [...mixed(3), awkward]]),
   ["evidence", "/evidence/owasp-nhi", mixed(3)],
   ["settings", "/settings", []],
+  ["a credential type", `/types/${opened.credential.detector}`, [...mixed(3), asked]],
   ["access reviews", "/reviews", []],
   ["an access review", "/reviews/RV-2B0X1", []],
   ["address that is not there", "/x", []],
@@ -106,6 +108,7 @@ test.each([
       governance,
       estate,
       settings,
+      silencing,
       decide: async () => ({ ok: true, text: "" }),
     }),
   );

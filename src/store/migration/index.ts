@@ -15,6 +15,7 @@ import { runtime } from "./100-runtime.ts";
 import { keyHash } from "./110-key-hash.ts";
 import { backfill } from "./120-backfill.ts";
 import { chain } from "./130-chain.ts";
+import { silenced } from "./130-silenced.ts";
 
 /** Every migration, by the name that the database remembers. Add a file and a line; never change one that was released. */
 export const migrations: Readonly<Record<string, Migration>> = {
@@ -34,4 +35,5 @@ export const migrations: Readonly<Record<string, Migration>> = {
   "110-key-hash": keyHash,
   "120-backfill": backfill,
   "130-chain": chain,
+  "130-silenced": silenced,
 };
