@@ -2,6 +2,7 @@ import { createProbot, type Probot, ProbotOctokit } from "probot";
 import type { GitHubClient } from "./github/client.ts";
 import type { Fields } from "./github/envelope.ts";
 import type { EventRepository, Handlers, Installation } from "./github/handlers.ts";
+import { jobTokens } from "./github/job-tokens.ts";
 import type { RekeyApp } from "./pipeline/context.ts";
 
 export interface AppOptions {
@@ -27,6 +28,18 @@ export function createApp(options: AppOptions): RekeyApp {
     },
   });
   bind(probot, options.handlers);
+  const tokens = jobTokens({
+    app: async () => (await probot.auth()) as unknown as GitHubClient,
+    // one throttle for each installation, whatever tokens its jobs have
+    client: (installation, token) =>
+      new ProbotOctokit({
+        auth: { token },
+        baseUrl: options.api,
+        log: silent,
+        request: { fetch: options.fetch },
+        throttle: { id: String(installation) },
+      }) as unknown as GitHubClient,
+  });
   return {
     async receive({ guid, event, fields, receivedAt }) {
       // the envelope has the shape of GitHub's payload as far as it goes, which is all that the handlers read
@@ -35,15 +48,15 @@ export function createApp(options: AppOptions): RekeyApp {
       >[0];
       await probot.receive(delivery);
     },
-    client: async (installation) => (await probot.auth(installation)) as unknown as GitHubClient,
+    client: async (of, job) => (await tokens.of(of, job)).client,
+    token: async (of) => (await tokens.of(of, "code")).token,
     appClient: async () => (await probot.auth()) as unknown as GitHubClient,
-    async token(installation) {
-      const octokit = await probot.auth(installation);
-      const { token } = (await octokit.auth({ type: "installation", installationId: installation })) as { token: string };
-      return token;
-    },
+    forgetTokens: (installation) => tokens.forget(installation),
   };
 }
+
+const unheard = () => undefined;
+const silent = { debug: unheard, info: unheard, warn: unheard, error: unheard };
 
 type Envelope = Fields & { rekey: { receivedAt: string } };
 

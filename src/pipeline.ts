@@ -207,6 +207,7 @@ function handlersOf(rekey: Rekey): Handlers {
     },
     repositoryChanged: (repository) => saveRepository(rekey, repository),
     async installed(installation, state, repositories) {
+      rekey.app?.forgetTokens(installation.id);
       await saveInstallation(rekey, installation, state);
       if (state !== "active") return;
       const all = repositories.length > 0 ? repositories : await knownRepositories(rekey, installation.id);

@@ -30,7 +30,7 @@ const dayMs = 86_400_000;
 
 /** One alert that was raised, closed, reopened or found in public: read again, since its event is kept without its facts. */
 export async function judgeAlert(rekey: Rekey, { repository, number }: AlertEvent): Promise<void> {
-  const alert = await readAlert(await clientOf(rekey, repository), number);
+  const alert = await readAlert(await clientOf(rekey, repository, "alerts"), number);
   if (typeof alert === "string") return noteAlerts(rekey, repository, alert);
   await takeAlert(rekey, repository, alert, { history: false });
 }
@@ -38,7 +38,7 @@ export async function judgeAlert(rekey: Rekey, { repository, number }: AlertEven
 /** Every open alert of a repository. What Rekey did not know before is history: the alerts were raised before anybody listened. */
 export async function importAlerts(rekey: Rekey, repository: EventRepository): Promise<void> {
   let off: AlertsOff | undefined;
-  for await (const alert of openAlerts(await clientOf(rekey, repository))) {
+  for await (const alert of openAlerts(await clientOf(rekey, repository, "alerts"))) {
     if (typeof alert === "string") off = alert;
     else await takeAlert(rekey, repository, alert, { history: true });
   }

@@ -62,7 +62,7 @@ async function write(rekey: Rekey, { incident, alert, state }: Wanted): Promise<
   if (repository === undefined) return; // no longer given to the App
   const comment = `Rekey has seen this credential dead (${incident}).`;
   const to = state === "open" ? ({ state } as const) : ({ state, resolution: "revoked", comment } as const);
-  await setAlert(await clientOf(rekey, repository), alert.number, to);
+  await setAlert(await clientOf(rekey, repository, "alerts"), alert.number, to);
   const now = { ...alert, publiclyLeaked: false, ...(await current(rekey, incident, alert)), state };
   const { resolution: _r, by: _b, ...open } = now;
   await rekey.database.db

@@ -6,28 +6,30 @@ import { call, type RepositoryClient } from "../github/client.ts";
 import type { CodeRemote } from "../github/fetch-code.ts";
 import { fetchCommit, withBareRepository } from "../github/fetch-code.ts";
 import type { EventRepository } from "../github/handlers.ts";
+import type { Job } from "../github/job-token.ts";
 import { valueAt } from "../scan/scan.ts";
 import { hasFingerprint, type Keyring, Secret, scopeSalt } from "../secret.ts";
 import { memberBytes } from "../source/archive.ts";
 import { listOccurrences } from "../store/incidents.ts";
 import { githubHost, type Rekey } from "./context.ts";
 
-export type RepositoryRef = Pick<EventRepository, "installation" | "fullName">;
+export type RepositoryRef = Pick<EventRepository, "installation" | "id" | "fullName">;
 
 export async function remoteOf(rekey: Rekey, repository: RepositoryRef): Promise<CodeRemote> {
   const { github } = rekey.config;
   if (github === undefined || rekey.app === undefined) throw new Error("GitHub is not configured");
   return {
     url: `${github.web}/${repository.fullName}.git`,
-    token: await rekey.app.token(repository.installation),
+    token: await rekey.app.token(repository),
     loopback: new URL(github.web).protocol === "http:",
   };
 }
 
-export async function clientOf(rekey: Rekey, repository: RepositoryRef): Promise<RepositoryClient> {
+/** `read` cannot write, `converse` cannot read code (src/github/job-token.ts). */
+export async function clientOf(rekey: Rekey, repository: RepositoryRef, job: Exclude<Job, "code"> = "read"): Promise<RepositoryClient> {
   if (rekey.app === undefined) throw new Error("GitHub is not configured");
   const [owner = "", repo = ""] = repository.fullName.split("/");
-  return { client: await rekey.app.client(repository.installation), owner, repo };
+  return { client: await rekey.app.client(repository, job), owner, repo };
 }
 
 /** `host/owner/name` in lower case: the scope of ids and salts. */
@@ -70,7 +72,7 @@ function valueAtOccurrence(rekey: Rekey, repository: RepositoryRef, finding: Fin
 
 /** GitHub gives the value with its alert. */
 async function alertValue(rekey: Rekey, repository: RepositoryRef, { locator }: Finding, fingerprint: string): Promise<Secret | undefined> {
-  const alert = await readAlert(await clientOf(rekey, repository), Number(locator.node));
+  const alert = await readAlert(await clientOf(rekey, repository, "alerts"), Number(locator.node));
   const secret = typeof alert === "string" ? undefined : Secret.from(alert.secret.trim());
   if (secret !== undefined && hasFingerprint(secret, fingerprint, keyringOf(rekey, repository.fullName))) return secret;
   secret?.wipe();
@@ -128,10 +130,10 @@ export async function repositoryOf(rekey: Rekey, fullName: string | undefined): 
   if (fullName === undefined) return undefined;
   const row = await rekey.database.db
     .selectFrom("repository")
-    .select(["installation_id", "full_name"])
+    .select(["id", "installation_id", "full_name"])
     .where("full_name", "=", fullName)
     .executeTakeFirst();
-  return row === undefined ? undefined : { installation: row.installation_id, fullName: row.full_name };
+  return row === undefined ? undefined : { installation: row.installation_id, id: row.id, fullName: row.full_name };
 }
 
 export async function readPull(repository: RepositoryClient, number: number): Promise<unknown> {

@@ -55,7 +55,7 @@ export async function onComment(
   event: { comment: number; sender: string; bot: boolean },
 ): Promise<void> {
   if (event.bot) return;
-  const client = await clientOf(rekey, repository);
+  const client = await clientOf(rekey, repository, "converse");
   const read = Comment.safeParse(
     await call(client, "GET /repos/{owner}/{repo}/issues/comments/{comment_id}", { comment_id: event.comment }),
   );

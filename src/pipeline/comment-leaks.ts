@@ -81,7 +81,10 @@ async function answer(rekey: Rekey, { repository, issue, comment }: Commented, i
   await desire(db, { key, kind: "comment-leak", installationId: repository.installation, desired: { id } });
   const due = await readDesired(db, key);
   if (due === undefined || due.applied || !(await claim(db, due))) return;
-  await call(await clientOf(rekey, repository), "POST /repos/{owner}/{repo}/issues/{issue_number}/comments", { issue_number: issue, body });
+  await call(await clientOf(rekey, repository, "converse"), "POST /repos/{owner}/{repo}/issues/{issue_number}/comments", {
+    issue_number: issue,
+    body,
+  });
   await markApplied(db, key, due.hash);
 }
 
@@ -100,7 +103,7 @@ export async function redact(rekey: Rekey, repository: EventRepository, issue: n
   const here = all.filter((one) => one.repository === repository.fullName && commentOf(one, issue) !== undefined);
   if (incident === undefined || here.length === 0) return { ok: false, text: `No comment here is known to hold the credential of ${id}.` };
   const elsewhere = all.some((one) => !here.includes(one));
-  const client = await clientOf(rekey, repository);
+  const client = await clientOf(rekey, repository, "converse");
   let done = 0;
   for (const comment of new Set(here.flatMap((one) => commentOf(one, issue) ?? []))) {
     const read = await readComment(client, comment);

@@ -3,6 +3,7 @@ import type { Ruleset } from "../detector/compile.ts";
 import { connectionType, type Driver, type DriverContext, type Sink } from "../driver.ts";
 import type { GitHubClient } from "../github/client.ts";
 import type { Fields } from "../github/envelope.ts";
+import type { Job } from "../github/job-token.ts";
 import type { Log } from "../log.ts";
 import type { Playbook } from "../playbook/schema.ts";
 import { guidedDriver } from "../provider/guided.ts";
@@ -14,12 +15,14 @@ import type { Queue } from "../store/queue.ts";
 export interface RekeyApp {
   /** Hands a stored envelope to the handlers. */
   receive(envelope: { guid: string; event: string; fields: Fields; receivedAt: string }): Promise<void>;
-  /** The client of one installation: its own throttle, never one for all tenants. */
-  client(installation: number): Promise<GitHubClient>;
+  /** The client of one job in one repository; its installation's throttle, never one for all tenants. */
+  client(of: { readonly installation: number; readonly id: number }, job: Job): Promise<GitHubClient>;
   /** The client of the App itself, for its own deliveries. */
   appClient(): Promise<GitHubClient>;
-  /** A token for git over HTTP. */
-  token(installation: number): Promise<string>;
+  /** A token for git over HTTP, which may read the code of this repository. */
+  token(of: { readonly installation: number; readonly id: number }): Promise<string>;
+  /** What the installation may do has changed. */
+  forgetTokens(installation: number): void;
 }
 
 /** Everything that the product runs on, made once at the start. */

@@ -78,7 +78,7 @@ function kept<T>(milliseconds: number, read: () => Promise<T>): () => Promise<T>
 
 /** Of any installation: teams belong to the organisation. */
 async function anyClient(rekey: Rekey) {
-  const row = await rekey.database.db.selectFrom("repository").select(["installation_id", "full_name"]).limit(1).executeTakeFirst();
+  const row = await rekey.database.db.selectFrom("repository").select(["id", "installation_id", "full_name"]).limit(1).executeTakeFirst();
   if (row === undefined || rekey.app === undefined) return undefined;
-  return clientOf(rekey, { installation: row.installation_id, fullName: row.full_name });
+  return clientOf(rekey, { installation: row.installation_id, id: row.id, fullName: row.full_name });
 }

@@ -81,11 +81,11 @@ export function githubUsers(rekey: Rekey, config: GitHubClientConfig) {
     token: (answer: Parameters<typeof userToken>[1]) => userToken(config, answer),
     person: (token: Secret) => personOf(config, token),
     async leads(login: string): Promise<boolean> {
-      const [known] = await rekey.database.db.selectFrom("repository").select(["installation_id", "full_name"]).limit(1).execute();
+      const [known] = await rekey.database.db.selectFrom("repository").select(["id", "installation_id", "full_name"]).limit(1).execute();
       const client =
         known === undefined || rekey.app === undefined
           ? undefined
-          : await clientOf(rekey, { installation: known.installation_id, fullName: known.full_name });
+          : await clientOf(rekey, { installation: known.installation_id, id: known.id, fullName: known.full_name });
       const members = await peopleOf(client, rekey.config.security_team);
       return members.some((member) => member.toLowerCase() === login.toLowerCase());
     },

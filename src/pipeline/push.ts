@@ -108,7 +108,12 @@ export async function judgeMergeGroup(
       ...view,
       ...(view.failed === undefined ? {} : { pending: { overdue: true, block: onUnavailable === "block", reason: view.failed } }),
     });
-    await publishCheck(client, { number: 0, headSha: head }, stage === "block" || stage === "rotate" ? check : withoutBlocking(check), {});
+    await publishCheck(
+      await clientOf(rekey, repository, "converse"),
+      { number: 0, headSha: head },
+      stage === "block" || stage === "rotate" ? check : withoutBlocking(check),
+      {},
+    );
   };
   try {
     const compared = await compare(client, base, head);
@@ -215,12 +220,13 @@ export async function catchUp(rekey: Rekey, repository: EventRepository): Promis
     for (const { number, head } of pulls) {
       const row = await rekey.database.db
         .selectFrom("pull_request")
-        .select("scanned_sha")
+        .select(["scanned_sha", "state"])
         .where("host", "=", githubHost(rekey))
         .where("repository_id", "=", repository.id)
         .where("number", "=", number)
         .executeTakeFirst();
-      if (row?.scanned_sha === head.sha) continue;
+      // one that a suspension closed for us is open after all
+      if (row?.scanned_sha === head.sha && row.state === "open") continue;
       await notePullRequest(rekey, repository, number, { sender: "", receivedAt: new Date().toISOString() });
     }
     if (pulls.length < 100) return;

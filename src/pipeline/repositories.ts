@@ -75,7 +75,7 @@ async function asGitHubSays(rekey: Rekey, given: EventRepository): Promise<Event
 async function becamePublic(rekey: Rekey, repository: EventRepository): Promise<void> {
   const { db } = rekey.database;
   const host = githubHost(rekey);
-  const client = await clientOf(rekey, repository);
+  const client = await clientOf(rekey, repository, "converse");
   const pulls = await db
     .selectFrom("pull_request")
     .selectAll()

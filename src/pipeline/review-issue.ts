@@ -33,7 +33,7 @@ export async function drawCampaign(rekey: Rekey, id: string): Promise<void> {
   const body = reviewBody(campaign, await listItems(db, { campaign: id }));
   const hash = createHash("sha256").update(body).digest("hex");
   if (issue.hash === hash) return;
-  const client = await clientOf(rekey, repository);
+  const client = await clientOf(rekey, repository, "converse");
   const known = issue.number ?? (await findOwnIssue(client, reviewMarker(id)));
   const written =
     known === undefined

@@ -55,7 +55,11 @@ export async function draw(rekey: Rekey, key: PullRequestKey): Promise<void> {
   const { stage } = known.policy;
   if (stage === "observe" && row.check_run_id === null) return;
   try {
-    const repository = await clientOf(rekey, { installation: row.installation_id, fullName: row.repository });
+    const repository = await clientOf(
+      rekey,
+      { installation: row.installation_id, id: row.repository_id, fullName: row.repository },
+      "converse",
+    );
     await savePullRequest(db, key, { stage });
     if (stage === "observe") return await letGo(rekey, key, row, repository);
     const view = await viewOf(rekey, key, row, known.policy);
@@ -63,7 +67,7 @@ export async function draw(rekey: Rekey, key: PullRequestKey): Promise<void> {
     if (row.review_id !== null || view.pending !== undefined || view.disclosure !== "full" || stage === "check" || row.state === "closed")
       return;
     const shown = await incidentsOfPullRequest(db, key);
-    const at = { installation: row.installation_id, fullName: row.repository };
+    const at = { installation: row.installation_id, id: row.repository_id, fullName: row.repository };
     const review = await publishReview(repository, view, await repairsOrNone(rekey, at, row.head_sha, shown));
     if (review !== undefined) await savePullRequest(db, key, { review_id: review });
   } catch (error) {

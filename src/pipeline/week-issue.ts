@@ -27,7 +27,7 @@ export async function reportWeek(rekey: Rekey, now = new Date()): Promise<void> 
     if ((due.desired as { monday: string }).monday !== monday) await markFailed(db, due.key, "another week has begun", true);
     else if ((await policyFor(rekey, { repository: fullName })).stage !== "observe" && (await claim(db, due))) {
       await checkIssueRepository(rekey, fullName);
-      const client = await clientOf(rekey, repository);
+      const client = await clientOf(rekey, repository, "converse");
       const number =
         (await findOwnIssue(client, weekMarker(monday))) ??
         (await create(client, weekTitle(report), weekBody(report, rekey.config.login?.url.replace(/\/$/, ""))));

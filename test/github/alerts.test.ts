@@ -18,8 +18,8 @@ function allow(level: "read" | "write" | undefined): void {
   if (app === undefined) return;
   const { secret_scanning_alerts: _, ...rest } = app.permissions;
   app.permissions = level === undefined ? rest : { ...rest, secret_scanning_alerts: level };
-  // tokens that are still good for an hour follow, as if they had been made just now
-  for (const grant of world.github.state.installationTokens.values()) grant.permissions = app.permissions;
+  // as the event "new_permissions_accepted" does
+  world.server.rekey.app?.forgetTokens(app.installation);
 }
 
 /** A key that works. */
