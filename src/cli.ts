@@ -31,6 +31,7 @@ const commands: Record<string, Entry> = {
   verify: { summary: "Look whether a leaked credential is dead", load: () => import("./cli/verify.ts") },
   rollout: { summary: "Show how far Rekey goes in each repository, and take it further or back", load: () => import("./cli/rollout.ts") },
   backfill: { summary: "Look through the history of all repositories, and show how far it is", load: () => import("./cli/backfill.ts") },
+  bulk: { summary: "Decide about many open incidents at once, with a preview and a way back", load: () => import("./cli/bulk.ts") },
   token: { summary: "Make, list and remove tokens for programs that read the API", load: () => import("./cli/token.ts") },
   pause: { summary: "Stop all rotations before their next change", load: () => import("./cli/pause.ts") },
   resume: { summary: "Let paused rotations go on", load: () => import("./cli/resume.ts") },

@@ -32,21 +32,45 @@ const dayMs = 86_400_000;
 export async function judgeAlert(rekey: Rekey, { repository, number }: AlertEvent): Promise<void> {
   const alert = await readAlert(await clientOf(rekey, repository, "alerts"), number);
   if (typeof alert === "string") return noteAlerts(rekey, repository, alert);
-  await takeAlert(rekey, repository, alert, { history: false });
+  await takeAlert(rekey, repository, alert, { history: false, code: codeOf(rekey, repository) });
 }
 
 /** Every open alert of a repository. What Rekey did not know before is history: the alerts were raised before anybody listened. */
 export async function importAlerts(rekey: Rekey, repository: EventRepository): Promise<void> {
   let off: AlertsOff | undefined;
+  const code = codeOf(rekey, repository);
   for await (const alert of openAlerts(await clientOf(rekey, repository, "alerts"))) {
     if (typeof alert === "string") off = alert;
-    else await takeAlert(rekey, repository, alert, { history: true });
+    else await takeAlert(rekey, repository, alert, { history: true, code });
   }
   await noteAlerts(rekey, repository, off);
 }
 
+interface Taken {
+  readonly history: boolean;
+  readonly code: () => ReturnType<typeof readCode>;
+}
+
+/** What the default branch says about scanning and silencing: read once, and only where an alert needs it. */
+function codeOf(rekey: Rekey, repository: EventRepository): Taken["code"] {
+  let read: ReturnType<typeof readCode> | undefined;
+  return () => {
+    read ??= readCode(rekey, repository);
+    return read;
+  };
+}
+
+async function readCode(rekey: Rekey, repository: EventRepository) {
+  const scope = scopeOf(rekey, repository.fullName);
+  const files = await defaultBranchFiles(rekey, repository, await remoteOf(rekey, repository));
+  const { rules } = rulesOf(files, scope);
+  const { ruleset } = await rulesetOf(rekey, files);
+  const keyring = keyringOf(rekey, repository.fullName, rules.salts);
+  return { scope, files, rules, keyring, seen: aliasingScan(ruleset, keyring) };
+}
+
 /** The credential of an alert is one incident with every other place of it; the value is compared by its keyed fingerprint only. */
-async function takeAlert(rekey: Rekey, repository: EventRepository, alert: Alert, as: { history: boolean }): Promise<void> {
+async function takeAlert(rekey: Rekey, repository: EventRepository, alert: Alert, as: Taken): Promise<void> {
   const secret = Secret.from(alert.secret.trim());
   try {
     // the public half of a pair is no credential
@@ -111,15 +135,10 @@ async function newIncident(
   repository: EventRepository,
   alert: Alert,
   secret: Secret,
-  { history }: { history: boolean },
+  { history, code: read }: Taken,
 ): Promise<string | undefined> {
   if (alert.state === "resolved") return undefined; // was decided on before Rekey knew of it
-  const scope = scopeOf(rekey, repository.fullName);
-  const files = await defaultBranchFiles(rekey, repository, await remoteOf(rekey, repository));
-  const { rules } = rulesOf(files, scope);
-  const { ruleset } = await rulesetOf(rekey, files);
-  const keyring = keyringOf(rekey, repository.fullName, rules.salts);
-  const seen = aliasingScan(ruleset, keyring);
+  const { scope, files, rules, keyring, seen } = await read();
   const code = await inItsFile(rekey, repository, alert, seen.scan);
   const own = fingerprint(secret, keyring);
   const alone = () =>

@@ -11,6 +11,7 @@ import { holdRollout, releaseRollout } from "../store/rollout.ts";
 import { pauseRotations, resumeRotations } from "../store/rotation-requests.ts";
 import type { Rekey } from "./context.ts";
 import { operatorBackfillRoutes } from "./operator-backfill.ts";
+import { operatorBulkRoutes } from "./operator-bulk.ts";
 import { exceptionOrders } from "./operator-exceptions.ts";
 import { peopleOrders } from "./operator-people.ts";
 import { reviewRoutes } from "./operator-reviews.ts";
@@ -58,6 +59,7 @@ export function operatorRoutes(rekey: Rekey): Hono {
   );
   app.route("/", operatorTokenRoutes(rekey));
   app.route("/", operatorBackfillRoutes(rekey));
+  app.route("/", operatorBulkRoutes(rekey));
   app.get("/operator/plan/:id", async (context) => {
     const plan = await keptPlan(rekey, id(context));
     return context.json(plan === undefined ? {} : { body: plan });
