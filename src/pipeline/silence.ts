@@ -76,10 +76,10 @@ async function dismiss(trx: Transaction<Schema>, { id }: Pick<Incident, "id">, r
 }
 
 async function securityTeamOf(rekey: Rekey): Promise<string[]> {
-  const row = await rekey.database.db.selectFrom("repository").select(["installation_id", "full_name"]).limit(1).executeTakeFirst();
+  const row = await rekey.database.db.selectFrom("repository").select(["id", "installation_id", "full_name"]).limit(1).executeTakeFirst();
   const client =
     row === undefined || rekey.app === undefined
       ? undefined
-      : await clientOf(rekey, { installation: row.installation_id, fullName: row.full_name });
+      : await clientOf(rekey, { installation: row.installation_id, id: row.id, fullName: row.full_name });
   return peopleOf(client, rekey.config.security_team);
 }
