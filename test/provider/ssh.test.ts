@@ -152,7 +152,7 @@ test("a GitHub key of a person is no deploy key, and stays", async () => {
   await server.stop();
 });
 
-test.runIf(existsSync("/usr/bin/ssh"))("OpenSSH's own client reads the new key and logs in with it", async () => {
+test.runIf(existsSync("/usr/bin/ssh"))("OpenSSH's own ssh-keygen reads the new key", async () => {
   const { server, context, leaked } = await account();
   const folder = mkdtempSync(join(tmpdir(), "rekey-ssh-"));
   const [like] = (await sshKey.match?.(context, { attributes: {}, secret: leaked.secret }))?.records ?? [];
