@@ -18,7 +18,7 @@ const mostAttempts = 5;
 /** Backfills leave this share of the hourly requests to the work of the day. */
 const reserve = 0.25;
 /** Of bench/github-requests.ts: of GitHub's API, counted against its limits, and of git, which is not. */
-export const requestsPerRepository = { api: 6, git: 11 };
+export const requestsPerRepository = { api: 6, git: 19 };
 /** What is assumed until repositories of this server were measured: fetched, unpacked and scanned, megabytes a second in each lane. */
 const assumedRate = 4;
 
