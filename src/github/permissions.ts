@@ -85,7 +85,7 @@ export const permissions: readonly Permission[] = [
     name: "issues",
     level: "write",
     tier: "comment",
-    why: "the one comment of a pull request and the reaction to a command (pull-request comments are issue comments), comments that hold a credential, the weekly report and the issue for history where they are switched on",
+    why: "the one comment of a pull request and the reaction to a command (pull-request comments are issue comments), comments that hold a credential, and the weekly report where that is switched on",
     reads: "comments of issues and pull requests as they are written or changed",
     stores: "the id of Rekey's own comments and issues, the commands that were given, and where a credential stands; no text",
     without: "no comments, commands and reports, and comments are not read",
