@@ -6,6 +6,7 @@ import { parseServerConfig } from "../config/server.ts";
 import { git } from "../git.ts";
 import { pinOf, request } from "../http.ts";
 import { createLog, silentLog } from "../log.ts";
+import { freePort } from "../stand-in/child.ts";
 import { type GitHubStandIn, startGitHub } from "../stand-in/github/server.ts";
 import type { Repository, User } from "../stand-in/github/state.ts";
 import { type OpenBao, startOpenBao } from "../stand-in/openbao.ts";
@@ -62,7 +63,7 @@ export async function startWorld(
       publicKeyEncoding: { type: "spki", format: "pem" },
       privateKeyEncoding: { type: "pkcs8", format: "pem" },
     });
-    const port = 20_000 + Math.floor(Math.random() * 20_000);
+    const port = await freePort();
     const app = github.installApp({
       publicKey: keys.publicKey,
       webhookUrl: `http://127.0.0.1:${port}/api/github/webhooks`,

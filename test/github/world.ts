@@ -1,6 +1,5 @@
 import { generateKeyPairSync, randomBytes } from "node:crypto";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { type RunningServer, startServer } from "../../src/cli/server.ts";
@@ -9,6 +8,7 @@ import { git, gitText } from "../../src/git.ts";
 import { pinOf, request } from "../../src/http.ts";
 import type { Incident } from "../../src/incident/fold.ts";
 import { createLog, silentLog } from "../../src/log.ts";
+import { freePort } from "../../src/stand-in/child.ts";
 import { type GitHubStandIn, startGitHub } from "../../src/stand-in/github/server.ts";
 import type { CheckRun, Repository, User } from "../../src/stand-in/github/state.ts";
 import { type OpenRouter, startOpenRouter } from "../../src/stand-in/openrouter.ts";
@@ -227,12 +227,4 @@ export async function concluded(of: WorkingRepository, what: number | string): P
   );
   if (check === undefined) throw new Error("unreachable");
   return check;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return typeof address === "object" && address !== null ? address.port : 0;
 }
