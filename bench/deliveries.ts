@@ -231,7 +231,10 @@ async function fill(index: number, dev: User, pushed: Map<string, number>): Prom
     for (let number = 1; number <= pullsEach; number++) {
       await run("checkout", "--quiet", ...(round === 1 ? ["-b", `topic-${number}`, "main"] : [`topic-${number}`]));
       const key = expandTemplate("sk-or-v1-{hex:64}", (below) => randomInt(below));
-      const head = await commit(`round-${round}.env`, leaks(number) && round === 1 ? `OPENROUTER_API_KEY=${key}\n` : `LEVEL=${round}\n`);
+      const head = await commit(
+        `round-${round}.env`,
+        leaks(number) && round === 1 ? `OPENROUTER_API_KEY=${key}\n` : `LEVEL=${round}\nTOPIC=${number}\n`,
+      );
       const at = performance.now();
       await push(`topic-${number}`);
       if (round === 1) {
