@@ -34,7 +34,7 @@ async function run(options: Options): Promise<void> {
   try {
     const { result, green } = await story(world, say, options.json === true);
     if (options.json) process.stdout.write(`${JSON.stringify(result, null, 2)}\n`);
-    else process.stdout.write(summary(result, world.server.url, green));
+    else process.stdout.write(summary(result, green, options.exit ? undefined : world.server.url));
     process.exitCode = green ? 0 : 1;
     if (!options.exit) await interrupted();
   } finally {
@@ -123,7 +123,7 @@ async function resultOf(world: DemoWorld, incident: Incident | undefined, conclu
   };
 }
 
-function summary(result: DemoResult, url: string, green: boolean): string {
+function summary(result: DemoResult, green: boolean, url: string | undefined): string {
   const { exposed = "" } = result.timeline;
   const inOrder = Object.entries(result.timeline).toSorted(([, a], [, b]) => a.localeCompare(b));
   const lines = inOrder.map(([step, at]) => `  ${step.padEnd(10)} ${at}  +${((Date.parse(at) - Date.parse(exposed)) / 1000).toFixed(1)} s`);
@@ -135,8 +135,7 @@ function summary(result: DemoResult, url: string, green: boolean): string {
     `  the agent made ${result.consumer.calls} calls meanwhile, ${result.consumer.failed} failed`,
     green ? "  the old key is dead, the new one is live" : "  NOT as it should be: see above",
     "",
-    `Dashboard: ${url}/ (until Ctrl-C)`,
-    "",
+    ...(url === undefined ? [] : [`Dashboard: ${url}/ (until Ctrl-C)`, ""]),
   ].join("\n");
 }
 

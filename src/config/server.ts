@@ -247,7 +247,6 @@ export const ServerConfig = z.strictObject({
 });
 
 export type ServerConfig = z.output<typeof ServerConfig>;
-export type ConnectionConfig = z.output<typeof connection>;
 
 /** The problem with the first connection whose type no driver and no secret manager has; undefined = none. */
 export function unknownConnection({ connections }: ServerConfig, known: readonly string[]): string | undefined {

@@ -1,8 +1,9 @@
 import { z } from "zod";
 import type { DriverContext } from "../driver.ts";
 import { HoldError } from "../errors.ts";
-import { accept, type HttpAnswer, isLoopback, pinOf, request, shaped } from "../http.ts";
+import { accept, type HttpAnswer, isLoopback, shaped } from "../http.ts";
 import { Secret } from "../secret.ts";
+import { askForToken } from "./oauth.ts";
 
 /** A service principal of Microsoft Entra: how a connection's `tenant:client-id:client-secret` reads. */
 export interface EntraClient {
@@ -35,16 +36,10 @@ export async function entraToken(context: DriverContext, scope: string): Promise
  */
 export function entraLogIn(context: DriverContext, { tenant, client, secret }: EntraClient, scope: string): Promise<HttpAnswer> {
   const host = isLoopback(new URL(context.host).hostname) ? context.host : "https://login.microsoftonline.com";
-  const form = new URLSearchParams({ grant_type: "client_credentials", client_id: client, client_secret: secret, scope });
-  return request({
-    method: "POST",
-    url: `${host.replace(/\/$/, "")}/${tenant}/oauth2/v2.0/token`,
-    headers: { accept: "application/json", "content-type": "application/x-www-form-urlencoded" },
-    body: form.toString(),
-    pins: [pinOf(host)],
-    timeout: context.timeout,
-    publicOnly: context.publicOnly,
-    safe: true,
-    ...(context.signal === undefined ? {} : { signal: context.signal }),
+  return askForToken(context, host, `/${tenant}/oauth2/v2.0/token`, {
+    grant_type: "client_credentials",
+    client_id: client,
+    client_secret: secret,
+    scope,
   });
 }

@@ -2,8 +2,9 @@ import { createPrivateKey, sign } from "node:crypto";
 import { z } from "zod";
 import type { DriverContext } from "../driver.ts";
 import { HoldError } from "../errors.ts";
-import { accept, type HttpAnswer, isLoopback, pinOf, request, shaped } from "../http.ts";
+import { accept, type HttpAnswer, isLoopback, shaped } from "../http.ts";
 import { Secret } from "../secret.ts";
+import { askForToken } from "./oauth.ts";
 
 /** A key of a Google service account, as its JSON file holds it. */
 export interface GoogleKey {
@@ -57,17 +58,9 @@ export async function googleToken(context: DriverContext): Promise<Secret> {
 /** Signs an assertion with the key and asks for a token (https://developers.google.com/identity/protocols/oauth2/service-account). */
 export function googleLogIn(context: DriverContext, key: GoogleKey): Promise<HttpAnswer> {
   const host = googleService(context, "oauth2.googleapis.com");
-  const form = new URLSearchParams({ grant_type: "urn:ietf:params:oauth:grant-type:jwt-bearer", assertion: assertionOf(key, Date.now()) });
-  return request({
-    method: "POST",
-    url: `${host}/token`,
-    headers: { accept: "application/json", "content-type": "application/x-www-form-urlencoded" },
-    body: form.toString(),
-    pins: [pinOf(host)],
-    timeout: context.timeout,
-    publicOnly: context.publicOnly,
-    safe: true,
-    ...(context.signal === undefined ? {} : { signal: context.signal }),
+  return askForToken(context, host, "/token", {
+    grant_type: "urn:ietf:params:oauth:grant-type:jwt-bearer",
+    assertion: assertionOf(key, Date.now()),
   });
 }
 

@@ -106,15 +106,15 @@ const texts = ["title", "rule", "tool", "model", "externalId", "link"] as const;
 
 /** A source may quote the prompt, or put a key into a link: what looks like a credential in a text is not kept. */
 function withoutCredentials(rekey: Rekey, event: RuntimeEvent): RuntimeEvent {
-  const clean: Record<string, unknown> = { ...event, hints: { ...event.hints } };
+  const clean: { -readonly [field in keyof RuntimeEvent]: RuntimeEvent[field] } = { ...event };
   const holds = (text: string) => scanText(rekey, event.source, "event.txt", text).length > 0;
   for (const field of texts) {
     const text = event[field];
     if (text === undefined || !holds(text)) continue;
-    if (field === "link") delete clean[field];
+    if (field === "link") delete clean.link;
     else clean[field] = "[credential removed]";
   }
   const { keyHash, ...named } = event.hints;
   const hints = Object.fromEntries(Object.entries(named).filter(([, name]) => !holds(name)));
-  return { ...(clean as unknown as RuntimeEvent), hints: { ...hints, ...(keyHash === undefined ? {} : { keyHash }) } };
+  return { ...clean, hints: { ...hints, ...(keyHash === undefined ? {} : { keyHash }) } };
 }

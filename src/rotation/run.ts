@@ -116,8 +116,3 @@ async function cancelled({ deps, run }: Execution): Promise<boolean> {
   if (now?.cancelled !== true) return false;
   return !(await deps.journal.effects(run.id)).some((effect) => effect.destroy && effect.state !== "undone");
 }
-
-/** Takes up every open run, for example after a crash. */
-export async function resumeRuns(deps: RotationDeps): Promise<void> {
-  for (const run of await deps.journal.open()) await executeRun(deps, run.id);
-}

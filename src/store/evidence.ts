@@ -58,10 +58,6 @@ export async function savePlan(
   return row?.fresh === true;
 }
 
-export async function readPlan(db: Kysely<Schema>, incident: string, hash: string): Promise<unknown> {
-  return (await db.selectFrom("plan").select("body").where("incident_id", "=", incident).where("hash", "=", hash).executeTakeFirst())?.body;
-}
-
 export async function latestPlan(
   db: Kysely<Schema>,
   incident: string,

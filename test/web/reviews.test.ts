@@ -4,35 +4,11 @@ import { createWeb } from "../../src/web/app.ts";
 import type { DecisionGate } from "../../src/web/governance-readers.ts";
 import { Sessions } from "../../src/web/login/session.ts";
 import { setViewer } from "../../src/web/viewer.ts";
+import { campaign, reviewItem } from "./estate.ts";
 import { readersOf } from "./sample.ts";
 
-const item = (id: string, repository: string, change: Partial<Item> = {}): Item => ({
-  id,
-  campaign: "RV-2B0X1",
-  snapshot: {
-    identity: { id: `agent:${repository}#a`, kind: "agent", name: "<script>alert(1)</script>", owner: "@mara" },
-    repository,
-    access: { kind: "stored", connection: "prod", path: "secret/a" },
-    permissions: ["billing"],
-    lifetime: "standing",
-    evidence: ["It is declared."],
-  },
-  hash: "0123456789abcdef",
-  state: "open",
-  decisions: [],
-  ...change,
-});
-
-const campaign = {
-  id: "RV-2B0X1",
-  name: "Agents",
-  createdBy: "the operator",
-  createdAt: "2026-02-01T00:00:00.000Z",
-  dueAt: "2026-03-01T00:00:00.000Z",
-};
-
 function web(options: { items?: readonly Item[]; sees?: string; gate?: DecisionGate } = {}) {
-  const items = options.items ?? [item("RI-7F3KX", "acme/agents"), item("RI-7F3KY", "acme/secret", { state: "kept" })];
+  const items = options.items ?? [reviewItem("RI-7F3KX"), reviewItem("RI-7F3KY", { state: "kept" }, "acme/secret")];
   return createWeb({
     readers: readersOf([]),
     governance: {
@@ -81,9 +57,9 @@ describe("pages", () => {
 
 test("a page of a large campaign is short: what waits first, by owner and page by page", async () => {
   const many = Array.from({ length: 10_000 }, (_, index) =>
-    item(`RI-${String(index).padStart(5, "0")}`, "acme/agents", {
+    reviewItem(`RI-${String(index).padStart(5, "0")}`, {
       state: index < 9_000 ? "kept" : "open",
-      snapshot: { ...item("x", "acme/agents").snapshot, identity: { id: "x", kind: "agent", name: "x", owner: `@team-${index % 70}` } },
+      snapshot: { ...reviewItem("x").snapshot, identity: { id: "x", kind: "agent", name: "x", owner: `@team-${index % 70}` } },
     }),
   );
   const app = web({ items: many });
@@ -114,7 +90,7 @@ describe("decisions on the dashboard", () => {
       governance: {
         campaigns: async () => [campaign],
         campaign: async () => campaign,
-        items: async () => [item("RI-7F3KX", "acme/agents"), item("RI-7F3KY", "acme/secret")],
+        items: async () => [reviewItem("RI-7F3KX"), reviewItem("RI-7F3KY", {}, "acme/secret")],
       },
       login: { providers: [], sessions, url: new URL("http://127.0.0.1:3000"), act: async () => ({ ok: true }) },
       decide: async (decision) => {
