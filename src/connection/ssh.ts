@@ -1,4 +1,4 @@
-import { createHash, createPrivateKey } from "node:crypto";
+import { createHash, createPrivateKey, randomBytes } from "node:crypto";
 import type { Client, ParsedKey, PublicKeyAuthMethod, SFTPWrapper } from "ssh2";
 import { HoldError, RetryError, UnknownOutcomeError } from "../errors.ts";
 
@@ -95,10 +95,20 @@ export async function publicHalfOf(privateKey: string): Promise<{ type: string; 
   return key === undefined ? undefined : { type: key.type, blob: key.getPublicSSH().toString("base64") };
 }
 
-/** A new pair: the private half as OpenSSH writes it, with the comment. */
+/**
+ * A new pair: the private half as OpenSSH writes it, with the comment. ssh2 writes about one ed25519 key in 200 so that neither it nor OpenSSH
+ * can read it (1.17, measured): such a one is made anew. Throws if that happens ten times in a row.
+ */
 export async function newSshKey(comment: string): Promise<string> {
   const { utils } = (await import("ssh2")).default;
-  return utils.generateKeyPairSync("ed25519", { comment }).private;
+  for (let attempt = 0; attempt < 10; attempt++) {
+    const { private: privateKey } = utils.generateKeyPairSync("ed25519", { comment });
+    const key = utils.parseKey(privateKey);
+    if (key instanceof Error) continue;
+    const signed = randomBytes(32);
+    if (key.verify(signed, key.sign(signed)) === true) return privateKey;
+  }
+  throw new Error("ten new SSH keys in a row could not be read again; expected one that signs");
 }
 
 /** `SHA256:…` of a public half in base64, as ssh-keygen -l shows it. */

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import ssh2 from "ssh2";
-import { sshFingerprint } from "../connection/ssh.ts";
+import { newSshKey, publicHalfOf, sshFingerprint } from "../connection/ssh.ts";
 
 /** A stand-in for an SSH server on loopback (RFC 4252, public keys only): it verifies signatures, and gives a greeting or files. */
 export interface SshServer {
@@ -21,7 +21,8 @@ export async function startSsh({
   admit: (user: string, blob: string) => { greeting?: string } | undefined;
   files?: Map<string, Buffer>;
 }): Promise<SshServer> {
-  const { private: hostKey, public: publicHostKey } = ssh2.utils.generateKeyPairSync("ed25519");
+  const hostKey = await newSshKey("host");
+  const hostBlob = (await publicHalfOf(hostKey))?.blob ?? "";
   const open = new Set<ssh2.Connection>();
   const server = new ssh2.Server({ hostKeys: [hostKey] }, (client) => {
     let said: string | undefined;
@@ -55,7 +56,7 @@ export async function startSsh({
   await once(server, "listening");
   return {
     port: (server.address() as AddressInfo).port,
-    hostKey: sshFingerprint(publicHostKey.split(" ")[1] ?? ""),
+    hostKey: sshFingerprint(hostBlob),
     stop: () =>
       new Promise((stopped) => {
         server.close(() => stopped());

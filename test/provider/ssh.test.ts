@@ -152,6 +152,10 @@ test("a GitHub key of a person is no deploy key, and stays", async () => {
   await server.stop();
 });
 
+test("each of a thousand new keys can be read again, though the library writes one in 200 that cannot", { timeout: 60_000 }, async () => {
+  for (let count = 0; count < 1000; count++) expect(await publicHalfOf(await newSshKey("rekey"))).toMatchObject({ type: "ssh-ed25519" });
+});
+
 test.runIf(existsSync("/usr/bin/ssh"))("OpenSSH's own ssh-keygen reads the new key", async () => {
   const { server, context, leaked } = await account();
   const folder = mkdtempSync(join(tmpdir(), "rekey-ssh-"));
